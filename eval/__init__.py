@@ -1,0 +1,1 @@
+"""Evalsets, answer extraction, scorers and metrics. No JAX, no tokenizer."""

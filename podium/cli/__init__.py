@@ -1,0 +1,1 @@
+"""The `podium` command. No logic that a notebook would want lives here."""

@@ -1,0 +1,5 @@
+"""`podium demo`."""
+
+
+def demo() -> None:
+    """Being written."""

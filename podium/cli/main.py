@@ -1,0 +1,91 @@
+"""`podium`: registers the commands, and turns every failure into one line and an exit code."""
+
+import os
+import sys
+
+# Before any library is imported: quiet, no telemetry, no forked tokenizer threads.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import typer
+
+import podium
+from podium.cli import demo, evalset, package, predict, promote, score, submit, sweep, train, trainset, ui
+from podium.core.errors import PodiumError
+
+app = typer.Typer(
+    help="Sweep, compare, promote one trial, and run it exactly once.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+# In the order a person meets them.
+app.command("demo")(demo.demo)
+app.add_typer(trainset.app, name="trainset")
+app.add_typer(evalset.app, name="evalset")
+app.command("train")(train.train)
+app.command("predict")(predict.predict)
+app.command("score")(score.score)
+app.command("sweep")(sweep.sweep)
+app.command("ui")(ui.ui)
+app.command("promote")(promote.promote)
+app.command("submit")(submit.submit)
+app.command("package")(package.package)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error (works anywhere on the line)."),
+) -> None:
+    if version:
+        typer.echo(f"podium {podium.__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point. Exit codes: 0 done, 1 the run failed, 2 wrong usage, 130 Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        sys.exit(app(arguments, standalone_mode=False) or 0)
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_explain(error))
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(130)
+
+
+def _explain(error: Exception) -> int:
+    """Print one line for `error` and return its exit code."""
+    if isinstance(error, PodiumError):
+        _say(f"error: {error}")
+        return error.exit_code
+    if isinstance(error, typer.TyperException):
+        _say(f"error: {error.format_message()}; see `podium --help`")
+        return 2
+    if isinstance(error, typer.Abort):
+        _say("interrupted")
+        return 130
+    _say(
+        f"error: {type(error).__name__}: {error or 'no message'} (a bug in Podium: run again with --debug for the traceback)"
+    )
+    return 1
+
+
+def _say(line: str) -> None:
+    from podium.core.provenance import redact
+
+    print(" ".join(redact(line).split()), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`podium package`."""
+
+
+def package() -> None:
+    """Being written."""

@@ -1,0 +1,5 @@
+"""`podium predict`."""
+
+
+def predict() -> None:
+    """Being written."""

@@ -1,0 +1,5 @@
+"""`podium promote`."""
+
+
+def promote() -> None:
+    """Being written."""

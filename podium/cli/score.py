@@ -1,0 +1,5 @@
+"""`podium score`."""
+
+
+def score() -> None:
+    """Being written."""

@@ -1,0 +1,5 @@
+"""`podium submit`."""
+
+
+def submit() -> None:
+    """Being written."""

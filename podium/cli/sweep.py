@@ -1,0 +1,5 @@
+"""`podium sweep`."""
+
+
+def sweep() -> None:
+    """Being written."""

@@ -1,0 +1,5 @@
+"""`podium train`."""
+
+
+def train() -> None:
+    """Being written."""

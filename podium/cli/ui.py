@@ -1,0 +1,5 @@
+"""`podium ui`."""
+
+
+def ui() -> None:
+    """Being written."""

@@ -1,0 +1,1 @@
+"""Schemas, records, clock, files, hashes: what every other package may import."""

@@ -1,0 +1,58 @@
+"""Budget profiles: how long a session lasts, how much quota a week holds, and how fast it burns.
+
+Kaggle's figures: a TPU session lasts 9 h (20 h a week), a GPU session 12 h (30 h a week), and an L4x4 burns GPU quota at
+twice the rate.
+"""
+
+from dataclasses import dataclass
+
+from podium.core.config import BudgetConfig
+from podium.core.errors import UsageError
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class BudgetProfile:
+    session_s: float
+    reserve_s: float
+    weekly_quota_s: float | None  # quota-seconds; None where nothing is metered
+    quota_rate: float  # quota-seconds a wall second
+
+
+PROFILES = {
+    "local": BudgetProfile(session_s=12 * HOUR_S, reserve_s=30, weekly_quota_s=None, quota_rate=0),
+    "kaggle-tpu": BudgetProfile(session_s=9 * HOUR_S, reserve_s=600, weekly_quota_s=20 * HOUR_S, quota_rate=1),
+    "kaggle-gpu": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, weekly_quota_s=30 * HOUR_S, quota_rate=1),
+    "kaggle-l4x4": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, weekly_quota_s=30 * HOUR_S, quota_rate=2),
+}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one submission run may use, in wall seconds."""
+
+    profile: str
+    time_budget_s: float
+    reserve_s: float
+
+
+def resolve_budget(config: BudgetConfig) -> Budget:
+    """Fill in what the config leaves to the profile.
+
+    Raises:
+        UsageError: unknown profile, budget beyond the session, or a reserve that leaves no time.
+    """
+    if config.profile not in PROFILES:
+        raise UsageError(f"budget.profile={config.profile!r}, must be one of {', '.join(PROFILES)}")
+    profile = PROFILES[config.profile]
+    time_budget_s = profile.session_s if config.time_budget_s is None else config.time_budget_s
+    if time_budget_s > profile.session_s:
+        raise UsageError(
+            f"budget.time_budget_s={time_budget_s:g}, must be <= {profile.session_s:g}, a session of profile {config.profile}"
+        )
+    # A tenth at most: a short budget of one's own should not be all reserve.
+    reserve_s = min(profile.reserve_s, time_budget_s / 10) if config.reserve_s is None else config.reserve_s
+    if reserve_s >= time_budget_s:
+        raise UsageError(f"budget.reserve_s={reserve_s:g}, must be < budget.time_budget_s={time_budget_s:g}")
+    return Budget(config.profile, time_budget_s, reserve_s)

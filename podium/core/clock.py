@@ -1,0 +1,65 @@
+"""Monotonic time and deadlines, with a fake for tests."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Seconds on a clock that never goes backwards."""
+
+    def now(self) -> float: ...
+
+
+class MonotonicClock:
+    def now(self) -> float:
+        return time.monotonic()
+
+
+class FakeClock:
+    """A clock that moves only when told to; `tick_s` moves it at every reading."""
+
+    def __init__(self, start_s: float = 0.0, tick_s: float = 0.0) -> None:
+        self._now_s = start_s
+        self.tick_s = tick_s
+
+    def now(self) -> float:
+        self._now_s += self.tick_s
+        return self._now_s
+
+    def advance(self, seconds: float) -> None:
+        self._now_s += seconds
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A budget less a reserve, counted from `start_s` on `clock`.
+
+    `budget_s=None` never expires. The reserve is what must stay free for the work that follows (scoring, writing evidence).
+    """
+
+    clock: Clock
+    start_s: float
+    budget_s: float | None
+    reserve_s: float = 0.0
+
+    @classmethod
+    def after(cls, budget_s: float | None, reserve_s: float = 0.0, clock: Clock | None = None) -> "Deadline":
+        clock = clock or MonotonicClock()
+        return cls(clock, clock.now(), budget_s, reserve_s)
+
+    def elapsed_s(self) -> float:
+        return self.clock.now() - self.start_s
+
+    def remaining_s(self) -> float:
+        """Seconds left before the reserve is touched; infinite without a budget."""
+        if self.budget_s is None:
+            return float("inf")
+        return self.budget_s - self.reserve_s - self.elapsed_s()
+
+    def expired(self) -> bool:
+        return self.remaining_s() <= 0
+
+    def without_reserve(self) -> "Deadline":
+        """The same deadline for the work that the reserve was kept for."""
+        return Deadline(self.clock, self.start_s, self.budget_s)

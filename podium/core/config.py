@@ -1,0 +1,270 @@
+"""`RunConfig`: one frozen value that says everything about a run.
+
+Every default is written here, once. A search-space key is a dotted path into it. Each field has a role: `PROGRAM`
+fields change a shape or the graph and make up the program key; `TRACED` fields enter the compiled step as arrays; the
+others do not touch a compiled program at all.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from podium.core.errors import UsageError
+from podium.core.files import read_text
+from podium.core.hashing import sha256_json
+
+
+class Role(Enum):
+    """How a field reaches the compiled program."""
+
+    PROGRAM = "program"
+    TRACED = "traced"
+
+
+P, T = Role.PROGRAM, Role.TRACED
+
+
+class Section(BaseModel):
+    """Frozen, unknown keys refused, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_silent_bool(cls, value: Any, info: ValidationInfo) -> Any:
+        # pydantic reads `true` as 1.0 where a number is wanted.
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError("true/false given where another type is wanted")
+        return value
+
+
+class ModelConfig(Section):
+    """Which weights to start from."""
+
+    source: Annotated[str, P] = Field("tiny", description="tiny, a Hugging Face folder, a hub id, or kaggle:HANDLE")
+    tokenizer: str | None = Field(None, description="folder or hub id, where it is apart from the model")
+    revision: str | None = Field(None, description="branch, tag or commit of a hub id")
+
+
+class DataConfig(Section):
+    """What to train on."""
+
+    trainset: str = Field("tiny-reasoning", description="a name under trainsets/, or a path")
+    max_seq_len: Annotated[int, P] = Field(64, ge=8, description="tokens; longer examples are cut and counted")
+
+
+class LoraConfig(Section):
+    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685); full fine-tuning when not enabled."""
+
+    enabled: Annotated[bool, P] = False
+    rank: Annotated[int, P] = Field(8, ge=1)
+    alpha: Annotated[float, T] = Field(16.0, gt=0)
+    targets: Annotated[tuple[Literal["q", "k", "v", "o", "gate", "up", "down"], ...], P] = Field(
+        ("q", "k", "v", "o", "gate", "up", "down"), min_length=1
+    )
+
+
+class TrainConfig(Section):
+    """The optimisation itself."""
+
+    max_steps: Annotated[int, T] = Field(100, ge=1, description="optimizer steps; the schedule spans them")
+    batch_size: Annotated[int, P] = Field(8, ge=1, description="sequences a micro-batch")
+    gradient_accumulation_steps: Annotated[int, P] = Field(1, ge=1, description="micro-batches an optimizer step")
+    optimizer: Annotated[Literal["adamw"], P] = "adamw"
+    learning_rate: Annotated[float, T] = Field(3e-4, gt=0, description="peak")
+    schedule: Annotated[Literal["constant", "cosine"], T] = "cosine"
+    warmup_steps: Annotated[int, T] = Field(0, ge=0)
+    final_lr_fraction: Annotated[float, T] = Field(0.0, ge=0, le=1, description="of the peak, at the end of the cosine")
+    weight_decay: Annotated[float, T] = Field(0.0, ge=0)
+    beta1: Annotated[float, T] = Field(0.9, ge=0, lt=1)
+    beta2: Annotated[float, T] = Field(0.95, ge=0, lt=1)
+    epsilon: Annotated[float, T] = Field(1e-8, gt=0)
+    clip_norm: Annotated[float, T] = Field(1.0, gt=0, description="global gradient norm")
+    label_smoothing: Annotated[float, T] = Field(0.0, ge=0, lt=1)
+    dtype: Annotated[Literal["auto", "float32", "bfloat16"], P] = Field("auto", description="of the computation")
+    remat: Annotated[Literal["none", "full"], P] = Field(
+        "full", description="recompute each layer in the backward pass"
+    )
+    seed: Annotated[int, T] = Field(0, ge=0, lt=2**31)
+    save_every_steps: int = Field(50, ge=1)
+    keep_checkpoints: int = Field(2, ge=1)
+    log_every_steps: int = Field(10, ge=1)
+
+
+class GenerateConfig(Section):
+    """Greedy decoding for predictions."""
+
+    batch_size: Annotated[int, P] = Field(32, ge=1, description="prompts decoded together")
+    max_prompt_tokens: Annotated[int, P] = Field(32, ge=1, description="longer prompts lose their beginning; counted")
+    max_new_tokens: Annotated[int, P] = Field(32, ge=1)
+
+
+class EvalConfig(Section):
+    """What to score on."""
+
+    evalset: str = Field("tiny_v1", description="a name under evalsets/, or a path")
+    max_items: int | None = Field(None, ge=1, description="the first N items of the split; all of them when not given")
+
+
+class BudgetConfig(Section):
+    """Time for one submission run; `profile` gives the limits that are not written here (podium/core/budget.py)."""
+
+    profile: str = "local"
+    time_budget_s: float | None = Field(None, gt=0)
+    reserve_s: float | None = Field(None, ge=0, description="kept free for scoring and evidence")
+
+
+class DeviceConfig(Section):
+    """Where to run."""
+
+    kind: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+
+
+class RunConfig(Section):
+    """Everything about one run. The same value serves the command line, a trial and the submission."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    lora: LoraConfig = LoraConfig()
+    train: TrainConfig = TrainConfig()
+    generate: GenerateConfig = GenerateConfig()
+    eval: EvalConfig = EvalConfig()
+    budget: BudgetConfig = BudgetConfig()
+    device: DeviceConfig = DeviceConfig()
+
+    @model_validator(mode="after")
+    def _warmup_fits(self) -> Self:
+        if self.train.warmup_steps > self.train.max_steps:
+            raise ValueError(
+                f"train.warmup_steps={self.train.warmup_steps}, must be <= train.max_steps={self.train.max_steps}"
+            )
+        return self
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> "RunConfig":
+        """This config with dotted keys replaced: `{"train.learning_rate": 1e-3}`.
+
+        Raises:
+            UsageError: unknown key, wrong type or value out of range.
+        """
+        values = self.model_dump(mode="json")
+        for key, value in overrides.items():
+            check_key(key)
+            section, name = key.split(".")
+            values[section][name] = value
+        return parse_config(values, "overrides")
+
+    def get(self, key: str) -> Any:
+        """The value at a dotted key. Raises UsageError for an unknown one."""
+        check_key(key)
+        section, name = key.split(".")
+        return getattr(getattr(self, section), name)
+
+    def to_yaml(self) -> str:
+        """Fully resolved: every field, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @property
+    def hash(self) -> str:
+        return sha256_json(self.model_dump(mode="json"))
+
+    @property
+    def program_key(self) -> str:
+        """Twelve hex digits that are equal exactly when two runs can share compiled programs."""
+        values = {key: self.get(key) for key in keys_with_role(Role.PROGRAM)}
+        if not self.lora.enabled:  # then its fields shape nothing
+            values = {key: value for key, value in values.items() if not key.startswith("lora.")}
+        return sha256_json(values)[:12]
+
+    def traced(self) -> dict[str, Any]:
+        """The values that enter the compiled step as arrays, by dotted key."""
+        return {key: self.get(key) for key in keys_with_role(Role.TRACED)}
+
+
+def all_keys() -> list[str]:
+    return [f"{section}.{name}" for section, name, _ in _fields()]
+
+
+def keys_with_role(role: Role) -> list[str]:
+    return [f"{section}.{name}" for section, name, found in _fields() if found is role]
+
+
+def check_key(key: str) -> None:
+    """Raises UsageError, naming the nearest known key, when RunConfig has no such dotted key."""
+    if key not in all_keys():
+        near = difflib.get_close_matches(key, all_keys(), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(all_keys())}"
+        raise UsageError(f"unknown config key {key!r}; {hint}")
+
+
+def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """Read a YAML config. Raises UsageError: missing or corrupt file, unknown key, wrong type, value out of range."""
+    config = parse_config(load_yaml(path), str(path))
+    return config.with_overrides(overrides) if overrides else config
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping. Raises UsageError."""
+    try:
+        values = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: holds {type(values).__name__}, must be a mapping of keys to values")
+    return values
+
+
+def parse_config(values: Mapping[str, Any], where: str) -> RunConfig:
+    for section, fields in values.items():
+        for name in fields if section in RunConfig.model_fields and isinstance(fields, dict) else ():
+            if f"{section}.{name}" not in all_keys():
+                _reraise_with_place(f"{section}.{name}", where)
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {one_line(error)}") from error
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`train.max_steps=50` to ("train.max_steps", 50), the value read as YAML. Raises UsageError."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text!r}: must be key=value, like train.max_steps=50")
+    check_key(key)
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {text!r}: the value is not YAML") from error
+
+
+def one_line(error: ValidationError) -> str:
+    """The first problem of a pydantic error: dotted place, value, rule."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{place} is missing; add it"
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place!r}; remove it or check its spelling"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{place}={first['input']!r}: {message}{more}" if place else f"{message}{more}"
+
+
+def _reraise_with_place(key: str, where: str) -> None:
+    try:
+        check_key(key)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _fields() -> Iterator[tuple[str, str, Role | None]]:
+    for section, outer in RunConfig.model_fields.items():
+        model = outer.annotation
+        if isinstance(model, type) and issubclass(model, Section):
+            for name, field in model.model_fields.items():
+                yield section, name, next((item for item in field.metadata if isinstance(item, Role)), None)

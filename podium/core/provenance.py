@@ -1,0 +1,78 @@
+"""Which code, libraries and machine a run used, read from the files and never typed in."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from podium.core.hashing import sha256_file, sha256_files
+from podium.core.paths import shipped
+
+CODE_FOLDERS = ("podium", "tuning", "trainer", "eval")
+LIBRARIES = "jax jaxlib flax optax orbax-checkpoint transformers tokenizers numpy ray optuna mlflow".split()
+SECRET_WORDS = ("TOKEN", "KEY", "SECRET", "PASSWORD")
+
+
+def code_hash() -> str:
+    """One hash over every Python file of the packages."""
+    root = shipped()
+    return sha256_files(root, (file for folder in CODE_FOLDERS for file in (root / folder).rglob("*.py")))
+
+
+def code_commit() -> str | None:
+    """The commit that is checked out, with `+changes` where files differ from it; None outside a git checkout."""
+    if not (shipped() / ".git").exists():
+        return None
+    commit = _git("rev-parse", "HEAD")
+    return f"{commit}+changes" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def requirements_hash() -> str | None:
+    """Hash of requirements.txt; None where Podium was installed without it."""
+    path = shipped() / "requirements.txt"
+    return sha256_file(path) if path.is_file() else None
+
+
+def library_versions() -> dict[str, str]:
+    """Installed versions; a library that is not there has no entry."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    return {"python": platform.python_version(), "system": platform.platform(), "cpu_count": os.cpu_count()}
+
+
+def provenance() -> dict[str, Any]:
+    """What provenance.json holds, less what only the trainer knows (the device)."""
+    facts = {
+        "code_sha256": code_hash(),
+        "code_commit": code_commit(),
+        "requirements_sha256": requirements_hash(),
+        "libraries": library_versions(),
+        "machine": machine(),
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def redact(text: str) -> str:
+    """`text` with the value of every secret environment variable (HF_TOKEN, KAGGLE_KEY, ...) taken out."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and any(word in name.upper() for word in SECRET_WORDS):
+            text = text.replace(value, f"[{name}]")
+    return text
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(("git", *arguments), cwd=Path(shipped()), capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip() or None

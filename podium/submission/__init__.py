@@ -1,0 +1,1 @@
+"""Lock, claim, run-once, evidence and package."""
