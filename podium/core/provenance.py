@@ -11,7 +11,10 @@ from podium.core.hashing import sha256_file, sha256_files
 from podium.core.paths import shipped
 
 CODE_FOLDERS = ("podium", "tuning", "trainer", "eval")
-LIBRARIES = "jax jaxlib flax optax orbax-checkpoint transformers tokenizers numpy ray optuna mlflow".split()
+LIBRARIES = (
+    *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "transformers"),
+    *("tokenizers", "numpy", "ray", "optuna", "mlflow"),
+)
 SECRET_WORDS = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 
 
