@@ -1,0 +1,52 @@
+# `make demo` and `make test` need Python 3.11 to 3.13 and make; they install the rest into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check test-all test-real bench requirements clean
+
+# The first interpreter on the PATH that runs and is of a version we support.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+help:  ## Show what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
+
+# The stamp is what makes a second run install nothing.
+.venv/.installed: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 on the PATH; install one or set PYTHON=" >&2; exit 2; }
+	@echo "Installing into .venv (about a minute, once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: .venv/.installed  ## Create .venv and install the pinned requirements
+
+demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to end (under 4 minutes on 2 cores)
+	@$(BIN)/podium demo
+
+test: check  ## Lint, types, import rules and the default tests (under 8 minutes on 2 cores)
+	@$(BIN)/python -m pytest -m "not slow and not realdata"
+
+check: setup  ## ruff, mypy and import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test-all: check  ## Every test but those that need real data, the slow ones included
+	@$(BIN)/python -m pytest -m "not realdata"
+
+test-real: setup  ## The tests on real data; PODIUM_REALDATA names the folder
+	@test -d "$(PODIUM_REALDATA)" || { echo "error: PODIUM_REALDATA='$(PODIUM_REALDATA)' is not a folder; name the one that holds gsm8k/ and stories15m/" >&2; exit 2; }
+	@$(BIN)/python -m pytest -m realdata
+
+bench: setup  ## The quick benchmarks; each is also `python -m benchmarks.NAME [--json]`
+	@$(BIN)/python -m benchmarks.cli_start
+	@$(BIN)/python -m benchmarks.compiles
+
+requirements:  ## Compile requirements.txt again, for every supported Python, with hashes and no index lines (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade \
+		pyproject.toml --extra dev --output-file requirements.txt
+
+clean:  ## Remove .venv and caches; workspace and submission runs stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
