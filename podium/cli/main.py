@@ -39,8 +39,9 @@ app.command("package")(package.package)
 def options(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error (works anywhere on the line)."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; works anywhere on the line."),
 ) -> None:
+    del debug  # main() has read it already: it must also work behind a command
     if version:
         typer.echo(f"podium {podium.__version__}")
     elif context.invoked_subcommand is None:
@@ -75,9 +76,8 @@ def _explain(error: Exception) -> int:
     if isinstance(error, typer.Abort):
         _say("interrupted")
         return 130
-    _say(
-        f"error: {type(error).__name__}: {error or 'no message'} (a bug in Podium: run again with --debug for the traceback)"
-    )
+    bug = "(a bug in Podium: run again with --debug for the traceback)"
+    _say(f"error: {type(error).__name__}: {error or 'no message'} {bug}")
     return 1
 
 

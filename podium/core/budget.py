@@ -1,7 +1,7 @@
 """Budget profiles: how long a session lasts, how much quota a week holds, and how fast it burns.
 
-Kaggle's figures: a TPU session lasts 9 h (20 h a week), a GPU session 12 h (30 h a week), and an L4x4 burns GPU quota at
-twice the rate.
+Kaggle's figures: a TPU session lasts 9 h (20 h a week), a GPU session 12 h (30 h a week), and an L4x4 burns GPU
+quota at twice the rate.
 """
 
 from dataclasses import dataclass
@@ -48,9 +48,8 @@ def resolve_budget(config: BudgetConfig) -> Budget:
     profile = PROFILES[config.profile]
     time_budget_s = profile.session_s if config.time_budget_s is None else config.time_budget_s
     if time_budget_s > profile.session_s:
-        raise UsageError(
-            f"budget.time_budget_s={time_budget_s:g}, must be <= {profile.session_s:g}, a session of profile {config.profile}"
-        )
+        limit = f"{profile.session_s:g}, a session of profile {config.profile}"
+        raise UsageError(f"budget.time_budget_s={time_budget_s:g}, must be <= {limit}")
     # A tenth at most: a short budget of one's own should not be all reserve.
     reserve_s = min(profile.reserve_s, time_budget_s / 10) if config.reserve_s is None else config.reserve_s
     if reserve_s >= time_budget_s:

@@ -35,7 +35,7 @@ class FakeClock:
 class Deadline:
     """A budget less a reserve, counted from `start_s` on `clock`.
 
-    `budget_s=None` never expires. The reserve is what must stay free for the work that follows (scoring, writing evidence).
+    `budget_s=None` never expires. The reserve is what must stay free for the work that follows: scoring, evidence.
     """
 
     clock: Clock

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         PodiumError: the disk refused it; the old file is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -86,7 +87,7 @@ def create_exclusively(path: Path, text: str) -> bool:
     """Create `path` with `text`; False if it was there already. Two callers at once: one True, one False."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # A hard link of a finished file is atomic and exclusive, so the winner's content is whole from the first instant.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.claim")
+    temporary = _temporary(path)
     write_text(temporary, text)
     try:
         os.link(temporary, path)
@@ -95,3 +96,8 @@ def create_exclusively(path: Path, text: str) -> bool:
     finally:
         temporary.unlink(missing_ok=True)
     return True
+
+
+def _temporary(path: Path) -> Path:
+    """Beside `path`, so that the rename stays on one file system; hidden, and unlike any other writer's."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

@@ -1,0 +1,130 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podium.core.config import (
+    Role,
+    RunConfig,
+    all_keys,
+    keys_with_role,
+    load_config,
+    parse_assignment,
+    parse_config,
+)
+from podium.core.errors import UsageError
+
+
+def test_every_key_round_trips_through_yaml(tmp_path):
+    config = RunConfig().with_overrides({"train.learning_rate": 2e-3, "lora.enabled": True, "lora.targets": ["q", "v"]})
+    path = tmp_path / "config.yaml"
+    path.write_text(config.to_yaml())
+    assert load_config(path) == config
+    assert load_config(path).hash == config.hash
+
+
+def test_yaml_writes_out_every_default():
+    text = RunConfig().to_yaml()
+    for key in all_keys():
+        assert f"  {key.split('.')[1]}:" in text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"train.learning_rat": 1}, "unknown config key 'train.learning_rat'; did you mean 'train.learning_rate'?"),
+        ({"learning_rate": 1}, "unknown config key 'learning_rate'; did you mean 'train.learning_rate'?"),
+        ({"train.learning_rate": "fast"}, "train.learning_rate='fast': Input should be a valid number"),
+        ({"train.learning_rate": True}, "train.learning_rate=True: true/false given where another type is wanted"),
+        ({"train.learning_rate": 0}, "train.learning_rate=0: Input should be greater than 0"),
+        ({"train.learning_rate": float("nan")}, "train.learning_rate=nan"),
+        ({"train.max_steps": 1.5}, "train.max_steps=1.5"),
+        ({"train.warmup_steps": 101}, "train.warmup_steps=101, must be <= train.max_steps=100"),
+        ({"train.dtype": "float12"}, "train.dtype='float12'"),
+        ({"lora.rank": 0}, "lora.rank=0"),
+    ],
+)
+def test_bad_override_is_one_line(overrides, message):
+    with pytest.raises(UsageError) as caught:
+        RunConfig().with_overrides(overrides)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: {learning_rat: 1}", "unknown config key 'train.learning_rat'; did you mean"),
+        ("trian: {}", "unknown key 'trian'"),
+        ("train: 3", "train=3"),
+        ("- 1", "holds list, must be a mapping"),
+        ("train: {", "not YAML"),
+    ],
+)
+def test_bad_file_is_one_line_that_names_it(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UsageError, match="does not exist"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_numbers_written_without_a_dot_are_numbers():
+    # PyYAML reads 1e-3 as a string, as YAML 1.1 says; a person means a number.
+    assert parse_config({"train": {"learning_rate": "1e-3"}}, "test").train.learning_rate == 1e-3
+
+
+def test_assignment():
+    assert parse_assignment("train.max_steps=50") == ("train.max_steps", 50)
+    with pytest.raises(UsageError, match="must be key=value"):
+        parse_assignment("train.max_steps")
+    with pytest.raises(UsageError, match="unknown config key"):
+        parse_assignment("train.steps=1")
+
+
+# A value unlike the default for every key, so that no role is left untested.
+CHANGED = {
+    "model.source": "other",
+    "data.max_seq_len": 32,
+    "train.optimizer": None,  # one choice so far
+    "train.schedule": "constant",
+    "train.dtype": "bfloat16",
+    "train.remat": "none",
+    "lora.enabled": True,
+    "lora.targets": ["q"],
+}
+
+
+@pytest.mark.parametrize("key", keys_with_role(Role.PROGRAM))
+def test_program_fields_change_the_program_key(key):
+    base = RunConfig().with_overrides({"lora.enabled": key.startswith("lora.") and key != "lora.enabled"})
+    value = CHANGED[key] if key in CHANGED else base.get(key) + 1
+    if value is None:
+        return
+    assert base.with_overrides({key: value}).program_key != base.program_key
+
+
+@pytest.mark.parametrize("key", keys_with_role(Role.TRACED))
+def test_traced_fields_do_not(key):
+    base = RunConfig()
+    value = CHANGED[key] if key in CHANGED else base.get(key) + (1 if isinstance(base.get(key), int) else 0.01)
+    changed = base.with_overrides({key: value})
+    assert changed.program_key == base.program_key
+    assert changed.hash != base.hash
+    assert changed.traced()[key] == value
+
+
+def test_lora_fields_do_not_shape_a_run_without_lora():
+    assert RunConfig().with_overrides({"lora.rank": 4}).program_key == RunConfig().program_key
+
+
+@given(st.floats(min_value=1e-8, max_value=1.0), st.integers(1, 10**6))
+def test_overrides_are_kept_exactly(learning_rate, steps):
+    config = RunConfig().with_overrides({"train.learning_rate": learning_rate, "train.max_steps": steps})
+    assert (config.train.learning_rate, config.train.max_steps) == (learning_rate, steps)
