@@ -110,6 +110,9 @@ class EvalConfig(Section):
 
     evalset: str = Field("tiny_v1", description="a name under evalsets/, or a path")
     max_items: int | None = Field(None, ge=1, description="the first N items of the split; all of them when not given")
+    submission_split: Literal["holdout", "all"] = Field(
+        "holdout", description="what a submission is scored on; a sweep reads dev and nothing else"
+    )
 
 
 class BudgetConfig(Section):
