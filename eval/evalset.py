@@ -1,0 +1,115 @@
+"""Evalsets: JSONL files of samples, split by item id, checked before use."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from podium.core.errors import UsageError
+from podium.core.files import read_jsonl
+from podium.core.hashing import sha256_file
+from podium.core.paths import find_evalset
+from podium.core.records import ReasoningTrace, Sample, parse_record, read_records
+
+Split = Literal["dev", "holdout"]
+SplitChoice = Literal["dev", "holdout", "all"]
+SPLITS: tuple[SplitChoice, ...] = ("dev", "holdout", "all")
+
+# A sweep chooses among many trials on dev, the holdout checks the few that are promoted; both need items enough for an
+# interval that means something.
+HOLDOUT_PERCENT = 50
+
+
+def split_of(sample_id: str) -> Split:
+    """dev or holdout, by a hash of the item's id alone: adding items to a set never moves another item."""
+    bucket = int.from_bytes(hashlib.sha256(b"podium-split/" + sample_id.encode()).digest()[:4], "big") % 100
+    return "holdout" if bucket < HOLDOUT_PERCENT else "dev"
+
+
+@dataclass(frozen=True)
+class Evalset:
+    name: str
+    path: Path
+    sha256: str
+    samples: tuple[Sample, ...]
+
+    def split(self, which: str) -> tuple[Sample, ...]:
+        """The samples of `dev`, `holdout` or `all`, in file order. Raises UsageError for another name."""
+        if which not in SPLITS:
+            raise UsageError(f"split {which!r}, must be one of {', '.join(SPLITS)}")
+        return tuple(sample for sample in self.samples if which == "all" or split_of(sample.id) == which)
+
+
+def load_evalset(name_or_path: str | Path) -> Evalset:
+    """Read an evalset by name or path.
+
+    Raises:
+        UsageError: not found, no items, a malformed line, or an id twice; with file, line and reason.
+    """
+    path = find_evalset(str(name_or_path))
+    first_line: dict[str, int] = {}
+    samples = []
+    for number, value in read_jsonl(path):
+        sample = parse_record(Sample, value, f"{path}:{number}")
+        if sample.id in first_line:
+            raise UsageError(
+                f"{path}:{number}: id {sample.id!r} is already on line {first_line[sample.id]}; ids must be unique"
+            )
+        first_line[sample.id] = number
+        samples.append(sample)
+    if not samples:
+        raise UsageError(f"{path} holds no items; an evalset needs at least one")
+    return Evalset(path.stem, path, sha256_file(path), tuple(samples))
+
+
+def same_prompt_key(prompt: str) -> str:
+    """Equal for prompts that differ only in case and white space."""
+    return " ".join(prompt.casefold().split())
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What `check_evalset` found wrong; ids of samples."""
+
+    duplicate_prompts: tuple[tuple[str, str], ...]  # (id, id of the earlier item with the same prompt)
+    overlap: tuple[str, ...]  # items whose prompt is in the trainset
+
+    @property
+    def clean(self) -> bool:
+        return not self.duplicate_prompts and not self.overlap
+
+
+def check_evalset(evalset: Evalset, trainset: Path | None = None) -> Findings:
+    """Duplicate prompts within the set, and overlap with the trainset in folder `trainset`."""
+    first: dict[str, str] = {}
+    duplicates = []
+    for sample in evalset.samples:
+        earlier = first.setdefault(same_prompt_key(sample.prompt), sample.id)
+        if earlier != sample.id:
+            duplicates.append((sample.id, earlier))
+    overlap = overlapping_ids(evalset.samples, trainset) if trainset else ()
+    return Findings(tuple(duplicates), overlap)
+
+
+def overlapping_ids(samples: Iterable[Sample], trainset: Path) -> tuple[str, ...]:
+    """Ids of the samples whose prompt is also a training prompt. Raises UsageError for a malformed trainset."""
+    trained_on = {same_prompt_key(trace.prompt) for trace in read_records(ReasoningTrace, trainset / "traces.jsonl")}
+    return tuple(sample.id for sample in samples if same_prompt_key(sample.prompt) in trained_on)
+
+
+def assert_disjoint(evalset: Evalset, trainset: Path) -> None:
+    """Raises UsageError, naming the items, when a prompt of `evalset` is in the trainset in folder `trainset`."""
+    found = overlapping_ids(evalset.samples, trainset)
+    if found:
+        raise UsageError(
+            f"evalset {evalset.name!r} and trainset {trainset.name!r} share {len(found)} prompts "
+            f"({named(found)}); remove them from one of the two"
+        )
+
+
+def named(ids: Iterable[str], limit: int = 5) -> str:
+    """The first few of `ids`, and how many more there are."""
+    listed = list(ids)
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + more

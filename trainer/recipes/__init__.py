@@ -1,0 +1,36 @@
+"""Recipes: trainsets and evalsets that are made from a seed. One file a recipe; this is the list of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from podium.core.errors import UsageError
+from podium.core.records import ReasoningTrace, Sample
+from trainer.recipes import tiny_reasoning
+
+SEED = 42
+
+
+@dataclass(frozen=True)
+class TrainsetRecipe:
+    """`version` changes whenever the same seed would give other traces."""
+
+    version: str
+    traces: Callable[[int], list[ReasoningTrace]]
+
+
+TRAINSETS = {"tiny-reasoning": TrainsetRecipe("1", tiny_reasoning.traces)}
+EVALSETS: dict[str, Callable[[int], list[Sample]]] = {"tiny_v1": tiny_reasoning.samples}
+
+
+def trainset_recipe(name: str) -> TrainsetRecipe:
+    """Raises UsageError for an unknown name."""
+    if name not in TRAINSETS:
+        raise UsageError(f"trainset recipe {name!r}, must be one of {', '.join(TRAINSETS)}")
+    return TRAINSETS[name]
+
+
+def evalset_samples(name: str, seed: int = SEED) -> list[Sample]:
+    """Raises UsageError for an unknown name."""
+    if name not in EVALSETS:
+        raise UsageError(f"evalset recipe {name!r}, must be one of {', '.join(EVALSETS)}")
+    return EVALSETS[name](seed)
