@@ -12,7 +12,7 @@ from trainer.recipes import SEED, trainset_recipe
 
 
 def build_trainset(name: str, folder: Path, seed: int = SEED) -> TrainsetManifest:
-    """Make `folder` from the recipe `name`; the same seed gives the same bytes. Raises UsageError for an unknown recipe."""
+    """Fill `folder` by the recipe `name`; the same seed gives the same bytes. Raises UsageError: unknown recipe."""
     recipe = trainset_recipe(name)
     return write_trainset(folder, recipe.traces(seed), name=name, recipe=name, recipe_version=recipe.version, seed=seed)
 
@@ -49,7 +49,7 @@ def read_manifest(folder: Path) -> TrainsetManifest:
 
 
 def read_traces(folder: Path) -> list[ReasoningTrace]:
-    """The traces of a whole trainset. Raises UsageError as `read_manifest` does, and for a malformed line or none at all."""
+    """Every trace, checked. Raises UsageError as `read_manifest` does, and for a malformed line or no traces."""
     read_manifest(folder)
     traces = read_records(ReasoningTrace, folder / "traces.jsonl")
     if not traces:

@@ -1,4 +1,4 @@
-"""`tiny-reasoning` and `tiny_v1`: short worked problems whose steps are look-ups that a tiny model can learn in seconds.
+"""`tiny-reasoning` and `tiny_v1`: short worked problems that a tiny model can learn in seconds.
 
 Every step is one small fact (a sum of digits, a neighbouring letter), so unseen prompts are new compositions of known
 facts. A prompt belongs to the evaluation side by a hash of its text, so the two sets cannot share one.
