@@ -1,0 +1,93 @@
+"""Attention with rotary positions, masks for padding, packing and sliding windows, and a fixed-length KV cache."""
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+NO_WINDOW = jnp.iinfo(jnp.int32).max
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class KVCache:
+    """Keys and values of every layer for the tokens seen so far, in buffers whose length never changes.
+
+    A slot whose segment is 0 is empty: nothing attends to it. `index` is the slot that the next token is written to.
+    """
+
+    key: Array  # (layers, batch, length, kv_heads, head_dim)
+    value: Array  # (layers, batch, length, kv_heads, head_dim)
+    positions: Array  # (batch, length) int32
+    segment_ids: Array  # (batch, length) int32
+    index: Array  # () int32
+
+    def with_tokens(self, positions: Array, segment_ids: Array) -> "KVCache":
+        """Note positions and segments of the tokens that are being added; `index` moves once their keys are in."""
+        start = (0, self.index)
+        return replace(
+            self,
+            positions=jax.lax.dynamic_update_slice(self.positions, positions, start),
+            segment_ids=jax.lax.dynamic_update_slice(self.segment_ids, segment_ids, start),
+        )
+
+    def with_layer(self, layer: Array, key: Array, value: Array) -> "KVCache":
+        """Write the new tokens' keys and values, both (batch, seq, kv_heads, head_dim), of one layer."""
+        start = (layer, 0, self.index, 0, 0)
+        return replace(
+            self,
+            key=jax.lax.dynamic_update_slice(self.key, key[None].astype(self.key.dtype), start),
+            value=jax.lax.dynamic_update_slice(self.value, value[None].astype(self.value.dtype), start),
+        )
+
+    def layer(self, layer: Array) -> tuple[Array, Array]:
+        """Keys and values of one layer, each (batch, length, kv_heads, head_dim)."""
+        return (
+            jax.lax.dynamic_index_in_dim(self.key, layer, keepdims=False),
+            jax.lax.dynamic_index_in_dim(self.value, layer, keepdims=False),
+        )
+
+
+def rotate(x: Array, positions: Array, frequencies: Array) -> Array:
+    """Rotary position embedding in float32, halves rotated against each other as Hugging Face checkpoints expect.
+
+    x: (batch, seq, heads, head_dim); positions: (batch, seq); frequencies: (head_dim / 2,)
+    """
+    angles = positions[:, :, None].astype(jnp.float32) * frequencies  # (batch, seq, head_dim / 2)
+    cos, sin = jnp.cos(angles)[:, :, None], jnp.sin(angles)[:, :, None]  # (batch, seq, 1, head_dim / 2)
+    first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+    return jnp.concatenate((first * cos - second * sin, second * cos + first * sin), axis=-1).astype(x.dtype)
+
+
+def distances(positions: Array, segment_ids: Array, key_positions: Array, key_segment_ids: Array) -> Array:
+    """How far back each key lies, or `NO_WINDOW` where a query must not look: the future, another segment, padding.
+
+    One array serves every layer: a layer sees what is nearer than its window.
+    (batch, queries) and (batch, keys) give (batch, queries, keys), int32.
+    """
+    back = positions[:, :, None] - key_positions[:, None, :]
+    same = (segment_ids[:, :, None] == key_segment_ids[:, None, :]) & (key_segment_ids[:, None, :] != 0)
+    return jnp.where(same & (back >= 0), back, NO_WINDOW)
+
+
+def attend(query: Array, key: Array, value: Array, distance: Array, window: Array, scale: float, cap: float | None):
+    """Grouped-query attention (Ainslie et al. 2023, arXiv 2305.13245); scores and softmax in float32.
+
+    query: (batch, queries, heads, head_dim); key, value: (batch, keys, kv_heads, head_dim)
+    distance: (batch, queries, keys); window: () int32. Returns (batch, queries, heads, head_dim).
+    """
+    batch, queries, heads, head_dim = query.shape
+    groups = query.reshape(batch, queries, key.shape[2], -1, head_dim)  # (batch, queries, kv_heads, groups, head_dim)
+    scores = jnp.einsum("bqngd,bknd->bngqk", groups, key, preferred_element_type=jnp.float32) * scale
+    if cap is not None:
+        scores = softcap(scores, cap)
+    # A finite floor, so that a padding row, which sees nothing, gives numbers and not NaN.
+    scores = jnp.where((distance < window)[:, None, None], scores, jnp.finfo(jnp.float32).min)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)  # (batch, kv_heads, groups, queries, keys)
+    return jnp.einsum("bngqk,bknd->bqngd", weights, value).reshape(batch, queries, heads, head_dim)
+
+
+def softcap(x: Array, cap: float) -> Array:
+    """Keeps x within (-cap, cap) smoothly (Gemma 2, arXiv 2408.00118)."""
+    return cap * jnp.tanh(x / cap)

@@ -1,0 +1,188 @@
+"""The decoder: one layer written once, its weights stacked, and a scan over the stack.
+
+Compile time does not grow with depth, and with `remat` only each layer's input is kept for the backward pass. Kernels are
+(out, in), as Hugging Face stores them, so that loading and saving copy bytes and transpose nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from podium.core.config import LoraConfig
+from trainer.architecture import Architecture
+from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate
+from trainer.lora import Lora
+
+ACTIVATIONS = {"silu": nnx.silu, "gelu": partial(nnx.gelu, approximate=False), "gelu_tanh": nnx.gelu}
+
+
+class Norm(nnx.Module):
+    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467) in float32; Gemma's weight is an offset from one."""
+
+    def __init__(self, size: int, arch: Architecture, param_dtype: jnp.dtype) -> None:
+        self.eps, self.offset = arch.norm_eps, 1.0 if arch.unit_offset_norm else 0.0
+        self.weight = nnx.Param(jnp.full((size,), 1.0 - self.offset, param_dtype))
+
+    def __call__(self, x: Array) -> Array:
+        wide = x.astype(jnp.float32)
+        wide = wide * jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + self.eps)
+        return (wide * (self.offset + self.weight[...].astype(jnp.float32))).astype(x.dtype)
+
+
+class Projection(nnx.Module):
+    """x W^T + b, and the adapter's share where there is one."""
+
+    def __init__(
+        self, inputs: int, outputs: int, rngs: nnx.Rngs, param_dtype: jnp.dtype, bias: bool = False, rank: int | None = None
+    ) -> None:
+        self.kernel = nnx.Param(_normal(rngs, (outputs, inputs), param_dtype))
+        self.bias = nnx.Param(jnp.zeros((outputs,), param_dtype)) if bias else None
+        self.lora = Lora(inputs, outputs, rank, rngs) if rank else None
+
+    def __call__(self, x: Array, lora_alpha: Array | float) -> Array:
+        y = x @ self.kernel[...].astype(x.dtype).T
+        if self.bias is not None:
+            y = y + self.bias[...].astype(x.dtype)
+        return y if self.lora is None else y + self.lora(x, lora_alpha)
+
+
+class Layer(nnx.Module):
+    """One decoder layer: attention and gated MLP, each with a norm before and, in some families, one after."""
+
+    def __init__(self, rngs: nnx.Rngs, arch: Architecture, param_dtype: jnp.dtype, lora: LoraConfig | None) -> None:
+        self.arch = arch
+
+        def projection(name: str, inputs: int, outputs: int, bias: bool) -> Projection:
+            rank = lora.rank if lora is not None and name in lora.targets else None
+            return Projection(inputs, outputs, rngs, param_dtype, bias, rank)
+
+        hidden, mlp, norm = arch.hidden_size, arch.mlp_size, partial(Norm, arch=arch, param_dtype=param_dtype)
+        queries, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
+        self.attention_norm, self.mlp_norm = norm(hidden), norm(hidden)
+        self.post_attention_norm = norm(hidden) if arch.post_norms else None
+        self.post_mlp_norm = norm(hidden) if arch.post_norms else None
+        self.q_norm = norm(arch.head_dim) if arch.qk_norm else None
+        self.k_norm = norm(arch.head_dim) if arch.qk_norm else None
+        self.q = projection("q", hidden, queries, arch.qkv_bias)
+        self.k = projection("k", hidden, keys, arch.qkv_bias)
+        self.v = projection("v", hidden, keys, arch.qkv_bias)
+        self.o = projection("o", queries, hidden, arch.output_bias)
+        self.gate = projection("gate", hidden, mlp, arch.mlp_bias)
+        self.up = projection("up", hidden, mlp, arch.mlp_bias)
+        self.down = projection("down", mlp, hidden, arch.mlp_bias)
+
+    def qkv(self, x: Array, positions: Array, frequencies: Array, lora_alpha: Array | float) -> tuple[Array, Array, Array]:
+        """Queries (batch, seq, heads, head_dim), keys and values (batch, seq, kv_heads, head_dim), rotated."""
+        x = self.attention_norm(x)
+        q, k, v = (
+            project(x, lora_alpha).reshape(*x.shape[:2], -1, self.arch.head_dim) for project in (self.q, self.k, self.v)
+        )
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        return rotate(q, positions, frequencies), rotate(k, positions, frequencies), v
+
+    def finish(self, x: Array, attended: Array, lora_alpha: Array | float) -> Array:
+        """The rest of the layer. x: (batch, seq, hidden); attended: (batch, seq, heads, head_dim)."""
+        y = self.o(attended.reshape(*x.shape[:2], -1), lora_alpha)
+        x = x + (y if self.post_attention_norm is None else self.post_attention_norm(y))
+        z = self.mlp_norm(x)
+        y = self.down(ACTIVATIONS[self.arch.activation](self.gate(z, lora_alpha)) * self.up(z, lora_alpha), lora_alpha)
+        return x + (y if self.post_mlp_norm is None else self.post_mlp_norm(y))
+
+
+class Decoder(nnx.Module):
+    """Tokens to the hidden states after the final norm; `head()` turns those into logits (trainer/loss.py)."""
+
+    def __init__(
+        self, arch: Architecture, rngs: nnx.Rngs, param_dtype: jnp.dtype, lora: LoraConfig | None = None
+    ) -> None:
+        """`lora=None` makes no adapters. Every random array is normal with variance 1 / inputs."""
+        self.arch = arch
+        self.embedding = nnx.Param(_normal(rngs, (arch.vocab_size, arch.hidden_size), param_dtype))
+        make = partial(Layer, arch=arch, param_dtype=param_dtype, lora=lora)
+        self.layers = nnx.vmap(make)(rngs.fork(split=arch.layers))  # every array: (layers, ...)
+        self.final_norm = Norm(arch.hidden_size, arch, param_dtype)
+        untied = None if arch.tied_head else nnx.Param(_normal(rngs, (arch.vocab_size, arch.hidden_size), param_dtype))
+        self.untied_head = untied
+
+    def __call__(
+        self,
+        tokens: Array,
+        positions: Array,
+        segment_ids: Array,
+        cache: KVCache | None = None,
+        *,
+        dtype: jnp.dtype,
+        remat: str = "none",
+        lora_alpha: Array | float = 1.0,
+    ) -> tuple[Array, KVCache | None]:
+        """Hidden states (batch, seq, hidden), and the cache with these tokens added.
+
+        tokens, positions, segment_ids: (batch, seq) int32. A token sees those before it in its own segment; segment 0 is
+        padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache, tokens
+        go to its next slots and see those before them; the caller keeps index + seq within its length.
+        """
+        x = jnp.take(self.embedding[...], tokens, axis=0).astype(dtype)  # (batch, seq, hidden)
+        if self.arch.embedding_scale is not None:
+            x = x * jnp.asarray(self.arch.embedding_scale, dtype)  # rounded to dtype first, as transformers does
+        if cache is None:
+            distance = distances(positions, segment_ids, positions, segment_ids)
+        else:
+            cache = cache.with_tokens(positions, segment_ids)
+            distance = distances(positions, segment_ids, cache.positions, cache.segment_ids)
+        graph, stacked = nnx.split(self.layers)
+        step = partial(_layer_step, graph, self.arch, positions, distance, lora_alpha)
+        if remat == "full" and cache is None:
+            step = jax.checkpoint(step, prevent_cse=False)  # a scan's body cannot be merged with its recomputation
+        (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, *_layer_inputs(self.arch)))
+        if cache is not None:
+            cache = replace(cache, index=cache.index + tokens.shape[1])
+        return self.final_norm(x), cache
+
+    def head(self) -> Array:
+        """(vocab, hidden): the embedding where the two are tied."""
+        return (self.embedding if self.untied_head is None else self.untied_head)[...]
+
+    def init_cache(self, batch: int, length: int, dtype: jnp.dtype) -> KVCache:
+        """An empty cache for `length` tokens a row."""
+        shape = (self.arch.layers, batch, length, self.arch.kv_heads, self.arch.head_dim)
+        empty = jnp.zeros((batch, length), jnp.int32)
+        return KVCache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), empty, empty, jnp.zeros((), jnp.int32))
+
+
+def _layer_step(
+    graph: nnx.GraphDef,
+    arch: Architecture,
+    positions: Array,
+    distance: Array,
+    lora_alpha: Array | float,
+    carry: tuple[Array, KVCache | None],
+    inputs: tuple[nnx.State, Array, Array, Array],
+) -> tuple[tuple[Array, KVCache | None], None]:
+    """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
+    x, cache = carry
+    state, number, window, frequencies = inputs
+    layer = nnx.merge(graph, state)
+    query, key, value = layer.qkv(x, positions, frequencies, lora_alpha)
+    if cache is not None:
+        cache = cache.with_layer(number, key, value)
+        key, value = cache.layer(number)
+    attended = attend(
+        query, key.astype(x.dtype), value.astype(x.dtype), distance, window, arch.attention_scale, arch.attention_softcap
+    )
+    return (layer.finish(x, attended, lora_alpha), cache), None
+
+
+def _layer_inputs(arch: Architecture) -> tuple[Array, Array, Array]:
+    """What differs between layers beside their weights: number (layers,), window (layers,), RoPE (layers, head_dim / 2)."""
+    windows = [window or NO_WINDOW for window in arch.windows]
+    return jnp.arange(arch.layers), jnp.asarray(windows, jnp.int32), jnp.asarray(arch.layer_frequencies())
+
+
+def _normal(rngs: nnx.Rngs, shape: Sequence[int], dtype: jnp.dtype) -> Array:
+    return (jax.random.normal(rngs.params(), shape, jnp.float32) / shape[-1] ** 0.5).astype(dtype)
