@@ -1,0 +1,124 @@
+"""Checkpoints of one run: a thin layer over Orbax's CheckpointManager.
+
+A checkpoint is a folder named by its step, with the items `trainable`, `opt_state` and `meta`. Orbax writes it beside its
+place and renames it when whole, in the background, so a half-written one is never picked up.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from podium.core.errors import PodiumError, UsageError
+
+Tree = Any
+
+
+class Checkpoints:
+    """The checkpoints below one folder, the `keep` newest of them.
+
+    A failed write raises PodiumError from the call that met it; what was saved before stays.
+    """
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self.folder = folder.resolve()
+        self._keep = keep
+        self._open: ocp.CheckpointManager | None = None
+
+    def newest(self) -> Path | None:
+        """The newest whole checkpoint."""
+        if not self.folder.is_dir():
+            return None
+        steps = [
+            path for path in self.folder.iterdir() if path.name.isdigit() and ocp.utils.is_checkpoint_finalized(path)
+        ]
+        return max(steps, key=lambda path: int(path.name), default=None)
+
+    def save(self, step: int, trainable: Tree, opt_state: Tree, meta: dict[str, Any]) -> Path:
+        """Start writing a checkpoint and return its folder; `wait` returns once it is whole.
+
+        The arrays are copied before this returns, so the next step may overwrite them.
+        """
+        path = self.folder / str(step)
+        try:
+            self._manager().save(
+                step,
+                args=ocp.args.Composite(
+                    trainable=ocp.args.StandardSave(_named(trainable)),
+                    opt_state=ocp.args.StandardSave(_named(opt_state)),
+                    meta=ocp.args.JsonSave(meta),
+                ),
+            )
+        except (OSError, ValueError) as error:
+            raise _write_failed(path, error) from error
+        return path
+
+    def wait(self) -> None:
+        """Until everything that was saved is whole on the disk."""
+        if self._open is None:
+            return
+        try:
+            self._open.wait_until_finished()
+            self._open.check_for_errors()
+        except (OSError, ValueError) as error:
+            raise _write_failed(self.folder, error) from error
+
+    def close(self) -> None:
+        if self._open is None:
+            return
+        try:
+            self.wait()
+        finally:
+            self._open.close()
+            self._open = None
+
+    def _manager(self) -> ocp.CheckpointManager:
+        if self._open is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._open = ocp.CheckpointManager(
+                self.folder,
+                options=ocp.CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=True),
+            )
+        return self._open
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """What `save` was given as `meta`. Raises UsageError where there is no whole checkpoint at `path`."""
+    return _restore(path, "meta", ocp.args.JsonRestore())
+
+
+def restore_tree(path: Path, item: str, like: Tree) -> Tree:
+    """`trainable` or `opt_state`, bit for bit, in the structure, types and placement of `like` (arrays or their shapes).
+
+    Raises:
+        UsageError: no whole checkpoint at `path`, or one of other shapes.
+    """
+    named = _named(like)
+    found = _restore(path, item, ocp.args.StandardRestore(named))
+    return jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in named])
+
+
+def _restore(path: Path, item: str, how: Any) -> Any:
+    try:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
+            return reader.restore(path.resolve(), args=ocp.args.Composite(**{item: how}))[item]
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"{path}: not a whole checkpoint of this run ({reason}); name another, or start without"
+        ) from error
+
+
+def _named(tree: Tree) -> dict[str, Any]:
+    """The leaves by their path: what is on the disk does not depend on the classes of the containers."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in jax.tree.leaves_with_path(tree)
+    }
+
+
+def _write_failed(path: Path, error: Exception) -> PodiumError:
+    reason = " ".join(str(error).split())[:200]
+    return PodiumError(
+        f"cannot write checkpoint {path} ({reason}); make room, then go on with --resume from the last one"
+    )

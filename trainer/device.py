@@ -1,0 +1,106 @@
+"""Which device a run computes on: chosen before JAX starts, and never replaced in silence by another."""
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podium.core.errors import UsageError
+from podium.core.paths import workspace
+
+if TYPE_CHECKING:
+    import jax
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What JAX found: `platform` is cpu, gpu or tpu; `kind` the maker's name; `count` how many of them this process sees."""
+
+    platform: str
+    kind: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.platform} ({self.count} x {self.kind})"
+
+
+def select(kind: str) -> DeviceInfo:
+    """Make `kind` (auto, cpu, gpu or tpu) the device of this process, and say what was found.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    if kind == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        if "jax" in sys.modules:  # then it has read the environment already
+            import jax
+
+            jax.config.update("jax_platforms", "cpu")
+    # gpu and tpu need no setting: JAX prefers an accelerator where it finds one.
+    info = found()
+    if kind not in ("auto", info.platform):
+        hint = "use --device auto or cpu" if info.platform == "cpu" else "start a new process for it"
+        raise UsageError(f"--device {kind}: JAX found no {kind} here, only {info}; {hint}")
+    return info
+
+
+def found() -> DeviceInfo:
+    """The devices that computations go to. Raises UsageError when JAX cannot start any."""
+    import jax
+
+    try:
+        devices = jax.devices()
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"JAX cannot start a device: {reason}") from error
+    return DeviceInfo(devices[0].platform, devices[0].device_kind, len(devices))
+
+
+def compute_dtype(name: str) -> "jax.typing.DTypeLike":
+    """The numpy type of `train.dtype`; auto is bfloat16 on TPUs and on GPUs that compute in it, else float32."""
+    import jax
+    import jax.numpy as jnp
+
+    if name == "auto":
+        name = "bfloat16" if _has_native_bfloat16(jax.devices()[0]) else "float32"
+    return jnp.dtype(name)
+
+
+def use_compile_cache() -> None:
+    """Keep compiled programs in the workspace, so that a second process need not compile them.
+
+    Optional: `PODIUM_COMPILE_CACHE=off` leaves it out. Programs for a CPU are only good for CPUs with the same
+    instructions, so those are part of the folder's name.
+    """
+    if os.environ.get("PODIUM_COMPILE_CACHE") == "off":
+        return
+    import jax
+    import jaxlib
+
+    folder = workspace() / "cache" / "jax" / f"{jaxlib.__version__}-{_cache_name(jax.devices()[0])}"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # Else the folder's path becomes part of every key.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+
+
+def _has_native_bfloat16(device: "jax.Device") -> bool:
+    if device.platform == "gpu":
+        # Ampere (8.0) was the first; a T4 (7.5) and a P100 (6.0) emulate it slowly.
+        return float(getattr(device, "compute_capability", "0") or 0) >= 8.0
+    return device.platform == "tpu"
+
+
+def _cache_name(device: "jax.Device") -> str:
+    name = device.device_kind.replace(" ", "-").lower()
+    if device.platform != "cpu":
+        return name
+    from pathlib import Path
+
+    from podium.core.hashing import sha256_bytes
+
+    # Linux only; elsewhere a machine keeps its workspace to itself.
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{name}-{sha256_bytes(flags.encode())[:8]}"
