@@ -1,7 +1,7 @@
 """Checkpoints of one run: a thin layer over Orbax's CheckpointManager.
 
-A checkpoint is a folder named by its step, with the items `trainable`, `opt_state` and `meta`. Orbax writes it beside its
-place and renames it when whole, in the background, so a half-written one is never picked up.
+A checkpoint is a folder named by its step, with the items `trainable`, `opt_state` and `meta`. Orbax writes it in the
+background, beside its place, and renames it when whole, so a half-written one is never picked up.
 """
 
 from pathlib import Path
@@ -30,10 +30,9 @@ class Checkpoints:
         """The newest whole checkpoint."""
         if not self.folder.is_dir():
             return None
-        steps = [
-            path for path in self.folder.iterdir() if path.name.isdigit() and ocp.utils.is_checkpoint_finalized(path)
-        ]
-        return max(steps, key=lambda path: int(path.name), default=None)
+        steps = [path for path in self.folder.iterdir() if path.name.isdigit()]
+        whole = [path for path in steps if ocp.utils.is_checkpoint_finalized(path)]
+        return max(whole, key=lambda path: int(path.name), default=None)
 
     def save(self, step: int, trainable: Tree, opt_state: Tree, meta: dict[str, Any]) -> Path:
         """Start writing a checkpoint and return its folder; `wait` returns once it is whole.
@@ -76,10 +75,8 @@ class Checkpoints:
     def _manager(self) -> ocp.CheckpointManager:
         if self._open is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._open = ocp.CheckpointManager(
-                self.folder,
-                options=ocp.CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=True),
-            )
+            options = ocp.CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=True)
+            self._open = ocp.CheckpointManager(self.folder, options=options)
         return self._open
 
 
@@ -89,7 +86,7 @@ def read_meta(path: Path) -> dict[str, Any]:
 
 
 def restore_tree(path: Path, item: str, like: Tree) -> Tree:
-    """`trainable` or `opt_state`, bit for bit, in the structure, types and placement of `like` (arrays or their shapes).
+    """`trainable` or `opt_state`, bit for bit, in the structure, types and placement of `like`: arrays or shapes.
 
     Raises:
         UsageError: no whole checkpoint at `path`, or one of other shapes.
@@ -105,20 +102,15 @@ def _restore(path: Path, item: str, how: Any) -> Any:
             return reader.restore(path.resolve(), args=ocp.args.Composite(**{item: how}))[item]
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UsageError(
-            f"{path}: not a whole checkpoint of this run ({reason}); name another, or start without"
-        ) from error
+        raise UsageError(f"{path}: not a whole checkpoint of this run ({reason}); name another one") from error
 
 
 def _named(tree: Tree) -> dict[str, Any]:
     """The leaves by their path: what is on the disk does not depend on the classes of the containers."""
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in jax.tree.leaves_with_path(tree)
-    }
+    keystr = jax.tree_util.keystr
+    return {keystr(path, simple=True, separator="."): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
 
 
 def _write_failed(path: Path, error: Exception) -> PodiumError:
     reason = " ".join(str(error).split())[:200]
-    return PodiumError(
-        f"cannot write checkpoint {path} ({reason}); make room, then go on with --resume from the last one"
-    )
+    return PodiumError(f"cannot write checkpoint {path} ({reason}); make room, then use --resume")

@@ -1,4 +1,4 @@
-"""From a trainset to batches. Which examples make up a step follows from (seed, step) alone, so nothing here has state."""
+"""From a trainset to batches. Which examples make up a step follows from (seed, step) alone: nothing has state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def load_trainset(folder: Path, encoder: Encoder, max_seq_len: int) -> Tokenized
     """Read and tokenise a trainset folder.
 
     Raises:
-        UsageError: missing, changed or malformed files, or no example with anything left to learn in `max_seq_len` tokens.
+        UsageError: missing, changed or malformed files, or nothing left to learn in `max_seq_len` tokens.
     """
     manifest = read_manifest(folder)
     return tokenize(manifest.name, manifest.sha256, read_traces(folder), encoder, max_seq_len)
@@ -76,7 +76,7 @@ def tokenize(
 
 
 def batch_indices(seed: int, step: int, n_examples: int, batch: int) -> np.ndarray:
-    """The examples of `step`: the next `batch` of an endless row of epochs, each a permutation of its own. (batch,) int64"""
+    """The examples of `step`: the next of an endless row of epochs, each a permutation of its own. (batch,) int64"""
     places = np.arange(step * batch, (step + 1) * batch)
     epochs, offsets = places // n_examples, places % n_examples
     return np.array([_permutation(seed, int(epoch), n_examples)[at] for epoch, at in zip(epochs, offsets, strict=True)])

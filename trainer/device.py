@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What JAX found: `platform` is cpu, gpu or tpu; `kind` the maker's name; `count` how many of them this process sees."""
+    """What JAX found: `platform` is cpu, gpu or tpu; `kind` the maker's name; `count` how many this process sees."""
 
     platform: str
     kind: str
