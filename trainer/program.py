@@ -1,0 +1,81 @@
+"""The training step as one pure function, ready to be compiled once for every run that shares a program key.
+
+Flax modules are split before and merged inside: parameters and optimizer state are plain pytrees, and whatever changes
+no shape comes in as an array.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from podium.core.config import RunConfig
+from trainer.architecture import Architecture
+from trainer.loss import chunked_cross_entropy
+from trainer.optimizer import Hyperparameters, build_optimizer, learning_rate
+
+Tree = Any
+Batch = dict[str, jax.Array]  # trainer.data.FIELDS, each (accumulation, batch, seq)
+
+
+def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
+    """`step(trainable, opt_state, frozen, batch, hp, step) -> (trainable, opt_state, metrics)`, to be compiled.
+
+    Only the program-key fields of `config` are read. The loss is the mean over every learned token of the accumulated
+    batch, so 4 x 2 examples weigh as 1 x 8 do. Metrics are scalars: loss and grad_norm before the update,
+    learning_rate, n_tokens (all but padding), and `finite`. Where that is False the update was not applied: a NaN never
+    enters the parameters.
+    """
+
+    def micro_loss(trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters) -> jax.Array:
+        decoder = nnx.merge(graphdef, trainable, frozen)
+        hidden, _ = decoder(  # (batch, seq, hidden)
+            micro["tokens"],
+            micro["positions"],
+            micro["segment_ids"],
+            dtype=dtype,
+            remat=config.train.remat,
+            lora_alpha=hp["lora.alpha"],
+        )
+        total, _ = chunked_cross_entropy(
+            hidden,
+            decoder.head(),
+            micro["targets"],
+            micro["weights"],
+            softcap=arch.final_softcap,
+            label_smoothing=hp["train.label_smoothing"],
+        )
+        return total
+
+    def loss_and_gradients(trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters) -> tuple[jax.Array, Tree]:
+        def accumulate(sums: Tree, micro: Batch) -> tuple[Tree, None]:
+            return jax.tree.map(jnp.add, sums, jax.value_and_grad(micro_loss)(trainable, frozen, micro, hp)), None
+
+        zeros = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, trainable))
+        sums, _ = jax.lax.scan(accumulate, zeros, batch)
+        n_learned = jnp.maximum(batch["weights"].sum(), 1.0)
+        return jax.tree.map(lambda x: x / n_learned, sums)
+
+    def train_step(
+        trainable: Tree, opt_state: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, step: jax.Array
+    ) -> tuple[Tree, Tree, dict[str, jax.Array]]:
+        loss, gradients = loss_and_gradients(trainable, frozen, batch, hp)
+        rate = learning_rate(hp, step)
+        updates, updated_state = build_optimizer(hp, rate).update(gradients, opt_state, trainable)
+        grad_norm = optax.global_norm(gradients)
+        finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(optax.global_norm(updates))
+        new = (optax.apply_updates(trainable, updates), updated_state)
+        trainable, opt_state = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, (trainable, opt_state))
+        metrics = {
+            "loss": loss,
+            "grad_norm": grad_norm,
+            "learning_rate": rate,
+            "n_tokens": (batch["segment_ids"] > 0).sum(),
+            "finite": finite,
+        }
+        return trainable, opt_state, metrics
+
+    return train_step
