@@ -1,0 +1,76 @@
+"""`Tokenizer`: text to ids and back, with the few facts that training and decoding need."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from podium.core.errors import UsageError
+from podium.core.hashing import sha256_files
+
+# Any of the first two makes a tokenizer; the others belong to it.
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer.model"),
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt"),
+    "chat_template.jinja",
+)
+
+
+class Tokenizer:
+    """A Hugging Face tokenizer folder.
+
+    A prompt and its completion are encoded apart, so that the same completion has the same ids whatever comes before it,
+    in training and in decoding alike.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UsageError: no tokenizer files, unreadable ones, or no end-of-sequence token."""
+        if not any((folder / name).is_file() for name in TOKENIZER_FILES[:2]):
+            raise UsageError(f"{folder} has no tokenizer.json or tokenizer.model; give the folder as model.tokenizer")
+        self.folder = folder
+        self._hf = _load(folder)
+        if self._hf.eos_token_id is None:
+            raise UsageError(f"{folder}: the tokenizer has no EOS token; set eos_token in tokenizer_config.json")
+        self.eos_id: int = self._hf.eos_token_id
+        starts_with = self._hf("a").input_ids[:1]  # a tokenizer may know a BOS and yet, by design, not use it
+        self.bos_id: int | None = self._hf.bos_token_id if starts_with == [self._hf.bos_token_id] else None
+        # Padding is never looked at (segment 0, weight 0), so any id will do where the tokenizer names none.
+        self.pad_id: int = self.eos_id if self._hf.pad_token_id is None else self._hf.pad_token_id
+        self.vocab_size: int = len(self._hf)
+
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """BOS, where the tokenizer itself puts one in front, and the prompt."""
+        return [*([] if self.bos_id is None else [self.bos_id]), *self._encode(prompt)]
+
+    def encode_completion(self, text: str) -> list[int]:
+        """The text and EOS."""
+        return [*self._encode(text), self.eos_id]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text without special tokens."""
+        text: str = self._hf.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    @cached_property
+    def sha256(self) -> str:
+        """Over the tokenizer's files, names and contents."""
+        return sha256_files(self.folder, tokenizer_files(self.folder))
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._hf(text, add_special_tokens=False).input_ids
+        return ids
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    return [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
+
+
+def _load(folder: Path):
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that PyTorch is missing, which is on purpose
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    # What a broken tokenizer raises depends on its kind: the Rust library raises plain Exception.
+    except Exception as error:
+        raise UsageError(f"{folder}: cannot read the tokenizer ({' '.join(str(error).split())[:200]})") from error
