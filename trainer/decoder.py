@@ -38,7 +38,13 @@ class Projection(nnx.Module):
     """x W^T + b, and the adapter's share where there is one."""
 
     def __init__(
-        self, inputs: int, outputs: int, rngs: nnx.Rngs, param_dtype: jnp.dtype, bias: bool = False, rank: int | None = None
+        self,
+        inputs: int,
+        outputs: int,
+        rngs: nnx.Rngs,
+        param_dtype: jnp.dtype,
+        bias: bool = False,
+        rank: int | None = None,
     ) -> None:
         self.kernel = nnx.Param(_normal(rngs, (outputs, inputs), param_dtype))
         self.bias = nnx.Param(jnp.zeros((outputs,), param_dtype)) if bias else None
@@ -76,7 +82,9 @@ class Layer(nnx.Module):
         self.up = projection("up", hidden, mlp, arch.mlp_bias)
         self.down = projection("down", mlp, hidden, arch.mlp_bias)
 
-    def qkv(self, x: Array, positions: Array, frequencies: Array, lora_alpha: Array | float) -> tuple[Array, Array, Array]:
+    def qkv(
+        self, x: Array, positions: Array, frequencies: Array, lora_alpha: Array | float
+    ) -> tuple[Array, Array, Array]:
         """Queries (batch, seq, heads, head_dim), keys and values (batch, seq, kv_heads, head_dim), rotated."""
         x = self.attention_norm(x)
         q, k, v = (
@@ -173,7 +181,13 @@ def _layer_step(
         cache = cache.with_layer(number, key, value)
         key, value = cache.layer(number)
     attended = attend(
-        query, key.astype(x.dtype), value.astype(x.dtype), distance, window, arch.attention_scale, arch.attention_softcap
+        query,
+        key.astype(x.dtype),
+        value.astype(x.dtype),
+        distance,
+        window,
+        arch.attention_scale,
+        arch.attention_softcap,
     )
     return (layer.finish(x, attended, lora_alpha), cache), None
 

@@ -24,4 +24,3 @@ class Lora(nnx.Module):
         """x: (..., in), alpha: scalar. Returns (..., out) in the dtype of x."""
         scale = jnp.asarray(alpha / self.a.shape[0], x.dtype)
         return (x @ self.a[...].astype(x.dtype).T * scale) @ self.b[...].astype(x.dtype).T
-

@@ -1,0 +1,224 @@
+"""Where weights come from, and what of them a run trains."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from podium.core.config import LoraConfig, ModelConfig, RunConfig
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import read_json
+from podium.core.hashing import sha256_files
+from trainer.architecture import Architecture, architecture_from_hf, check_family
+from trainer.decoder import Decoder
+from trainer.device import compute_dtype
+from trainer.lora import LoraParam
+from trainer.tokenizer import TOKENIZER_FILES, Tokenizer
+from trainer.weights import INDEX, load_weights, weight_files
+
+TINY = Path(__file__).parent / "tiny"
+KAGGLE = "kaggle:"
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """What runs start from. Shared between runs and never written to."""
+
+    arch: Architecture
+    params: nnx.State | None  # None for tiny: its weights come from a run's seed
+    tokenizer: Tokenizer
+    model_id: str
+    folder: Path
+
+    @cached_property
+    def sha256(self) -> str:
+        """Over config.json and the weight files; for tiny over config.json, since the seed gives the rest."""
+        files = [self.folder / "config.json"]
+        if self.params is not None:
+            index = self.folder / INDEX
+            files += weight_files(self.folder) + ([index] if index.is_file() else [])
+        return sha256_files(self.folder, files)
+
+
+def base_key(config: RunConfig) -> tuple[str, ...]:
+    """Equal for two configs exactly when `load_base` gives them the same weights in the same dtype."""
+    return (config.model.model_dump_json(), str(param_dtype(config)))
+
+
+def param_dtype(config: RunConfig) -> jnp.dtype:
+    """A frozen base is kept in the dtype of the computation; what is trained in full is kept in float32."""
+    return compute_dtype(config.train.dtype) if config.lora.enabled else jnp.dtype(jnp.float32)
+
+
+def load_base(config: RunConfig) -> BaseModel:
+    """Find the model's files (fetching them where the source is a hub id or a Kaggle handle) and read them.
+
+    Raises:
+        UsageError: missing, corrupt or contradictory files, an unknown model type, or sequences longer than its positions.
+        PodiumError: a download failed.
+    """
+    folder, tokenizer_folder = find_files(config.model)
+    arch = read_architecture(folder)
+    tokenizer = Tokenizer(tokenizer_folder)
+    if tokenizer.vocab_size > arch.vocab_size:
+        raise UsageError(
+            f"{tokenizer_folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
+            f"the model in {folder} only vocab_size={arch.vocab_size}; they are not of one model"
+        )
+    _check_lengths(config, arch)
+    params = None if folder == TINY else load_weights(folder, arch, param_dtype(config))
+    revision = f"@{config.model.revision}" if config.model.revision else ""
+    return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder)
+
+
+def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
+    """The decoder without its arrays; `nnx.merge(graphdef, trainable, frozen)` makes it whole. Computes nothing."""
+    make = partial(_decoder, base.arch, param_dtype(config), _adapters(config))
+    return nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
+
+
+def init_state(base: BaseModel, config: RunConfig, seed: int) -> tuple[nnx.State, nnx.State]:
+    """(trainable, frozen), where a run starts.
+
+    With LoRA, trainable holds the adapters only and frozen is the base itself, shared. In full fine-tuning trainable is a
+    copy of the run's own and frozen is empty.
+    """
+    lora, dtype = _adapters(config), param_dtype(config)
+    key = jax.random.key(seed)
+    if base.params is None:
+        trainable, frozen = _initialise(base.arch, dtype, lora, key)
+        return (trainable, frozen) if lora else (frozen, nnx.State({}))
+    if lora is None:
+        return jax.tree.map(jnp.copy, base.params), nnx.State({})
+    return _initialise_adapters(base.arch, dtype, lora, key), base.params
+
+
+def read_architecture(folder: Path) -> Architecture:
+    """The architecture that config.json in `folder` describes. Raises UsageError."""
+    values = read_json(folder / "config.json")
+    model_type = values.get("model_type") if isinstance(values, dict) else None
+    if model_type != "gemma3":
+        check_family(str(model_type))  # before transformers, which knows hundreds more
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that PyTorch is missing, which is on purpose
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    # Validation of a config raises whatever its fields raise.
+    except Exception as error:
+        raise UsageError(f"{folder / 'config.json'}: {' '.join(str(error).split())[:300]}") from error
+    return architecture_from_hf(config)
+
+
+def find_files(model: ModelConfig) -> tuple[Path, Path]:
+    """(folder with config.json and weights, folder with the tokenizer), both on this machine.
+
+    Kaggle mounts the two apart, so `model/` and `tokenizer/` inside the folder, or beside each other, are found as well.
+
+    Raises:
+        UsageError: saying which file is missing where.
+    """
+    if model.source == "tiny":
+        return TINY, _folder(model.tokenizer, None) if model.tokenizer else TINY
+    root = _folder(model.source, model.revision)
+    folder = _first_with(("config.json",), [root, root / "model"], "give the model's folder as model.source")
+    if model.tokenizer:
+        places = [_folder(model.tokenizer, None)]
+        places.append(places[0] / "tokenizer")
+    else:
+        places = [folder, root / "tokenizer", folder.parent / "tokenizer"]
+    return folder, _first_with(TOKENIZER_FILES[:2], places, "give the tokenizer's folder as model.tokenizer")
+
+
+def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
+    for folder in folders:
+        if any((folder / name).is_file() for name in names):
+            return folder
+    places = ", ".join(str(folder) for folder in dict.fromkeys(folders))
+    raise UsageError(f"{' or '.join(names)} is missing (looked in {places}); {hint}")
+
+
+def _folder(source: str, revision: str | None) -> Path:
+    """A folder here, fetched first where `source` is a Kaggle handle or a hub id."""
+    if source.startswith(KAGGLE):
+        return _fetch_kaggle(source.removeprefix(KAGGLE))
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    if source.startswith(("/", ".", "~")):
+        raise UsageError(f"model folder {source!r} does not exist; check the path")
+    return _fetch_hub(source, revision)
+
+
+def _fetch_hub(repo: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+
+    wanted = ["config.json", "*.safetensors", INDEX, "generation_config.json", *TOKENIZER_FILES]
+    try:  # the token, where one is needed, is HF_TOKEN in the environment
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=wanted))
+    except HFValidationError as error:
+        raise UsageError(f"model.source={source_rule(repo)}") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise PodiumError(
+            f"cannot fetch {repo!r} ({reason}); check the name, the network, and HF_TOKEN for a gated model"
+        ) from error
+
+
+def source_rule(source: str) -> str:
+    return f"{source!r}, must be tiny, a folder that exists, a hub id like google/gemma-3-1b-it, or kaggle:HANDLE"
+
+
+def _fetch_kaggle(handle: str) -> Path:
+    try:
+        import kagglehub
+    except ImportError as error:
+        raise UsageError(
+            f"model.source='kaggle:{handle}' needs the package kagglehub; install podium[kaggle], or give the mounted folder"
+        ) from error
+    try:
+        return Path(kagglehub.model_download(handle))
+    except ValueError as error:
+        raise UsageError(f"model.source='kaggle:{handle}': {' '.join(str(error).split())[:200]}") from error
+    except OSError as error:  # requests' errors are OSErrors
+        raise PodiumError(f"cannot fetch kaggle:{handle} ({' '.join(str(error).split())[:200]})") from error
+
+
+def _check_lengths(config: RunConfig, arch: Architecture) -> None:
+    decoded = config.generate.max_prompt_tokens + config.generate.max_new_tokens
+    for name, length in (
+        ("data.max_seq_len", config.data.max_seq_len),
+        ("generate.max_prompt_tokens + generate.max_new_tokens", decoded),
+    ):
+        if length > arch.max_positions:
+            raise UsageError(
+                f"{name}={length}, must be <= {arch.max_positions}, the positions of {config.model.source}"
+            )
+
+
+def _adapters(config: RunConfig) -> LoraConfig | None:
+    """What of `lora` shapes the decoder; alpha does not, so it takes no part in what is compiled."""
+    return LoraConfig(enabled=True, rank=config.lora.rank, targets=config.lora.targets) if config.lora.enabled else None
+
+
+def _decoder(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, key: Array) -> Decoder:
+    return Decoder(arch, nnx.Rngs(key), dtype, lora)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _initialise(
+    arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, key: Array
+) -> tuple[nnx.State, nnx.State]:
+    return nnx.state(_decoder(arch, dtype, lora, key), LoraParam, nnx.Param)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _initialise_adapters(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig, key: Array) -> nnx.State:
+    # The base arrays are never an output, so the compiler leaves them out.
+    return nnx.state(_decoder(arch, dtype, lora, key), LoraParam)
