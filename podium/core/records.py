@@ -91,7 +91,7 @@ class PromotionRecord(Record):
     direction: Literal["maximize", "minimize"]
     value: float
     state: State
-    mlflow_run_id: str
+    mlflow_run_id: str | None = None  # none where tracking was off or unreachable
 
 
 def parse_record(cls: type[R], values: Any, where: str) -> R:
