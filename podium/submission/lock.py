@@ -1,0 +1,162 @@
+"""The lock: everything that a submission run depends on, written down under one id."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from podium.core.budget import resolve_budget
+from podium.core.config import RunConfig, parse_config
+from podium.core.errors import UsageError
+from podium.core.files import create_exclusively, read_json, read_text, to_json
+from podium.core.hashing import sha256_file, sha256_json
+from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
+from podium.core.provenance import code_commit, code_hash, requirements_hash
+from podium.core.records import PromotionRecord, Record, parse_record
+from podium.submission.claim import utc_now
+from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
+
+PACKAGES = "packages"  # submission_runs/packages/ holds the zips, so no submission has that name
+
+
+class LockedBudget(Record):
+    """What the run may use, in wall seconds: the config's and its profile's limits, resolved."""
+
+    profile: str
+    time_budget_s: float = Field(gt=0)
+    reserve_s: float = Field(ge=0)
+
+
+class Lock(PromotionRecord):
+    """`submission_runs/<name>/lock.json`: the promotion, and what its config stood on when it was locked.
+
+    `config` leaves out the keys that are null; RunConfig fills them in again.
+    """
+
+    lock_version: Literal["1"] = "1"
+    name: str
+    created_at: str  # UTC, ISO 8601
+    seeds: dict[str, int]
+    budget: LockedBudget
+    hashes: dict[str, str]  # sha256 by what was hashed, see `hash_inputs`
+    code_commit: str | None = None  # absent outside a git checkout; the code itself is among the hashes
+    lock_id: str  # `content_id` when it was written
+
+    def content_id(self) -> str:
+        """sha256 over the canonical JSON of everything but `lock_id`."""
+        return sha256_json(without_nulls(self.model_dump(mode="json", exclude={"lock_id"})))
+
+    def run_config(self) -> RunConfig:
+        return parse_config(self.config, f"lock of submission {self.name!r}")
+
+    def to_json(self) -> str:
+        """The text of lock.json."""
+        return to_json(without_nulls(self.model_dump(mode="json")))
+
+
+def lock_path(name: str) -> Path:
+    return submission_dir(name) / "lock.json"
+
+
+def write_lock(promotion: PromotionRecord, name: str) -> Lock:
+    """Hash everything that the promoted config stands on, and write the lock.
+
+    Raises:
+        UsageError: bad name or one that is taken, a missing input, or a gap in the record; nothing was written.
+    """
+    refuse_taken(name)
+    lock = _build(promotion, name)
+    if not create_exclusively(lock_path(name), lock.to_json()):
+        raise _taken(name)
+    return lock
+
+
+def refuse_taken(name: str) -> None:
+    """Raises UsageError if `name` cannot be that of a new submission."""
+    check_name(name, "submission")
+    if name.casefold() == PACKAGES:
+        raise UsageError(f"submission name {name!r}: submission_runs/{PACKAGES}/ holds the packages; use another name")
+    if submission_dir(name).exists():
+        raise _taken(name)
+
+
+def read_lock(name: str) -> Lock:
+    """The lock of submission `name`.
+
+    Raises:
+        UsageError: there is none, or a byte of it is not what `write_lock` wrote.
+    """
+    path = lock_path(check_name(name, "submission"))
+    if not path.is_file():
+        raise UsageError(f"submission {name!r}: {path} does not exist; `podium promote STUDY --as {name}` makes it")
+    lock = parse_record(Lock, read_json(path), str(path))
+    found = lock.content_id()
+    # The second question is about bytes that do not change the meaning, like white space or 1 for 1.0.
+    if found != lock.lock_id or lock.to_json() != read_text(path):
+        raise UsageError(
+            f"submission {name!r}: lock.json was changed after it was written "
+            f"(lock_id expected {lock.lock_id[:SHORT]}, found {found[:SHORT]}); {_REMEDY}"
+        )
+    if lock.name != name:
+        raise UsageError(f"submission {name!r}: lock.json is that of {lock.name!r}; {_REMEDY}")
+    return lock
+
+
+def verify_inputs(lock: Lock) -> None:
+    """Raises UsageError, naming each one that differs, unless everything that was hashed is still what it was."""
+    found = differences(lock.hashes, hash_inputs(lock.run_config()))
+    if found:
+        raise UsageError(f"submission {lock.name!r}: {', '.join(map(str, found))}; {_REMEDY}")
+
+
+def hash_inputs(config: RunConfig) -> dict[str, str]:
+    """The sha256 of everything that a run of `config` reads, by what it is.
+
+    Raises:
+        UsageError: trainset, evalset, model or tokenizer not found.
+    """
+    trainset = find_trainset(config.data.trainset)
+    hashes = {
+        "config": config.hash,
+        "trainset/traces.jsonl": sha256_file(trainset / "traces.jsonl"),
+        "trainset/manifest.json": sha256_file(trainset / "manifest.json"),
+        "evalset": sha256_file(find_evalset(config.eval.evalset)),
+        "code": code_hash(),
+        "requirements": requirements_hash(),
+    }
+    return {name: value for name, value in {**hashes, **_model_hashes(config)}.items() if value is not None}
+
+
+def _build(promotion: PromotionRecord, name: str) -> Lock:
+    """Raises UsageError: a missing input, or a null, placeholder or empty value."""
+    config = parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
+    seeds = {"train": config.train.seed}
+    if config.model.source == "tiny":
+        seeds["model_init"] = config.train.seed  # its weights are drawn from this, and in no file
+    values = {
+        **promotion.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
+        "name": name,
+        "created_at": utc_now(),
+        "seeds": seeds,
+        "budget": dataclasses.asdict(resolve_budget(config.budget)),
+        "hashes": hash_inputs(config),
+        "code_commit": code_commit(),
+        "lock_id": "follows from the rest",
+    }
+    draft = parse_record(Lock, without_nulls(values), "lock")
+    lock = draft.model_copy(update={"lock_id": draft.content_id()})
+    refuse_gaps(without_nulls(lock.model_dump(mode="json")), "lock")
+    return lock
+
+
+def _model_hashes(config: RunConfig) -> dict[str, str]:
+    return {}
+
+
+_REMEDY = "restore it, or promote again under another name"
+
+
+def _taken(name: str) -> UsageError:
+    return UsageError(f"submission name {name!r} is taken ({submission_dir(name)}); use another name")

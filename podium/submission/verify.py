@@ -1,0 +1,62 @@
+"""The checks that lock, evidence and package share: nothing missing, and nothing changed."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podium.core.errors import UsageError
+
+SHORT = 12  # hex digits that a person compares at a glance
+
+# `none` is not among them: it is a value of train.remat.
+_PLACEHOLDERS = {"", "?", "...", "todo", "tbd", "tba", "fixme", "n/a", "null", "nan", "unknown", "placeholder"}
+_TEMPLATE = re.compile(r"<[^<>]*>|\$?\{[^{}]*\}")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One hash that is not what it was."""
+
+    what: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.what} differs (expected {self.expected[:SHORT]}, found {self.found[:SHORT]})"
+
+
+def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[Difference]:
+    """Every name whose hash differs, or that one side lacks, sorted by name."""
+    names = sorted({*expected, *found})
+    pairs = ((name, expected.get(name, "nothing"), found.get(name, "nothing")) for name in names)
+    return [Difference(name, was, now) for name, was, now in pairs if was != now]
+
+
+def refuse_gaps(value: Any, where: str) -> None:
+    """Raises UsageError, naming the place, if `value` holds a null, a placeholder, an empty text, NaN or infinity."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            refuse_gaps(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            refuse_gaps(item, f"{where}[{index}]")
+    elif _is_gap(value):
+        raise UsageError(f"{where}={value!r}: evidence has no nulls, placeholders or NaN; find out the real value")
+
+
+def without_nulls(value: Any) -> Any:
+    """`value` less the keys of its mappings that are null: their absence says the same, and is no gap."""
+    if isinstance(value, Mapping):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+def _is_gap(value: Any) -> bool:
+    if isinstance(value, str):
+        text = value.strip().casefold()
+        return text in _PLACEHOLDERS or _TEMPLATE.fullmatch(text) is not None
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
