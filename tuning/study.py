@@ -1,0 +1,240 @@
+"""A study on disk: its folder, Optuna's storage in it, and a view of both that anyone can read.
+
+workspace/studies/NAME/
+    study.db      Optuna's storage: the one truth about trials
+    space.yaml    the search space with its base config, fully resolved
+    summary.json  how the last sweep went: time, workers, steps
+    driver.lock   held by the sweep that runs
+    stop          there while the sweep is asked to stop
+    trials/NNN/   one run directory a trial
+"""
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from podium.core.config import RunConfig, load_yaml
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import write_text
+from podium.core.paths import check_name, study_dir, workspace
+from podium.core.states import State
+from tuning.space import SearchSpace, parse_space
+
+# Optuna user attributes of a trial.
+STATE, REASON, STEP = "state", "reason", "step"
+OVERRIDES, BASELINE, MLFLOW_RUN = "overrides", "baseline", "mlflow_run_id"
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """What is known of one trial. `value` is its score, and only a complete trial has one."""
+
+    number: int
+    state: State
+    overrides: dict[str, Any]
+    value: float | None
+    step: int
+    reports: dict[int, float]  # step -> metric
+    dir: Path
+    space: SearchSpace = field(repr=False)
+    reason: str | None = None
+    mlflow_run_id: str | None = None
+    baseline: bool = False
+
+    @property
+    def config(self) -> RunConfig:
+        """Base config and overrides. Raises UsageError where they do not go together (such a trial is infeasible)."""
+        return self.space.config(self.overrides)
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study as it stands on disk."""
+
+    name: str
+    space: SearchSpace
+    dir: Path
+    trials: list[TrialView] = field(repr=False)
+
+    def best(self) -> TrialView:
+        """The complete trial with the best value; the first of equals. Raises UsageError when none is complete."""
+        complete = [trial for trial in self.trials if trial.state is State.COMPLETE and trial.value is not None]
+        if not complete:
+            raise UsageError(f"study {self.name!r} has no complete trial; run more: podium sweep --resume {self.name}")
+        sign = 1 if self.space.direction == "maximize" else -1
+        return max(complete, key=lambda trial: (sign * (trial.value or 0.0), -trial.number))
+
+    def trial(self, number: int) -> TrialView:
+        """Raises UsageError for a number that the study does not have."""
+        for trial in self.trials:
+            if trial.number == number:
+                return trial
+        raise UsageError(f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, from 0")
+
+    @property
+    def command(self) -> str:
+        """What a person types to go on with it."""
+        return f"podium sweep --resume {self.name}"
+
+
+def study_names() -> list[str]:
+    return sorted(path.parent.name for path in (workspace() / "studies").glob("*/space.yaml"))
+
+
+def load_study(name: str) -> StudyView:
+    """Read a study. Raises UsageError, naming the known ones, when there is none of that name."""
+    return view(name, open_storage(existing(name)))
+
+
+def existing(name: str) -> Path:
+    """The folder of a study that is there. Raises UsageError."""
+    folder = study_dir(check_name(name, "study"))
+    if not (folder / "space.yaml").is_file() or not (folder / "study.db").is_file():
+        known = ", ".join(study_names()) or "none yet; `podium sweep SPACE` makes one"
+        raise UsageError(f"study {name!r} not found in {folder.parent}; known: {known}")
+    return folder
+
+
+def load_study_space(folder: Path) -> SearchSpace:
+    path = folder / "space.yaml"
+    return parse_space(load_yaml(path), str(path))
+
+
+def view(name: str, study: Any) -> StudyView:
+    """A view of an Optuna study (`study.get_trials` gives the trials as they are now)."""
+    folder = study_dir(name)
+    space = load_study_space(folder)
+    trials = [trial_view(trial, space, folder) for trial in study.get_trials(deepcopy=False)]
+    return StudyView(name, space, folder, trials)
+
+
+def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
+    """A view of an Optuna FrozenTrial."""
+    known = trial.user_attrs
+    state = State(known.get(STATE, State.RUNNING))
+    overrides = known.get(OVERRIDES, {})
+    return TrialView(
+        number=trial.number,
+        state=state,
+        overrides=overrides,
+        value=trial.value if state is State.COMPLETE else None,
+        step=known.get(STEP, max(trial.intermediate_values, default=0)),
+        reports=dict(sorted(trial.intermediate_values.items())),
+        dir=trial_dir(folder, trial.number),
+        space=space,
+        reason=known.get(REASON),
+        mlflow_run_id=known.get(MLFLOW_RUN),
+        baseline=known.get(BASELINE, False),
+    )
+
+
+def trial_dir(folder: Path, number: int) -> Path:
+    return folder / "trials" / f"{number:03d}"
+
+
+def create(space: SearchSpace, name: str | None, data: Mapping[str, str]) -> tuple[str, Any]:
+    """Make the folder and Optuna's storage; `data` are the hashes that a resume is checked against.
+
+    Raises:
+        UsageError: there is a study of that name already.
+    """
+    name = _claim(space, name)
+    folder = study_dir(name)
+    optuna_study = open_storage(folder, create_for=space)
+    for key, value in data.items():
+        optuna_study.set_user_attr(key, value)
+    optuna_study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
+    write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study
+    return name, optuna_study
+
+
+def reopen(name: str, space: SearchSpace | None, data: Mapping[str, str]) -> tuple[SearchSpace, Any]:
+    """An existing study for going on with it.
+
+    Raises:
+        UsageError: unknown study, or its space, base config or data are not what they were; the differences are named.
+    """
+    folder = existing(name)
+    stored = load_study_space(folder)
+    optuna_study = open_storage(folder)
+    differences = stored.differences(space) if space else []
+    known = optuna_study.user_attrs
+    differences += [f"{key}: {known.get(key)} -> {value}" for key, value in data.items() if known.get(key) != value]
+    if differences:
+        raise UsageError(
+            f"study {name!r} was made with another space or data ({'; '.join(differences)}); "
+            "its trials would not compare: change it back, or start a new study"
+        )
+    return stored, optuna_study
+
+
+def open_storage(folder: Path, create_for: SearchSpace | None = None) -> Any:
+    """The Optuna study in `folder`. Raises PodiumError when its storage cannot be used."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'study.db'}")
+        if create_for is None:
+            return optuna.load_study(study_name=folder.name, storage=storage)
+        # Readers do not wait for the writer, and a commit costs one flush instead of several.
+        with storage.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        return optuna.create_study(study_name=folder.name, storage=storage, direction=create_for.direction)
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, KeyError) as error:
+        line = " ".join(str(error).split())
+        raise PodiumError(f"cannot use the study's storage {folder / 'study.db'}: {line}") from error
+
+
+class DriverLock:
+    """One sweep at a time drives a study; the system frees the lock however the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "driver.lock"
+
+    def __enter__(self) -> "DriverLock":
+        self._file = self._path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise UsageError(
+                f"study {self._path.parent.name!r} is already being run by process {holder}; wait for it, or stop it"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def stop_file(folder: Path) -> Path:
+    """While it is there, workers end their trials at the next step and no new trial starts."""
+    return folder / "stop"
+
+
+def _claim(space: SearchSpace, name: str | None) -> str:
+    """A folder of our own: `name`, or the space's with the first free number."""
+    if name is not None:
+        try:
+            study_dir(check_name(name, "study")).mkdir(parents=True)
+        except FileExistsError:
+            raise UsageError(f"study {name!r} exists; choose another name, or go on with --resume {name}") from None
+        return name
+    number = 1
+    while True:
+        candidate = f"{space.name}-{number:03d}"
+        try:
+            study_dir(candidate).mkdir(parents=True)
+            return candidate
+        except FileExistsError:
+            number += 1
