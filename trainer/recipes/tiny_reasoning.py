@@ -17,10 +17,10 @@ Side = Literal["train", "eval"]
 T = TypeVar("T")
 
 EVAL_PERCENT = 12  # of all prompts
-EVAL_ITEMS_PER_CATEGORY = 68
 DIGITS = range(10)
+OPERANDS = range(1, 5)  # of sums: few facts, so that each is seen often
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-CONSONANTS, VOWELS = "bcdfghklmnprstvw", "aeiou"
+CONSONANTS, VOWELS = "bdhklmnprsvwz", "aeiou"
 DIFFICULTIES = ("easy", "medium", "hard")
 
 
@@ -41,9 +41,8 @@ def _sums(rng: Random, value: int, count: int) -> tuple[list[tuple[str, int]], l
     """`count` operations on `value` that stay within 0 to 9: [("+", 4), ...] and the steps ["3+4=7", ...]."""
     operations, steps = [], []
     for _ in range(count):
-        sign, digit = _pick(
-            rng, [("+", d) for d in DIGITS if value + d <= 9] + [("-", d) for d in DIGITS if d <= value]
-        )
+        additions = [("+", d) for d in OPERANDS if value + d <= 9]
+        sign, digit = _pick(rng, additions + [("-", d) for d in OPERANDS if d <= value])
         result = value + digit if sign == "+" else value - digit
         operations.append((sign, digit))
         steps.append(f"{value}{sign}{digit}={result}")
@@ -116,11 +115,10 @@ def _reverse(rng: Random, level: int) -> Problem:
 
 
 def _count(rng: Random, level: int) -> Problem:
-    """count a in a-b-a by a:1, b:1, a:2, the count so far."""
-    wanted, other = _pick(rng, LETTERS), _pick(rng, LETTERS)
-    items = [_pick(rng, (wanted, other)) for _ in range(level + 2)]
-    steps = tuple(f"{item}:{items[:end].count(wanted)}" for end, item in enumerate(items, start=1))
-    return Problem(f"count {wanted} in {'-'.join(items)}", steps, steps[-1][-1], level)
+    """how many letters in c-a-t by c:1, a:2, t:3."""
+    letters = [_pick(rng, LETTERS) for _ in range(_pick(rng, ((2,), (3, 4), (5,))[level]))]
+    steps = tuple(f"{letter}:{place}" for place, letter in enumerate(letters, start=1))
+    return Problem(f"how many letters in {'-'.join(letters)}", steps, steps[-1][-1], level)
 
 
 @dataclass(frozen=True)
@@ -130,19 +128,20 @@ class Category:
     make: Callable[[Random, int], Problem]
     section: Literal["core", "trace_sensitive"]
     step_type: str
-    train_count: int
     levels: tuple[int, ...]  # drawn from evenly; see Problem.level
+    train_count: int
+    eval_count: int
 
 
-# What to turn when the tiny model should find it easier or harder.
+# What to turn when the tiny model should find the set easier or harder.
 CATEGORIES = {
-    "sum": Category(_sum, "trace_sensitive", "compute", 1000, (0, 1, 1, 2)),
-    "scale": Category(_scale, "trace_sensitive", "compute", 800, (1, 1, 2)),
-    "extreme": Category(_extreme, "trace_sensitive", "compare", 900, (0, 1, 1, 2)),
-    "walk": Category(_walk, "trace_sensitive", "move", 500, (0, 1, 1, 2)),
-    "letter": Category(_letter, "core", "look", 1000, (0, 1, 2)),
-    "reverse": Category(_reverse, "core", "copy", 900, (0, 1, 1, 2)),
-    "count": Category(_count, "trace_sensitive", "count", 900, (0, 1, 1, 2)),
+    "sum": Category(_sum, "trace_sensitive", "compute", (0, 1, 1, 2), 1300, 80),
+    "scale": Category(_scale, "trace_sensitive", "compute", (1, 2), 340, 40),
+    "extreme": Category(_extreme, "trace_sensitive", "compare", (0, 1, 1, 2), 860, 72),
+    "walk": Category(_walk, "trace_sensitive", "move", (0, 1, 1, 2), 800, 72),
+    "letter": Category(_letter, "core", "look", (0, 1, 2), 800, 72),
+    "reverse": Category(_reverse, "core", "copy", (0, 1, 1, 2), 1000, 72),
+    "count": Category(_count, "core", "count", (0, 1, 1, 2), 900, 72),
 }
 
 
@@ -199,7 +198,7 @@ def samples(seed: int) -> list[Sample]:
             difficulty=DIFFICULTIES[problem.level],
         )
         for name, category in CATEGORIES.items()
-        for number, problem in zip(range(1, EVAL_ITEMS_PER_CATEGORY + 1), problems(name, "eval", seed), strict=False)
+        for number, problem in zip(range(1, category.eval_count + 1), problems(name, "eval", seed), strict=False)
     ]
     return sorted(rows, key=lambda row: _mixed(row.prompt))
 
