@@ -67,10 +67,15 @@ def provenance() -> dict[str, Any]:
 
 def redact(text: str) -> str:
     """`text` with the value of every secret environment variable (HF_TOKEN, KAGGLE_KEY, ...) taken out."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and any(word in name.upper() for word in SECRET_WORDS):
-            text = text.replace(value, f"[{name}]")
+    for name in secrets_in(text):
+        text = text.replace(os.environ[name], f"[{name}]")
     return text
+
+
+def secrets_in(text: str) -> list[str]:
+    """The names of the secret environment variables whose value is in `text`."""
+    secret = {name: value for name, value in os.environ.items() if any(word in name.upper() for word in SECRET_WORDS)}
+    return [name for name, value in secret.items() if len(value) >= 8 and value in text]
 
 
 def _git(*arguments: str) -> str | None:

@@ -13,3 +13,5 @@ def test_secrets_are_taken_out(monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", "0123456789abcdef")
     text = provenance.redact("token hf_abcdefghij key 0123456789abcdef")
     assert text == "token [HF_TOKEN] key [KAGGLE_KEY]"
+    assert provenance.secrets_in("key 0123456789abcdef") == ["KAGGLE_KEY"]
+    assert provenance.secrets_in(text) == []
