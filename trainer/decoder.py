@@ -113,7 +113,7 @@ class Decoder(nnx.Module):
         self.arch = arch
         self.embedding = nnx.Param(_normal(rngs, (arch.vocab_size, arch.hidden_size), param_dtype))
         make = partial(Layer, arch=arch, param_dtype=param_dtype, lora=lora)
-        self.layers = nnx.vmap(make)(rngs.fork(split=arch.layers))  # every array: (layers, ...)
+        self.layers = nnx.vmap(make)(rngs.split(arch.layers))  # every array: (layers, ...)
         self.final_norm = Norm(arch.hidden_size, arch, param_dtype)
         untied = None if arch.tied_head else nnx.Param(_normal(rngs, (arch.vocab_size, arch.hidden_size), param_dtype))
         self.untied_head = untied
