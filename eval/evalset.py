@@ -10,7 +10,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_jsonl
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_evalset
-from podium.core.records import ReasoningTrace, Sample, parse_record, read_records
+from podium.core.records import ReasoningTrace, Record, Sample, parse_record, read_records
 
 Split = Literal["dev", "holdout"]
 SplitChoice = Literal["dev", "holdout", "all"]
@@ -27,6 +27,15 @@ def split_of(sample_id: str) -> Split:
     return "holdout" if bucket < HOLDOUT_PERCENT else "dev"
 
 
+class ScoredSet(Record):
+    """Which items a scorecard or predictions are about; equal sets make comparable scores."""
+
+    name: str
+    sha256: str  # of the file
+    split: SplitChoice
+    max_items: int | None = None  # the first N of the split
+
+
 @dataclass(frozen=True)
 class Evalset:
     name: str
@@ -34,11 +43,24 @@ class Evalset:
     sha256: str
     samples: tuple[Sample, ...]
 
-    def split(self, which: str) -> tuple[Sample, ...]:
-        """The samples of `dev`, `holdout` or `all`, in file order. Raises UsageError for another name."""
-        if which not in SPLITS:
-            raise UsageError(f"split {which!r}, must be one of {', '.join(SPLITS)}")
-        return tuple(sample for sample in self.samples if which == "all" or split_of(sample.id) == which)
+    def split(self, which: str, max_items: int | None = None) -> tuple[Sample, ...]:
+        """The samples of `dev`, `holdout` or `all`, in file order. Raises UsageError: another name, or none there."""
+        chosen = check_split(which)
+        found = tuple(sample for sample in self.samples if chosen == "all" or split_of(sample.id) == chosen)
+        if not found:
+            raise UsageError(f"evalset {self.name!r} has no items in split {which}; use `all` or a larger set")
+        return found[:max_items]
+
+    def scored_set(self, which: str, max_items: int | None = None) -> ScoredSet:
+        return ScoredSet(name=self.name, sha256=self.sha256, split=check_split(which), max_items=max_items)
+
+
+def check_split(which: str) -> SplitChoice:
+    """Raises UsageError for a name that is not a split."""
+    for split in SPLITS:
+        if which == split:
+            return split
+    raise UsageError(f"split {which!r}, must be one of {', '.join(SPLITS)}")
 
 
 def load_evalset(name_or_path: str | Path) -> Evalset:

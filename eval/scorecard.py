@@ -1,0 +1,136 @@
+"""What a set of predictions is worth: overall, by group and item by item. docs/evaluation.md has the terms."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from decimal import ROUND_FLOOR, Decimal
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from eval.evalset import ScoredSet
+from eval.scorer import Score
+from eval.scorers import get_scorer
+from podium.core.errors import UsageError
+from podium.core.records import Prediction, Record, Sample
+
+N_RESAMPLES = 10_000
+INTERVAL_LEVEL = 0.95
+
+
+class GroupScore(Record):
+    """One section, category or difficulty; points from 0 to 100."""
+
+    answer_correctness: float
+    n_items: int
+
+
+class Scorecard(Record):
+    """`scorecard.json`. Points from 0 to 100, except `primary_score` and the items' values, which go from 0 to 1."""
+
+    scorecard_version: Literal["1"] = "1"
+    evalset: ScoredSet | None  # None where the samples did not come from a file
+    scorer: str
+    scorer_version: str
+    answer_correctness: float  # 100 x mean of the items' values, missing ones included
+    primary_score: float  # answer_correctness / 100
+    n_items: int = Field(ge=1)  # n_scored + n_missing
+    n_scored: int  # items with a prediction
+    n_missing: int  # items without one: wrong
+    n_skipped: int  # prediction lines that were not used: unknown ids and repeats
+    stddev: float  # of the items' points, ddof=0
+    interval: tuple[float, float]  # 95%, percentile bootstrap over items
+    seed: int  # of the bootstrap
+    sections: dict[str, GroupScore]
+    categories: dict[str, GroupScore]
+    difficulties: dict[str, GroupScore]
+    unknown_ids: tuple[str, ...]
+    duplicate_ids: tuple[str, ...]
+    scores: tuple[Score, ...]  # in the order of the samples
+
+
+def score_predictions(
+    samples: Sequence[Sample],
+    predictions: Iterable[Prediction],
+    scorer: str = "answer",
+    seed: int = 0,
+    *,
+    evalset: ScoredSet | None = None,
+) -> Scorecard:
+    """Score every sample; of several predictions for one id the first counts.
+
+    Raises:
+        UsageError: no samples, or an unknown scorer.
+    """
+    if not samples:
+        raise UsageError("there are no items to score; choose another split or evalset")
+    judge = get_scorer(scorer)
+    known = {sample.id for sample in samples}
+    by_id: dict[str, Prediction] = {}
+    unknown, duplicates = [], []
+    for prediction in predictions:
+        if prediction.id not in known:
+            unknown.append(prediction.id)
+        elif prediction.id in by_id:
+            duplicates.append(prediction.id)
+        else:
+            by_id[prediction.id] = prediction
+    scores = tuple(judge.score(sample, by_id.get(sample.id)) for sample in samples)
+    values = [score.value for score in scores]
+    return Scorecard(
+        evalset=evalset,
+        scorer=judge.name,
+        scorer_version=judge.version,
+        answer_correctness=_points(values),
+        primary_score=_points(values) / 100,
+        n_items=len(samples),
+        n_scored=len(by_id),
+        n_missing=len(samples) - len(by_id),
+        n_skipped=len(unknown) + len(duplicates),
+        stddev=float(np.std(100 * np.asarray(values))),
+        interval=bootstrap_interval(values, seed),
+        seed=seed,
+        sections=_grouped(samples, values, lambda sample: sample.section),
+        categories=_grouped(samples, values, lambda sample: sample.category),
+        difficulties=_grouped(samples, values, lambda sample: sample.difficulty),
+        unknown_ids=tuple(unknown),
+        duplicate_ids=tuple(duplicates),
+        scores=scores,
+    )
+
+
+def bootstrap_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean, in points (Efron & Tibshirani 1993, chapter 13).
+
+    Drawing n items with replacement is one multinomial draw over the values that occur: its cost does not grow with n.
+    """
+    counts = Counter(values)
+    distinct = np.array(sorted(counts))  # (distinct,)
+    shares = np.array([counts[value] for value in sorted(counts)]) / len(values)
+    drawn = np.random.default_rng(seed).multinomial(len(values), shares, size=N_RESAMPLES)  # (resamples, distinct)
+    means = 100 * (drawn @ distinct) / len(values)  # (resamples,)
+    tail = (1 - INTERVAL_LEVEL) / 2
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return float(low), float(high)
+
+
+def floored(value: float, digits: int = 2) -> str:
+    """`value` for people, cut and never rounded up: 99.999 is 99.99."""
+    return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
+
+
+def _points(values: Sequence[float]) -> float:
+    # In this order: 100 * (29 / 50) is 57.99999999999999.
+    return 100 * sum(values) / len(values)
+
+
+def _grouped(
+    samples: Sequence[Sample], values: Sequence[float], group: Callable[[Sample], str]
+) -> dict[str, GroupScore]:
+    members = defaultdict(list)
+    for sample, value in zip(samples, values, strict=True):
+        members[group(sample)].append(value)
+    return {
+        name: GroupScore(answer_correctness=_points(found), n_items=len(found))
+        for name, found in sorted(members.items())
+    }
