@@ -4,15 +4,21 @@ A checkpoint is a folder named by its step, with the items `trainable`, `opt_sta
 background, beside its place, and renames it when whole, so a half-written one is never picked up.
 """
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
+from podium.core.config import RunConfig, all_keys, parse_config
 from podium.core.errors import PodiumError, UsageError
 
 Tree = Any
+# What may differ between a checkpoint and the run that goes on from it: none of it touches the parameters.
+FREE_SECTIONS = ("generate.", "eval.", "budget.", "device.")
+FREE_KEYS = ("train.save_every_steps", "train.keep_checkpoints", "train.log_every_steps")
 
 
 class Checkpoints:
@@ -28,30 +34,34 @@ class Checkpoints:
 
     def newest(self) -> Path | None:
         """The newest whole checkpoint."""
-        if not self.folder.is_dir():
-            return None
-        steps = [path for path in self.folder.iterdir() if path.name.isdigit()]
-        whole = [path for path in steps if ocp.utils.is_checkpoint_finalized(path)]
+        whole = [path for path in self._folders() if ocp.utils.is_checkpoint_finalized(path)]
         return max(whole, key=lambda path: int(path.name), default=None)
 
     def save(self, step: int, trainable: Tree, opt_state: Tree, meta: dict[str, Any]) -> Path:
         """Start writing a checkpoint and return its folder; `wait` returns once it is whole.
 
-        The arrays are copied before this returns, so the next step may overwrite them.
+        The arrays are copied before this returns, so the next step may overwrite them. A step that is saved already is
+        left as it is.
         """
         path = self.folder / str(step)
+        items = ocp.args.Composite(
+            trainable=ocp.args.StandardSave(_named(trainable)),
+            opt_state=ocp.args.StandardSave(_named(opt_state)),
+            meta=ocp.args.JsonSave(meta),
+        )
         try:
-            self._manager().save(
-                step,
-                args=ocp.args.Composite(
-                    trainable=ocp.args.StandardSave(_named(trainable)),
-                    opt_state=ocp.args.StandardSave(_named(opt_state)),
-                    meta=ocp.args.JsonSave(meta),
-                ),
-            )
+            manager = self._manager()
+            if step not in manager.all_steps():
+                manager.save(step, args=items)
         except (OSError, ValueError) as error:
             raise _write_failed(path, error) from error
         return path
+
+    def drop_after(self, step: int) -> None:
+        """Delete the checkpoints of later steps: a run that goes on from `step` will make its own."""
+        later = [path for path in self._folders() if int(path.name) > step]
+        for path in later:
+            shutil.rmtree(path)
 
     def wait(self) -> None:
         """Until everything that was saved is whole on the disk."""
@@ -72,10 +82,17 @@ class Checkpoints:
             self._open.close()
             self._open = None
 
+    def _folders(self) -> list[Path]:
+        return [path for path in self.folder.iterdir() if path.name.isdigit()] if self.folder.is_dir() else []
+
     def _manager(self) -> ocp.CheckpointManager:
         if self._open is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            options = ocp.CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=True)
+            options = ocp.CheckpointManagerOptions(
+                max_to_keep=self._keep,
+                enable_async_checkpointing=True,
+                cleanup_tmp_directories=True,  # of a process that was killed while it saved
+            )
             self._open = ocp.CheckpointManager(self.folder, options=options)
         return self._open
 
@@ -83,6 +100,20 @@ class Checkpoints:
 def read_meta(path: Path) -> dict[str, Any]:
     """What `save` was given as `meta`. Raises UsageError where there is no whole checkpoint at `path`."""
     return _restore(path, "meta", ocp.args.JsonRestore())
+
+
+def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig) -> None:
+    """Raises UsageError, naming keys and values, when a checkpoint's config would have trained other parameters."""
+    found = parse_config(saved, str(path))
+    keys = [key for key in all_keys() if not key.startswith(FREE_SECTIONS) and key not in FREE_KEYS]
+    differing = [
+        f"{key} ({found.get(key)} there, {wanted.get(key)} here)" for key in keys if found.get(key) != wanted.get(key)
+    ]
+    if differing:
+        raise UsageError(
+            f"checkpoint {path} is of another config: {', '.join(differing)}; "
+            "go on with the config it was made with, or start in another folder"
+        )
 
 
 def restore_tree(path: Path, item: str, like: Tree) -> Tree:

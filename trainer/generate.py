@@ -1,4 +1,4 @@
-"""Batched greedy decoding with a KV cache: a compiled prefill, and a compiled loop that ends when every row has ended."""
+"""Batched greedy decoding with a KV cache: a compiled prefill, then a compiled loop until every row has ended."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,16 +44,17 @@ def make_prefill(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, 
 def make_decode(
     graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, eos_id: int
 ) -> Callable[..., Any]:
-    """`decode(trainable, frozen, lora_alpha, cache, first, lengths) -> tokens`, to be compiled.
+    """`decode(trainable, frozen, lora_alpha, cache, first, lengths) -> (tokens, cache)`, to be compiled.
 
     first, lengths: (batch,) int32, the tokens that prefill found and the prompts' lengths, 0 for a row that only fills
-    the batch. Returns (batch, max_new_tokens) int32; what follows a row's EOS means nothing.
+    the batch. Tokens: (batch, max_new_tokens) int32; what follows a row's EOS means nothing. The cache is returned so
+    that its buffers can be donated and written to in place, and for nothing else.
     """
     n_new = config.generate.max_new_tokens
 
     def decode(
         trainable: Tree, frozen: Tree, lora_alpha: jax.Array, cache: KVCache, first: jax.Array, lengths: jax.Array
-    ) -> jax.Array:
+    ) -> tuple[jax.Array, KVCache]:
         decoder = nnx.merge(graphdef, trainable, frozen)
 
         def unfinished(state: tuple) -> jax.Array:
@@ -71,8 +72,8 @@ def make_decode(
 
         tokens = jnp.full((first.shape[0], n_new), eos_id, jnp.int32).at[:, 0].set(first)
         done = (first == eos_id) | (lengths == 0)
-        _, tokens, _, _ = jax.lax.while_loop(unfinished, next_token, (jnp.int32(1), tokens, done, cache))
-        return tokens
+        _, tokens, _, cache = jax.lax.while_loop(unfinished, next_token, (jnp.int32(1), tokens, done, cache))
+        return tokens, cache
 
     return decode
 
@@ -96,31 +97,30 @@ def pad_prompts(prompts: Sequence[Sequence[int]], batch_size: int, length: int) 
     return PromptBatch(tokens, segment_ids, segment_ids.sum(axis=1, dtype=np.int32))
 
 
-def encode_prompts(samples: Sequence[Sample], tokenizer: Tokenizer) -> list[list[int]]:
-    return [tokenizer.encode_prompt(prompt_text(sample.prompt)) for sample in samples]
-
-
 def generate(
     samples: Sequence[Sample],
     tokenizer: Tokenizer,
     config: RunConfig,
-    decode_batch: Callable[[PromptBatch], np.ndarray],
+    decode: Callable[[PromptBatch], np.ndarray],
     deadline: Deadline,
-) -> list[Prediction]:
-    """What the model writes after every prompt, in batches of one shape, until done or out of time.
+) -> tuple[list[Prediction], int]:
+    """What the model writes after each prompt, and how many prompts lost their beginning.
 
-    `decode_batch` returns (batch, max_new_tokens) token ids. A sample that there was no time for has no prediction.
+    Works in batches of one shape until done or out of time; a sample that there was no time for has no prediction.
+    `decode` returns (batch, max_new_tokens) token ids.
     """
-    size = config.generate.batch_size
+    size, length = config.generate.batch_size, config.generate.max_prompt_tokens
     predictions: list[Prediction] = []
+    n_cut = 0
     for start in range(0, len(samples), size):
         if deadline.expired():
             break
         chosen = samples[start : start + size]
-        batch = pad_prompts(encode_prompts(chosen, tokenizer), size, config.generate.max_prompt_tokens)
-        rows = decode_batch(batch)
+        prompts = [tokenizer.encode_prompt(prompt_text(sample.prompt)) for sample in chosen]
+        n_cut += sum(len(prompt) > length for prompt in prompts)
+        rows = decode(pad_prompts(prompts, size, length))
         predictions += [_prediction(sample, row, tokenizer) for sample, row in zip(chosen, rows, strict=False)]
-    return predictions
+    return predictions, n_cut
 
 
 def _prediction(sample: Sample, row: np.ndarray, tokenizer: Tokenizer) -> Prediction:

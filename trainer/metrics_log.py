@@ -1,6 +1,7 @@
 """`metrics.jsonl`: one line each logged step, whole lines only, cut back when a run resumes from an earlier step."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,7 @@ class MetricsLog:
                 break  # the end of the file, or the line that a crash cut short
         return found
 
-    def cut(self, step: int, every: int) -> None:
-        """Keep what an undisturbed run would have written up to `step`: lines of every `every`-th step."""
-        kept = [line for line in self.lines() if line["step"] <= step and line["step"] % every == 0]
-        if kept or self.path.is_file():
-            write_jsonl(self.path, kept)
+    def cut(self, keep: Callable[[int], bool]) -> None:
+        """Drop the lines of every step that `keep` refuses. Raises PodiumError when the disk refuses the new file."""
+        if self.path.is_file():
+            write_jsonl(self.path, [line for line in self.lines() if keep(line["step"])])

@@ -1,5 +1,125 @@
 """`podium train`."""
 
+from __future__ import annotations
 
-def train() -> None:
-    """Being written."""
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from podium.cli.interrupts import Interrupts, catch_interrupts
+from podium.core.budget import resolve_budget
+from podium.core.clock import Deadline, MonotonicClock
+from podium.core.config import RunConfig, load_config, parse_assignment
+from podium.core.duration import format_duration, parse_duration
+from podium.core.errors import PodiumError, UsageError
+from podium.core.paths import find_config
+from podium.core.states import State
+
+if TYPE_CHECKING:
+    from podium.core.records import Report
+    from trainer.library import ProgramLibrary
+    from trainer.loop import TrainResult
+
+DEVICES = ("auto", "cpu", "gpu", "tpu")
+
+
+def train(
+    config: Annotated[str, typer.Argument(metavar="CONFIG.yaml", help="What to train; see search_spaces/base/.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the run.")],
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key; may be repeated.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Same as --set train.max_steps=N.")] = None,
+    save_every_steps: Annotated[int | None, typer.Option(help="Same as --set train.save_every_steps=N.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
+    smoke_steps: Annotated[int | None, typer.Option(min=1, help="End after N steps, to try the whole path.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
+    time_budget: Annotated[str | None, typer.Option(help="Like 30m or 1h30m, start-up and compiling included.")] = None,
+) -> None:
+    """Train one configuration and keep its checkpoints, metrics and provenance in --out."""
+    clock = MonotonicClock()
+    started_s = clock.now()
+    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assignments or ())
+    shortcuts = {
+        "train.max_steps": max_steps,
+        "train.save_every_steps": save_every_steps,
+        "device.kind": device,
+        "budget.time_budget_s": None if time_budget is None else parse_duration(time_budget),
+    }
+    overrides |= {key: value for key, value in shortcuts.items() if value is not None}
+    run_config = load_config(find_config(config), overrides)
+    library = _prepare(run_config, out, resume)
+    with catch_interrupts() as interrupts:
+        from trainer.loop import train as train_run
+
+        result = train_run(
+            run_config,
+            out,
+            library=library,
+            deadline=_deadline(run_config, clock, started_s),
+            resume=resume,
+            until_step=smoke_steps,
+            stop=interrupts.requested,
+            on_log=lambda report: typer.echo(_line(report, run_config)),
+        )
+    _finish(result, run_config, out, interrupts, smoke_steps)
+
+
+def _prepare(config: RunConfig, out: Path, resume: bool) -> ProgramLibrary:
+    """Check everything that can be wrong before a file is written, and say what was found."""
+    from trainer.device import compute_dtype, select, use_compile_cache
+
+    found = select(config.device.kind)
+    from trainer.library import ProgramLibrary
+    from trainer.loop import holds_run
+
+    if not resume and holds_run(out):
+        raise UsageError(f"--out {out} already holds a run; add --resume to go on with it, or choose another folder")
+    library = ProgramLibrary()
+    base, trainset = library.base(config), library.trainset(config)
+    use_compile_cache()
+    how = f"LoRA of rank {config.lora.rank}" if config.lora.enabled else "all parameters"
+    typer.echo(f"device: asked for {config.device.kind}, found {found}")
+    typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}")
+    typer.echo(
+        f"trainset: {trainset.name}, {trainset.n_examples} examples of up to {config.data.max_seq_len} tokens; "
+        f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because nothing of their completion fits"
+    )
+    return library
+
+
+def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Deadline:
+    if config.budget.time_budget_s is None:
+        return Deadline(clock, started_s, None)
+    budget = resolve_budget(config.budget)
+    return Deadline(clock, started_s, budget.time_budget_s, budget.reserve_s)
+
+
+def _line(report: Report, config: RunConfig) -> str:
+    values = report.metrics
+    if "train/loss" not in values:
+        return f"step {report.step}/{config.train.max_steps}"
+    speed = f"  {values['train/tokens_per_s']:,.0f} tokens/s" if "train/tokens_per_s" in values else ""
+    return (
+        f"step {report.step}/{config.train.max_steps}  loss {values['train/loss']:.4f}  "
+        f"learning rate {values['train/learning_rate']:.3g}{speed}  {format_duration(report.elapsed_s)}"
+    )
+
+
+def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Interrupts, smoke_steps: int | None) -> None:
+    """Say how it ended; exit code 1 for a run that failed, 130 or 143 for an interrupted one."""
+    if result.state in (State.DIVERGED, State.OOM):
+        raise PodiumError(f"{result.state}: {result.reason}; the last good checkpoint is in {out / 'checkpoints'}")
+    if interrupts.requested() and result.state is State.STOPPED:
+        typer.echo(f"{interrupts.name}: stopped after step {result.step}, checkpoint saved; --resume goes on from it")
+        raise typer.Exit(interrupts.exit_code)
+    if result.truncated:
+        typer.echo(f"{result.reason}: stopped after step {result.step} of {config.train.max_steps} (truncated)")
+    elif result.state is State.STOPPED:
+        typer.echo(f"smoke steps limit reached ({smoke_steps})")
+    loss = "none" if result.final_loss is None else f"{result.final_loss:.4f}"
+    typer.echo(
+        f"{result.state}: step {result.step}, loss {loss}, {result.tokens:,} tokens "
+        f"in {format_duration(result.elapsed_s)}; files in {out}"
+    )

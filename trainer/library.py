@@ -1,0 +1,167 @@
+"""What a process keeps warm between runs: base weights, tokenised trainsets and compiled programs.
+
+Every program is compiled ahead of time, once for each program key, and counted. Nothing else in a run computes on the
+device, so a second run with the same key compiles nothing at all.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from podium.core.clock import Clock, MonotonicClock
+from podium.core.config import RunConfig
+from podium.core.paths import find_trainset
+from podium.core.provenance import provenance
+from trainer.data import FIELDS, TokenizedTrainset, load_trainset
+from trainer.device import compute_dtype
+from trainer.generate import make_decode, make_prefill
+from trainer.models import BaseModel, base_key, build_decoder, init_state, load_base
+from trainer.optimizer import build_optimizer, hyperparameters
+from trainer.program import make_train_step
+from trainer.trainsets import read_manifest
+
+Tree = Any
+CompileKey = tuple[str, str, str]  # program key, function, shapes
+
+
+class ProgramLibrary:
+    """One a process; may be shared between threads."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.compiles: Counter[CompileKey] = Counter()
+        self.compile_s = 0.0
+        self._clock = clock or MonotonicClock()
+        self._bases: dict[tuple[str, ...], BaseModel] = {}
+        self._trainsets: dict[tuple[str, str, int], TokenizedTrainset] = {}
+        self._programs: dict[tuple[str, str], Program] = {}
+        self._lock = threading.RLock()
+
+    def base(self, config: RunConfig) -> BaseModel:
+        """Loaded once for each source, revision, tokenizer and dtype. Raises UsageError as `load_base` does."""
+        with self._lock:
+            key = base_key(config)
+            if key not in self._bases:
+                self._bases[key] = load_base(config)
+            return self._bases[key]
+
+    def trainset(self, config: RunConfig) -> TokenizedTrainset:
+        """Tokenised once for each trainset, tokenizer and length. Raises UsageError as `load_trainset` does."""
+        with self._lock:
+            folder, tokenizer = find_trainset(config.data.trainset), self.base(config).tokenizer
+            key = (read_manifest(folder).sha256, tokenizer.sha256, config.data.max_seq_len)
+            if key not in self._trainsets:
+                self._trainsets[key] = load_trainset(folder, tokenizer, config.data.max_seq_len)
+            return self._trainsets[key]
+
+    def program(self, config: RunConfig) -> "Program":
+        """The programs of this config's program key; each of them is compiled when it is first wanted."""
+        with self._lock:
+            key = (config.program_key, "".join(base_key(config)))
+            if key not in self._programs:
+                self._programs[key] = Program(config, self.base(config), self._compile)
+            return self._programs[key]
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Code, libraries and machine; they do not change while a process lives."""
+        return provenance()
+
+    def _compile(self, key: CompileKey, function: Callable[..., Any], shapes: Tree, donate: tuple[int, ...]) -> Any:
+        with self._lock:
+            started_s = self._clock.now()
+            compiled = jax.jit(function, donate_argnums=donate).lower(*shapes).compile()
+            self.compiles[key] += 1
+            self.compile_s += self._clock.now() - started_s
+            return compiled
+
+
+class Program:
+    """The compiled functions of one program key, and the shapes of what they work on.
+
+    `step`, `prefill` and `decode` are as trainer/program.py and trainer/generate.py describe them.
+    """
+
+    def __init__(self, config: RunConfig, base: BaseModel, compile_: Callable[..., Any]) -> None:
+        self._config, self._base, self._compile = config, base, compile_
+        self._graphdef, self._dtype = build_decoder(base, config), compute_dtype(config.train.dtype)
+        self._lock = threading.RLock()
+        self._compiled: dict[str, Any] = {}
+        self.trainable, frozen, self.opt_state = jax.eval_shape(self._init, base.params, np.int32(0))
+        self._frozen = frozen if base.params is None else self._shared
+
+    def init(self, seed: int) -> tuple[Tree, Tree, Tree]:
+        """(trainable, frozen, opt_state) where a run with this seed starts."""
+        run = self._once("init", "seed", lambda: (self._init, (self._base.params, np.int32(0)), ()))
+        trainable, frozen, opt_state = run(self._base.params, np.int32(seed))
+        return trainable, frozen if self._base.params is None else self._shared, opt_state
+
+    def frozen(self, seed: int) -> Tree:
+        """What `init` gives as frozen, without making the rest where that would cost memory."""
+        return self.init(seed)[1] if self._base.params is None else self._shared
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        train = self._config.train
+        shape = (train.gradient_accumulation_steps, train.batch_size, self._config.data.max_seq_len)
+        return self._once("train", _by(shape), lambda: self._train_step(shape))
+
+    @property
+    def prefill(self) -> Callable[..., Any]:
+        shape = (self._config.generate.batch_size, self._config.generate.max_prompt_tokens)
+        return self._once("prefill", _by(shape), lambda: self._prefill(shape))
+
+    @property
+    def decode(self) -> Callable[..., Any]:
+        shape = (self._config.generate.batch_size, self._config.generate.max_new_tokens)
+        return self._once("decode", _by(shape), self._decode)
+
+    def _once(
+        self, name: str, shapes: str, specify: Callable[[], tuple[Callable[..., Any], Tree, tuple[int, ...]]]
+    ) -> Any:
+        """`specify` gives what to compile: function, shapes of its arguments, and which of them are donated."""
+        with self._lock:
+            if name not in self._compiled:
+                self._compiled[name] = self._compile((self._config.program_key, name, shapes), *specify())
+            return self._compiled[name]
+
+    @property
+    def _shared(self) -> nnx.State:
+        """The frozen weights of loaded models: the base itself under LoRA, else nothing."""
+        return self._base.params if self._config.lora.enabled else nnx.State({})
+
+    def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
+        trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
+        hp = hyperparameters(self._config)
+        opt_state = build_optimizer(hp, hp["train.learning_rate"]).init(trainable)
+        # What is shared is no output: it would become a copy.
+        return trainable, frozen if params is None else None, opt_state
+
+    def _train_step(self, shape: tuple[int, ...]) -> tuple[Callable[..., Any], Tree, tuple[int, ...]]:
+        batch = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
+        function = make_train_step(self._graphdef, self._base.arch, self._config, self._dtype)
+        hp, step = hyperparameters(self._config), np.int32(0)
+        return function, (self.trainable, self.opt_state, self._frozen, batch, hp, step), (0, 1)
+
+    def _prefill(self, shape: tuple[int, ...]) -> tuple[Callable[..., Any], Tree, tuple[int, ...]]:
+        function = make_prefill(self._graphdef, self._base.arch, self._config, self._dtype)
+        prompts = jax.ShapeDtypeStruct(shape, np.int32)
+        return function, (self.trainable, self._frozen, np.float32(0), prompts, prompts), ()
+
+    def _decode(self) -> tuple[Callable[..., Any], Tree, tuple[int, ...]]:
+        generate = self._config.generate
+        prefill, shapes, _ = self._prefill((generate.batch_size, generate.max_prompt_tokens))
+        cache, first = jax.eval_shape(prefill, *shapes)
+        eos_id = self._base.tokenizer.eos_id
+        function = make_decode(self._graphdef, self._base.arch, self._config, self._dtype, eos_id)
+        return function, (self.trainable, self._frozen, np.float32(0), cache, first, first), (3,)
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,284 @@
+"""`TrainingRun`: one run's state on a device. What a worker's slot holds, and what `train()` drives."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from podium.core.clock import Clock, Deadline, MonotonicClock
+from podium.core.config import RunConfig
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import write_json, write_text
+from podium.core.records import Prediction, Report, Sample
+from podium.core.states import State
+from trainer.checkpoint import Checkpoints, check_same_run, read_meta, restore_tree
+from trainer.data import TokenizedTrainset
+from trainer.device import compute_dtype, found
+from trainer.generate import PromptBatch, generate
+from trainer.library import ProgramLibrary
+from trainer.metrics_log import MetricsLog
+from trainer.optimizer import hyperparameters
+
+# A loss this many times that of a blind guess, or of the first step where that was worse, does not come back.
+EXPLODED = 4.0
+
+
+@dataclass
+class Counters:
+    """Where a run stands; travels in its checkpoints."""
+
+    step: int = 0  # optimizer steps done
+    tokens: int = 0  # trained on so far, without padding
+    elapsed_s: float = 0.0  # in `advance`, compiling included, over all sessions
+    first_loss: float | None = None
+    loss: float | None = None  # of the newest step, before its update
+    learning_rate: float | None = None
+
+
+class TrainingRun:
+    """A run in the folder `out`: `restore` or not, then `advance` to a final state, with `predict` and `save` between.
+
+    Nothing is written until `prepare` has loaded everything that training needs.
+    """
+
+    def __init__(self, config: RunConfig, out: Path, library: ProgramLibrary, clock: Clock | None = None) -> None:
+        """Raises UsageError as `trainer.models.load_base` does."""
+        self.config, self.out, self.library = config, out, library
+        self.counters = Counters()
+        self.n_prompts_cut = 0  # in the newest `predict`
+        self._clock = clock or MonotonicClock()
+        self._compiled_before_s = library.compile_s
+        self._base, self._program = library.base(config), library.program(config)
+        self._hp = jax.device_put(hyperparameters(config))
+        self._checkpoints = Checkpoints(out / "checkpoints", config.train.keep_checkpoints)
+        self._metrics = MetricsLog(out / "metrics.jsonl")
+        self._trainset: TokenizedTrainset | None = None  # when prepared
+        self._weights: tuple[Any, Any] | None = None  # trainable, frozen
+        self._opt_state: Any = None
+        self._keep_saved = -1  # own checkpoints up to this step belong to this run
+        self._logged_step = 0
+        self._since_s: float | None = None  # start of the `advance` that is under way
+        self._failure: tuple[State, str] | None = None
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps done."""
+        return self.counters.step
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds spent in `advance`, over all sessions."""
+        return self.counters.elapsed_s + (0.0 if self._since_s is None else self._clock.now() - self._since_s)
+
+    def restore(self, checkpoint: Path | None = None, *, for_training: bool = True) -> int:
+        """Go on from `checkpoint`, or from the newest whole one of `out`; returns its step, 0 where there is none.
+
+        Raises:
+            UsageError: not a whole checkpoint, or one of another config or other inputs; what differs is named.
+        """
+        path = checkpoint or self._checkpoints.newest()
+        if path is None:
+            return 0
+        meta = read_meta(path)
+        check_same_run(path, meta["config"], self.config)
+        self._check_inputs(path, meta["inputs"], for_training)
+        trainable = restore_tree(path, "trainable", self._program.trainable)
+        self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
+        self._weights = trainable, self._program.frozen(self.config.train.seed)
+        self._trainset = None  # to be prepared again: the files follow the step
+        self.counters = Counters(**meta["counters"])
+        is_own = path.resolve().parent == self._checkpoints.folder
+        self._keep_saved = self.step if is_own else self.step - 1
+        return self.step
+
+    def prepare(self) -> None:
+        """Load, compile and initialise what training needs, then open the files of the run. `advance` calls it."""
+        if self._trainset is not None:
+            return
+        trainset = self.library.trainset(self.config)
+        _ = self._program.step  # compiled here, so that no step's time holds a compilation
+        self._initialise()
+        # What an earlier session wrote beyond this step is made again.
+        self._metrics.cut(lambda step: step <= self.step and self._is_log_step(step))
+        self._checkpoints.drop_after(self._keep_saved)
+        self._logged_step = self.step
+        write_text(self.out / "config.yaml", self.config.to_yaml())
+        write_json(self.out / "provenance.json", self._provenance(trainset))
+        self._trainset = trainset
+
+    def advance(self, until_step: int, deadline: Deadline, stop: Callable[[], bool] = lambda: False) -> Report:
+        """Train until `until_step` steps are done, or a deadline, a request or a failure ends it between two steps.
+
+        COMPLETE once train.max_steps are done, RUNNING before. A run that is DIVERGED or OOM stays so.
+
+        Raises:
+            UsageError: the trainset is missing, or nothing of it is left to learn.
+            PodiumError: the disk refused a file.
+        """
+        self._since_s = self._clock.now()
+        tokens, training_since_s = self.counters.tokens, self._since_s
+        try:
+            self.prepare()
+            training_since_s = self._clock.now()
+            state, reason = self._failure or self._train(min(until_step, self.config.train.max_steps), deadline, stop)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            state, reason = State.OOM, f"out of device memory after step {self.step}: {str(error).splitlines()[0]}"
+        if state in (State.DIVERGED, State.OOM):
+            self._failure = state, str(reason)
+        if state.is_final:
+            self._log_newest()
+        trained_s = self._clock.now() - training_since_s
+        self.counters.elapsed_s, self._since_s = self.elapsed_s, None
+        return Report(
+            step=self.step,
+            state=state,
+            metrics=self._report_metrics(self.counters.tokens - tokens, trained_s),
+            reason=reason,
+            elapsed_s=self.elapsed_s,
+            compile_s=self.library.compile_s - self._compiled_before_s,
+        )
+
+    def predict(self, samples: Sequence[Sample], deadline: Deadline) -> list[Prediction]:
+        """What the model writes after each prompt; samples that `deadline` left no time for have no prediction."""
+        self._initialise()
+        weights = (*self._weights, self._hp["lora.alpha"])
+
+        def decode(batch: PromptBatch) -> np.ndarray:  # (batch, max_new_tokens)
+            cache, first = self._program.prefill(*weights, batch.tokens, batch.segment_ids)
+            tokens, _ = self._program.decode(*weights, cache, first, batch.lengths)
+            return np.asarray(tokens)
+
+        predictions, self.n_prompts_cut = generate(samples, self._base.tokenizer, self.config, decode, deadline)
+        return predictions
+
+    def save(self, wait: bool = True) -> Path:
+        """Write a checkpoint of this step and return its folder; without `wait` it becomes whole in the background.
+
+        Raises:
+            PodiumError: the disk refused it; or the run has failed, so that its state is not worth keeping.
+        """
+        if self._failure or self._opt_state is None:
+            raise PodiumError(f"{self.out}: nothing to save of a run that has not begun or has failed")
+        trainable, _ = self._weights
+        meta = {
+            "config": self.config.model_dump(mode="json"),
+            "inputs": self._inputs(self._trainset),
+            "counters": asdict(self.counters),
+        }
+        path = self._checkpoints.save(self.step, trainable, self._opt_state, meta)
+        if wait:
+            self._checkpoints.wait()
+        return path
+
+    def close(self) -> None:
+        """Log the newest step, wait for what is being written, and let go of the device's memory."""
+        try:
+            if self._trainset is not None:
+                self._log_newest()
+        finally:
+            self._checkpoints.close()
+            self._weights = self._opt_state = self._trainset = None
+
+    def _train(self, end: int, deadline: Deadline, stop: Callable[[], bool]) -> tuple[State, str | None]:
+        """Launch steps up to `end`. Each is looked at while the next one computes, and the last before returning."""
+        launched: tuple[int, Mapping[str, jax.Array]] | None = None
+        state, reason = State.RUNNING, None
+        for step in range(self.step, end):
+            if stop():
+                state, reason = State.STOPPED, "stopped on request"
+            elif deadline.expired():
+                state, reason = State.STOPPED, f"time budget of {deadline.budget_s:g} s used up"
+            if state is State.STOPPED:
+                break
+            metrics = self._launch(step)
+            if launched and (problem := self._settle(*launched)):
+                return State.DIVERGED, problem
+            launched = step + 1, metrics
+        if launched and (problem := self._settle(*launched)):
+            return State.DIVERGED, problem
+        return (State.COMPLETE, None) if self.step >= self.config.train.max_steps else (state, reason)
+
+    def _launch(self, step: int) -> Mapping[str, jax.Array]:
+        train = self.config.train
+        batch = self._trainset.batch(train.seed, step, train.gradient_accumulation_steps, train.batch_size)
+        trainable, frozen = self._weights
+        trainable, self._opt_state, metrics = self._program.step(
+            trainable, self._opt_state, frozen, batch, self._hp, np.int32(step)
+        )
+        self._weights = trainable, frozen
+        return metrics
+
+    def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> str | None:
+        """Wait for a step and count it; what is wrong with it, if anything, so that no broken step is ever counted."""
+        found = {name: value.item() for name, value in jax.device_get(metrics).items()}
+        loss, counters = found["loss"], self.counters
+        limit = EXPLODED * max(math.log(self._base.arch.vocab_size), counters.first_loss or 0.0)
+        if not found["finite"] or (counters.first_loss is not None and loss > limit):
+            rule = f"must stay below {limit:.1f}" if found["finite"] else "must be finite"
+            return f"diverged at step {step}: loss {loss:.4g}, gradient norm {found['grad_norm']:.4g}; {rule}"
+        counters.first_loss = loss if counters.first_loss is None else counters.first_loss
+        counters.step, counters.loss, counters.learning_rate = step, loss, found["learning_rate"]
+        counters.tokens += found["n_tokens"]
+        if self._is_log_step(step):
+            self._log_newest()
+        return None
+
+    def _is_log_step(self, step: int) -> bool:
+        return step % self.config.train.log_every_steps == 0 or step == self.config.train.max_steps
+
+    def _log_newest(self) -> None:
+        """The line of the newest step, unless it is there."""
+        if self.step > self._logged_step:
+            facts = asdict(self.counters)
+            line = {name: facts[name] for name in ("step", "loss", "learning_rate", "tokens")}
+            self._metrics.append({**line, "elapsed_s": round(self.elapsed_s, 3), "phase": "train"})
+            self._logged_step = self.step
+
+    def _report_metrics(self, tokens: int, seconds: float) -> dict[str, float]:
+        if self.counters.loss is None or self.counters.learning_rate is None:
+            return {}
+        metrics = {"train/loss": self.counters.loss, "train/learning_rate": self.counters.learning_rate}
+        return {**metrics, "train/tokens_per_s": tokens / seconds} if tokens and seconds > 0 else metrics
+
+    def _initialise(self) -> None:
+        if self._weights is None:
+            trainable, frozen, self._opt_state = self._program.init(self.config.train.seed)
+            self._weights = trainable, frozen
+
+    def _inputs(self, trainset: TokenizedTrainset) -> dict[str, str]:
+        return {"model": self._base.sha256, "tokenizer": self._base.tokenizer.sha256, "trainset": trainset.sha256}
+
+    def _check_inputs(self, path: Path, saved: Mapping[str, str], for_training: bool) -> None:
+        here = {"model": self._base.sha256, "tokenizer": self._base.tokenizer.sha256}
+        if for_training:
+            here["trainset"] = self.library.trainset(self.config).sha256
+        differing = [name for name, sha256 in here.items() if saved[name] != sha256]
+        if differing:
+            raise UsageError(
+                f"checkpoint {path} was made with another {' and '.join(differing)}: the files have changed since; "
+                "put them back, or start in another folder"
+            )
+
+    def _provenance(self, trainset: TokenizedTrainset) -> dict[str, Any]:
+        return {
+            **self.library.provenance,
+            "config_sha256": self.config.hash,
+            "program_key": self.config.program_key,
+            "device": {"asked": self.config.device.kind, **asdict(found())},
+            "dtype": str(compute_dtype(self.config.train.dtype)),
+            "model_id": self._base.model_id,
+            "sha256": self._inputs(trainset),
+            "trainset": {
+                "name": trainset.name,
+                "n_examples": trainset.n_examples,
+                "n_truncated": trainset.n_truncated,
+                "n_dropped": trainset.n_dropped,
+            },
+            "from_step": self.step,
+        }
