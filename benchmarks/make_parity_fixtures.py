@@ -1,9 +1,9 @@
-"""Make the checkpoints and PyTorch logits that the parity tests compare with: `python benchmarks/make_parity_fixtures.py`.
+"""The checkpoints and PyTorch logits that the parity tests compare with: `python benchmarks/make_parity_fixtures.py`.
 
 PyTorch is in no default install, so this runs in an environment of its own with torch, transformers (of the version in
 requirements.txt), numpy and safetensors; it imports nothing of Podium. Each family gets a folder below
 tests/fixtures/models with a tiny random checkpoint (norms and biases randomised too, since their usual start of 0 or 1
-hides mistakes) and `parity.safetensors`: right- and left-padded tokens, longer than the sliding window, and their logits
+hides mistakes) and parity.safetensors: right- and left-padded tokens, longer than the sliding window, and their logits
 in float32. With PODIUM_REALDATA set, logits of its stories15m folder are made as well.
 """
 
@@ -18,7 +18,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 FIXTURES = Path(__file__).parents[1] / "tests" / "fixtures" / "models"
 LENGTHS = (20, 13)  # of the two rows
 WINDOW = 6
-SENTENCES = ("Once upon a time, there was a little girl named Lily.", "The dog ran to the big tree and 42 birds flew away")
+SENTENCES = (
+    "Once upon a time, there was a little girl named Lily.",
+    "The dog ran to the big tree and 42 birds flew away",
+)
 
 SIZES = {
     "vocab_size": 128,
@@ -104,7 +107,11 @@ def make_family(folder: Path, settings: dict[str, Any], dtype: torch.dtype) -> N
     rows = [torch.randint(3, settings["vocab_size"], (length,)) for length in LENGTHS]
     for side in ("right", "left"):
         tokens, mask = padded(rows, side)
-        tensors |= {f"{side}_tokens": tokens.int(), f"{side}_mask": mask.int(), f"{side}_logits": logits(model, tokens, mask)}
+        tensors |= {
+            f"{side}_tokens": tokens.int(),
+            f"{side}_mask": mask.int(),
+            f"{side}_logits": logits(model, tokens, mask),
+        }
     save_file(tensors, folder / "parity.safetensors")
     print(folder.name, f"{sum(file.stat().st_size for file in folder.iterdir()) / 1e3:.0f} kB", describe(tensors))
 

@@ -27,9 +27,9 @@ SCALINGS = ("default", "linear", "llama3")
 class Rope:
     """Rotary position embedding of one kind of layer (Su et al. 2021, arXiv 2104.09864).
 
-    `scaling` is how the frequencies were stretched for longer contexts: `default` not at all, `linear` divided by `factor`
-    (Chen et al. 2023, arXiv 2306.15595), `llama3` divided by `factor` for wavelengths beyond the original context and
-    smoothly less for shorter ones (Llama 3.1's reference code).
+    `scaling` is how the frequencies were stretched for longer contexts: `default` not at all, `linear` divided by
+    `factor` (Chen et al. 2023, arXiv 2306.15595), `llama3` divided by `factor` for wavelengths beyond the original
+    context and smoothly less for shorter ones (Llama 3.1's reference code).
     """
 
     theta: float

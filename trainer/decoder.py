@@ -1,7 +1,7 @@
 """The decoder: one layer written once, its weights stacked, and a scan over the stack.
 
-Compile time does not grow with depth, and with `remat` only each layer's input is kept for the backward pass. Kernels are
-(out, in), as Hugging Face stores them, so that loading and saving copy bytes and transpose nothing.
+Compile time does not grow with depth, and with `remat` only each layer's input is kept for the backward pass. Kernels
+are (out, in), as Hugging Face stores them, so that loading and saving copy bytes and transpose nothing.
 """
 
 from collections.abc import Sequence
@@ -131,9 +131,9 @@ class Decoder(nnx.Module):
     ) -> tuple[Array, KVCache | None]:
         """Hidden states (batch, seq, hidden), and the cache with these tokens added.
 
-        tokens, positions, segment_ids: (batch, seq) int32. A token sees those before it in its own segment; segment 0 is
-        padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache, tokens
-        go to its next slots and see those before them; the caller keeps index + seq within its length.
+        tokens, positions, segment_ids: (batch, seq) int32. A token sees those before it in its own segment; segment 0
+        is padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache,
+        tokens go to its next slots and see those before them; the caller keeps index + seq within its length.
         """
         x = jnp.take(self.embedding[...], tokens, axis=0).astype(dtype)  # (batch, seq, hidden)
         if self.arch.embedding_scale is not None:
@@ -193,7 +193,7 @@ def _layer_step(
 
 
 def _layer_inputs(arch: Architecture) -> tuple[Array, Array, Array]:
-    """What differs between layers beside their weights: number (layers,), window (layers,), RoPE (layers, head_dim / 2)."""
+    """What else differs between layers: number (layers,), window (layers,), RoPE frequencies (layers, head_dim / 2)."""
     windows = [window or NO_WINDOW for window in arch.windows]
     return jnp.arange(arch.layers), jnp.asarray(windows, jnp.int32), jnp.asarray(arch.layer_frequencies())
 

@@ -24,3 +24,20 @@ class Lora(nnx.Module):
         """x: (..., in), alpha: scalar. Returns (..., out) in the dtype of x."""
         scale = jnp.asarray(alpha / self.a.shape[0], x.dtype)
         return (x @ self.a[...].astype(x.dtype).T * scale) @ self.b[...].astype(x.dtype).T
+
+
+def merge(params: nnx.State, adapters: nnx.State, alpha: float) -> nnx.State:
+    """`params` with the adapters' updates added to their kernels: the same model without adapters.
+
+    Added in float32 and rounded once to the dtype of the kernel.
+    """
+    merged = dict(nnx.to_flat_state(params))
+    updates = dict(nnx.to_flat_state(adapters))
+    for *module, leaf in updates:
+        if leaf == "a":
+            a, b = updates[(*module, "a")][...], updates[(*module, "b")][...]  # (layers, rank, in), (layers, out, rank)
+            kernel = merged[(*module[:-1], "kernel")]
+            update = (b @ a) * (alpha / a.shape[1])  # (layers, out, in)
+            wide = kernel[...].astype(jnp.float32) + update
+            merged[(*module[:-1], "kernel")] = kernel.replace(wide.astype(kernel[...].dtype))
+    return nnx.from_flat_state(merged.items())

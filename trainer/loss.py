@@ -28,8 +28,8 @@ def chunked_cross_entropy(
 ) -> tuple[Array, Array]:
     """(sum of weighted losses, sum of weights), both float32 scalars.
 
-    Works through the tokens in chunks of `chunk_elements / vocab` and recomputes each chunk's logits in the backward pass,
-    so memory grows with the chunk and not with tokens x vocab. Tokens of weight 0 are ignored, whatever they hold.
+    Works through the tokens in chunks of `chunk_elements / vocab` and recomputes each chunk's logits in the backward
+    pass, so memory grows with the chunk and not with tokens x vocab. A token of weight 0 is ignored whatever it holds.
     hidden: (..., hidden); head: (vocab, hidden); targets, weights: (...); label_smoothing: scalar (Szegedy et al. 2015,
     arXiv 1512.00567).
     """

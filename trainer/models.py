@@ -1,4 +1,4 @@
-"""Where weights come from, and what of them a run trains."""
+"""The model that runs start from, and what of it a run trains."""
 
 import os
 from dataclasses import dataclass
@@ -10,19 +10,17 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from podium.core.config import LoraConfig, ModelConfig, RunConfig
-from podium.core.errors import PodiumError, UsageError
+from podium.core.config import LoraConfig, RunConfig
+from podium.core.errors import UsageError
 from podium.core.files import read_json
 from podium.core.hashing import sha256_files
 from trainer.architecture import Architecture, architecture_from_hf, check_family
 from trainer.decoder import Decoder
 from trainer.device import compute_dtype
 from trainer.lora import LoraParam
-from trainer.tokenizer import TOKENIZER_FILES, Tokenizer
-from trainer.weights import INDEX, load_weights, weight_files
-
-TINY = Path(__file__).parent / "tiny"
-KAGGLE = "kaggle:"
+from trainer.sources import TINY, find_files, model_files
+from trainer.tokenizer import Tokenizer
+from trainer.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,7 @@ class BaseModel:
     @cached_property
     def sha256(self) -> str:
         """Over config.json and the weight files; for tiny over config.json, since the seed gives the rest."""
-        files = [self.folder / "config.json"]
-        if self.params is not None:
-            index = self.folder / INDEX
-            files += weight_files(self.folder) + ([index] if index.is_file() else [])
-        return sha256_files(self.folder, files)
+        return sha256_files(self.folder, model_files(self.folder))
 
 
 def base_key(config: RunConfig) -> tuple[str, ...]:
@@ -56,10 +50,10 @@ def param_dtype(config: RunConfig) -> jnp.dtype:
 
 
 def load_base(config: RunConfig) -> BaseModel:
-    """Find the model's files (fetching them where the source is a hub id or a Kaggle handle) and read them.
+    """Find the model's files, and read them.
 
     Raises:
-        UsageError: missing, corrupt or contradictory files, an unknown model type, or sequences longer than its positions.
+        UsageError: missing, corrupt or contradictory files, or an unknown model type.
         PodiumError: a download failed.
     """
     folder, tokenizer_folder = find_files(config.model)
@@ -70,14 +64,18 @@ def load_base(config: RunConfig) -> BaseModel:
             f"{tokenizer_folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
             f"the model in {folder} only vocab_size={arch.vocab_size}; they are not of one model"
         )
-    _check_lengths(config, arch)
     params = None if folder == TINY else load_weights(folder, arch, param_dtype(config))
     revision = f"@{config.model.revision}" if config.model.revision else ""
     return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder)
 
 
 def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
-    """The decoder without its arrays; `nnx.merge(graphdef, trainable, frozen)` makes it whole. Computes nothing."""
+    """The decoder without its arrays; `nnx.merge(graphdef, trainable, frozen)` makes it whole. Computes nothing.
+
+    Raises:
+        UsageError: the config's sequences are longer than the model has positions.
+    """
+    _check_lengths(config, base.arch)
     make = partial(_decoder, base.arch, param_dtype(config), _adapters(config))
     return nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
 
@@ -85,8 +83,8 @@ def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
 def init_state(base: BaseModel, config: RunConfig, seed: int) -> tuple[nnx.State, nnx.State]:
     """(trainable, frozen), where a run starts.
 
-    With LoRA, trainable holds the adapters only and frozen is the base itself, shared. In full fine-tuning trainable is a
-    copy of the run's own and frozen is empty.
+    With LoRA, trainable holds the adapters only and frozen is the base itself, shared. In full fine-tuning trainable is
+    a copy of the run's own and frozen is empty.
     """
     lora, dtype = _adapters(config), param_dtype(config)
     key = jax.random.key(seed)
@@ -113,81 +111,6 @@ def read_architecture(folder: Path) -> Architecture:
     except Exception as error:
         raise UsageError(f"{folder / 'config.json'}: {' '.join(str(error).split())[:300]}") from error
     return architecture_from_hf(config)
-
-
-def find_files(model: ModelConfig) -> tuple[Path, Path]:
-    """(folder with config.json and weights, folder with the tokenizer), both on this machine.
-
-    Kaggle mounts the two apart, so `model/` and `tokenizer/` inside the folder, or beside each other, are found as well.
-
-    Raises:
-        UsageError: saying which file is missing where.
-    """
-    if model.source == "tiny":
-        return TINY, _folder(model.tokenizer, None) if model.tokenizer else TINY
-    root = _folder(model.source, model.revision)
-    folder = _first_with(("config.json",), [root, root / "model"], "give the model's folder as model.source")
-    if model.tokenizer:
-        places = [_folder(model.tokenizer, None)]
-        places.append(places[0] / "tokenizer")
-    else:
-        places = [folder, root / "tokenizer", folder.parent / "tokenizer"]
-    return folder, _first_with(TOKENIZER_FILES[:2], places, "give the tokenizer's folder as model.tokenizer")
-
-
-def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
-    for folder in folders:
-        if any((folder / name).is_file() for name in names):
-            return folder
-    places = ", ".join(str(folder) for folder in dict.fromkeys(folders))
-    raise UsageError(f"{' or '.join(names)} is missing (looked in {places}); {hint}")
-
-
-def _folder(source: str, revision: str | None) -> Path:
-    """A folder here, fetched first where `source` is a Kaggle handle or a hub id."""
-    if source.startswith(KAGGLE):
-        return _fetch_kaggle(source.removeprefix(KAGGLE))
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path.resolve()
-    if source.startswith(("/", ".", "~")):
-        raise UsageError(f"model folder {source!r} does not exist; check the path")
-    return _fetch_hub(source, revision)
-
-
-def _fetch_hub(repo: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
-
-    wanted = ["config.json", "*.safetensors", INDEX, "generation_config.json", *TOKENIZER_FILES]
-    try:  # the token, where one is needed, is HF_TOKEN in the environment
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=wanted))
-    except HFValidationError as error:
-        raise UsageError(f"model.source={source_rule(repo)}") from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise PodiumError(
-            f"cannot fetch {repo!r} ({reason}); check the name, the network, and HF_TOKEN for a gated model"
-        ) from error
-
-
-def source_rule(source: str) -> str:
-    return f"{source!r}, must be tiny, a folder that exists, a hub id like google/gemma-3-1b-it, or kaggle:HANDLE"
-
-
-def _fetch_kaggle(handle: str) -> Path:
-    try:
-        import kagglehub
-    except ImportError as error:
-        raise UsageError(
-            f"model.source='kaggle:{handle}' needs the package kagglehub; install podium[kaggle], or give the mounted folder"
-        ) from error
-    try:
-        return Path(kagglehub.model_download(handle))
-    except ValueError as error:
-        raise UsageError(f"model.source='kaggle:{handle}': {' '.join(str(error).split())[:200]}") from error
-    except OSError as error:  # requests' errors are OSErrors
-        raise PodiumError(f"cannot fetch kaggle:{handle} ({' '.join(str(error).split())[:200]})") from error
 
 
 def _check_lengths(config: RunConfig, arch: Architecture) -> None:

@@ -19,8 +19,8 @@ TOKENIZER_FILES = (
 class Tokenizer:
     """A Hugging Face tokenizer folder.
 
-    A prompt and its completion are encoded apart, so that the same completion has the same ids whatever comes before it,
-    in training and in decoding alike.
+    A prompt and its completion are encoded apart, so that a completion has the same ids whatever comes before it, in
+    training and in decoding alike.
     """
 
     def __init__(self, folder: Path) -> None:

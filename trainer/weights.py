@@ -1,7 +1,7 @@
 """Hugging Face safetensors to stacked arrays, and back.
 
-Reading goes one tensor at a time straight into its place in a stack of the wanted dtype, so the peak of host memory is the
-weights and little more.
+Reading goes one tensor at a time straight into its place in a stack of the wanted dtype, so the peak of host memory is
+the weights and little more.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,45 +12,45 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from podium.core.errors import UsageError
-from podium.core.files import read_json
+from podium.core.files import write_json
 from trainer.architecture import Architecture
 from trainer.decoder import Decoder
+from trainer.sources import INDEX, SINGLE, weight_files
 
-INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
 # Gemma 3 checkpoints with vision hold the text decoder under one of these, by the version that wrote them.
 TEXT_PREFIXES = ("language_model.model.", "model.language_model.", "language_model.")
 # Not of the text decoder, or computed anew: passed over.
 IGNORED = ("vision_tower.", "model.vision_tower.", "multi_modal_projector.", "model.multi_modal_projector.")
 IGNORED_ENDINGS = (".rotary_emb.inv_freq",)
+SHARD_BYTES = 5 * 10**9
 
-Path_ = tuple[str, ...]  # of a variable in the decoder's state: ("layers", "q", "kernel")
+VariablePath = tuple[str, ...]  # of a variable in the decoder's state: ("layers", "q", "kernel")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Where one tensor of a checkpoint goes: a variable, and the layer of its stack (None where there is no stack)."""
+    """Where a tensor goes in the decoder: a variable, and the layer of its stack (None where there is no stack)."""
 
-    path: Path_
+    path: VariablePath
     layer: int | None
     shape: tuple[int, ...]
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint. Raises UsageError naming the file that is missing and where."""
-    if (folder / INDEX).is_file():
-        index = read_json(folder / INDEX)
-        if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
-            raise UsageError(f"{folder / INDEX}: has no weight_map; the file is corrupt")
-        files = [folder / name for name in sorted(set(index["weight_map"].values()))]
-    else:
-        files = [folder / SINGLE]
-    for file in files:
-        if not file.is_file():
-            raise UsageError(f"{file.name} is missing in {folder}; weights are read from safetensors files")
-    return files
+@dataclass(frozen=True)
+class Stored:
+    """Where a tensor is in a checkpoint."""
+
+    file: Path
+    name: str
+    shape: tuple[int, ...]
+
+    def read(self) -> np.ndarray:
+        # Opened anew for each tensor: what a mapped file has shown stays in memory until it is closed.
+        with _open(self.file) as handle:
+            return handle.get_tensor(self.name)
 
 
 def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype) -> nnx.State:
@@ -59,25 +59,48 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype) -> nnx.Stat
     Raises:
         UsageError: a file or tensor is missing, corrupt, surplus, or of another shape than config.json says.
     """
-    state = abstract_weights(arch, dtype)
-    found = _tensors(folder)
-    slots = tensor_slots(arch, state)
-    _check(folder, slots, found, arch)
-    by_path: dict[Path_, list[tuple[str, Slot]]] = {}
+    shapes = nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype)), nnx.Param)
+    slots, stored = tensor_slots(arch, shapes), _stored_tensors(folder)
+    _check(folder, slots, stored, arch)
+    by_path: dict[VariablePath, list[str]] = {}
     for name, slot in slots.items():
-        by_path.setdefault(slot.path, []).append((name, slot))
+        by_path.setdefault(slot.path, []).append(name)
     loaded = []
-    for path, variable in nnx.to_flat_state(state):
+    for path, variable in nnx.to_flat_state(shapes):
         stack = np.empty(variable.shape, dtype)
-        for name, slot in by_path[path]:
-            stack[... if slot.layer is None else slot.layer] = _read(*found[name][:2])
+        for name in by_path[path]:
+            layer = slots[name].layer
+            stack[... if layer is None else layer] = stored[name].read()
         loaded.append((path, variable.replace(jnp.asarray(stack))))
     return nnx.from_flat_state(loaded)
 
 
-def abstract_weights(arch: Architecture, dtype: jnp.dtype) -> nnx.State:
-    """Shapes and dtypes of a decoder's base weights; holds no memory."""
-    return nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype)), nnx.Param)
+def save_weights(folder: Path, arch: Architecture, params: nnx.State, max_shard_bytes: int = SHARD_BYTES) -> None:
+    """Write `params` as safetensors files below `folder`, in their dtype: one file, or several and an index."""
+    shards = list(_shards(arch, params, max_shard_bytes))
+    names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
+    files = {name: shard for name, shard in zip(names if len(shards) > 1 else [SINGLE], shards, strict=True)}
+    for name, shard in files.items():
+        save_file(shard, folder / name, metadata={"format": "pt"})  # transformers insists on a format
+        (folder / name).chmod(0o644)  # it is written for its owner only
+    if len(shards) > 1:
+        total = sum(tensor.nbytes for shard in shards for tensor in shard.values())
+        where = {tensor: name for name, shard in files.items() for tensor in shard}
+        write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": where})
+
+
+def _shards(arch: Architecture, params: nnx.State, max_bytes: int) -> Iterator[dict[str, np.ndarray]]:
+    """The tensors of a checkpoint by name, in parts of at most `max_bytes` (a larger tensor is a part of its own)."""
+    values = dict(nnx.to_flat_state(params))
+    shard: dict[str, np.ndarray] = {}
+    for name, slot in tensor_slots(arch, params).items():
+        stack = np.asarray(values[slot.path][...])
+        tensor = stack if slot.layer is None else stack[slot.layer]
+        if shard and tensor.nbytes + sum(other.nbytes for other in shard.values()) > max_bytes:
+            yield shard
+            shard = {}
+        shard[name] = tensor
+    yield shard
 
 
 def tensor_slots(arch: Architecture, state: nnx.State) -> dict[str, Slot]:
@@ -92,13 +115,13 @@ def tensor_slots(arch: Architecture, state: nnx.State) -> dict[str, Slot]:
     return slots
 
 
-def _name(arch: Architecture, path: Path_, layer: int | None) -> str:
+def _name(arch: Architecture, path: VariablePath, layer: int | None) -> str:
     """The Hugging Face name of a variable: ("layers", "q", "kernel"), 3 -> model.layers.3.self_attn.q_proj.weight."""
     if layer is None:
         names = {"embedding": "model.embed_tokens", "final_norm": "model.norm", "untied_head": "lm_head"}
         return f"{names[path[0]]}.weight"
     _, module, leaf = path
-    # With norms on both sides of the MLP, `post_attention_layernorm` is what it says; else it is the one before the MLP.
+    # With norms on both sides of the MLP, post_attention_layernorm is what it says; else it is the one before the MLP.
     names = {
         **{name: f"self_attn.{name}_proj" for name in ("q", "k", "v", "o")},
         **{name: f"mlp.{name}_proj" for name in ("gate", "up", "down")},
@@ -111,15 +134,15 @@ def _name(arch: Architecture, path: Path_, layer: int | None) -> str:
     return f"model.layers.{layer}.{names[module]}.{'bias' if leaf == 'bias' else 'weight'}"
 
 
-def _tensors(folder: Path) -> dict[str, tuple[Path, str, tuple[int, ...]]]:
-    """(file, name in it, shape) of every tensor that belongs to a text decoder, by its name without a text prefix."""
-    found = {}
+def _stored_tensors(folder: Path) -> dict[str, Stored]:
+    """Every tensor of the text decoder, by its name without a text prefix."""
+    stored = {}
     for file in weight_files(folder):
         with _open(file) as handle:
             for name in handle.keys():  # noqa: SIM118 (not a dict)
                 if not name.startswith(IGNORED) and not name.endswith(IGNORED_ENDINGS):
-                    found[_plain(name)] = (file, name, tuple(handle.get_slice(name).get_shape()))
-    return found
+                    stored[_plain(name)] = Stored(file, name, tuple(handle.get_slice(name).get_shape()))
+    return stored
 
 
 def _plain(name: str) -> str:
@@ -130,31 +153,25 @@ def _plain(name: str) -> str:
     return name
 
 
-def _check(
-    folder: Path, slots: Mapping[str, Slot], found: Mapping[str, tuple[Path, str, tuple[int, ...]]], arch: Architecture
-) -> None:
+def _check(folder: Path, slots: Mapping[str, Slot], stored: Mapping[str, Stored], arch: Architecture) -> None:
     """Before a byte is read: the checkpoint has exactly the tensors of the config, each of the right shape."""
     for name, slot in slots.items():
-        if name not in found:
+        if name not in stored:
             raise UsageError(
-                f"{folder}: tensor {name} is missing; the files are incomplete or config.json is not theirs"
+                f"{folder}: tensor {name} is missing; the files are incomplete, or not of this config.json"
             )
-        if found[name][2] != slot.shape:
-            what = "vocab_size, hidden_size" if name == "model.embed_tokens.weight" else "its shape"
+        if stored[name].shape != slot.shape:
+            what = (
+                "(vocab_size, hidden_size) is" if name in ("model.embed_tokens.weight", "lm_head.weight") else "it is"
+            )
             raise UsageError(
-                f"{found[name][0]}: tensor {name} is {found[name][2]}, config.json says {what} {slot.shape}; "
+                f"{stored[name].file}: tensor {name} has shape {stored[name].shape}, by config.json {what} {slot.shape}; "
                 "the two are not of one model"
             )
     # A tied head is often stored a second time.
-    surplus = [name for name in found if name not in slots and not (arch.tied_head and name == "lm_head.weight")]
+    surplus = [name for name in stored if name not in slots and not (arch.tied_head and name == "lm_head.weight")]
     if surplus:
-        raise UsageError(f"{found[surplus[0]][0]}: tensor {surplus[0]} is surplus; config.json has no place for it")
-
-
-def _read(file: Path, name: str) -> np.ndarray:
-    # Opened anew for each tensor: what a mapped file has shown stays in memory until it is closed.
-    with _open(file) as handle:
-        return handle.get_tensor(name)
+        raise UsageError(f"{stored[surplus[0]].file}: tensor {surplus[0]} is surplus; config.json has no place for it")
 
 
 def _open(file: Path):

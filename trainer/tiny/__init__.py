@@ -1,1 +1,1 @@
-"""The built-in model: a Hugging Face folder without weights. config.json holds its sizes; its weights come from the seed."""
+"""The built-in model: a Hugging Face folder without weights, which come from the seed. config.json has its sizes."""

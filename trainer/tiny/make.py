@@ -1,8 +1,8 @@
 """Rebuild the tiny model's tokenizer: `python -m trainer.tiny.make`, after the tiny-reasoning recipe has changed.
 
-Byte-level BPE (no text is unknown) trained on the recipe's prompts and completions. Digits are split one by one, so that
-a number's digits line up whatever its length; a letter on its own is split from the space before it, so that it is the same
-token wherever it stands.
+Byte-level BPE (no text is unknown) trained on the recipe's prompts and completions. Digits are split one by one, so
+that a number's digits line up whatever its length; a letter on its own is split from the space before it, so that it is
+the same token wherever it stands.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,0 +1,55 @@
+"""A trained model back to a Hugging Face folder, for transformers and everything else that reads its format."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+from flax import nnx
+from safetensors import SafetensorError
+
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import read_json, write_json
+from trainer.lora import merge
+from trainer.models import BaseModel
+from trainer.tokenizer import tokenizer_files
+from trainer.weights import save_weights
+
+GENERATION = "generation_config.json"
+
+
+def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora_alpha: float) -> None:
+    """Write weights (adapters merged in), config and tokenizer to `folder`, which appears only when it is whole.
+
+    `trainable` and `frozen` are as `trainer.models.init_state` divides them; weights keep the dtype they have there.
+
+    Raises:
+        UsageError: the folder is there already.
+        PodiumError: the disk refused a file.
+    """
+    if folder.exists():
+        raise UsageError(f"{folder} is there already; name a folder that is not")
+    params = merge(frozen, trainable, lora_alpha) if jax.tree.leaves(frozen) else trainable
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        save_weights(temporary, base.arch, params)
+        write_json(temporary / "config.json", _config(base.folder, str(jax.tree.leaves(params)[0].dtype)))
+        beside = [base.folder / GENERATION] if (base.folder / GENERATION).is_file() else []
+        for file in (*tokenizer_files(base.tokenizer.folder), *beside):
+            shutil.copyfile(file, temporary / file.name)
+        temporary.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise PodiumError(f"cannot write {folder}: {error}; nothing was left there") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _config(folder: Path, dtype: str) -> dict[str, Any]:
+    """The model's own config.json, with the dtype of the new weights; of a Gemma 3 with vision, the text part."""
+    config = read_json(folder / "config.json")
+    if config["model_type"] == "gemma3":
+        config = {"architectures": ["Gemma3ForCausalLM"], **config["text_config"], "model_type": "gemma3_text"}
+    config.pop("torch_dtype", None)  # the older name of dtype
+    return {**config, "dtype": dtype}
