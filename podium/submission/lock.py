@@ -9,13 +9,15 @@ from pydantic import Field
 from podium.core.budget import resolve_budget
 from podium.core.config import RunConfig, parse_config
 from podium.core.errors import UsageError
-from podium.core.files import create_exclusively, read_json, read_text, to_json
+from podium.core.files import create_exclusively, read_json, to_json
 from podium.core.hashing import sha256_file, sha256_json
 from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
 from podium.core.provenance import code_commit, code_hash, requirements_hash
 from podium.core.records import PromotionRecord, Record, parse_record
 from podium.submission.claim import utc_now
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
+from trainer.sources import find_files, model_files
+from trainer.tokenizer import tokenizer_files
 
 PACKAGES = "packages"  # submission_runs/packages/ holds the zips, so no submission has that name
 
@@ -93,7 +95,7 @@ def read_lock(name: str) -> Lock:
     lock = parse_record(Lock, read_json(path), str(path))
     found = lock.content_id()
     # The second question is about bytes that do not change the meaning, like white space or 1 for 1.0.
-    if found != lock.lock_id or lock.to_json() != read_text(path):
+    if found != lock.lock_id or lock.to_json().encode() != path.read_bytes():
         raise UsageError(
             f"submission {name!r}: lock.json was changed after it was written "
             f"(lock_id expected {lock.lock_id[:SHORT]}, found {found[:SHORT]}); {_REMEDY}"
@@ -131,7 +133,7 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
 def _build(promotion: PromotionRecord, name: str) -> Lock:
     """Raises UsageError: a missing input, or a null, placeholder or empty value."""
     config = parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
-    seeds = {"train": config.train.seed}
+    seeds = {"train": config.train.seed, "bootstrap": 0}
     if config.model.source == "tiny":
         seeds["model_init"] = config.train.seed  # its weights are drawn from this, and in no file
     values = {
@@ -152,7 +154,10 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
 
 
 def _model_hashes(config: RunConfig) -> dict[str, str]:
-    return {}
+    """By file: config.json and the weights of the model (tiny has none, see `seeds`), and the tokenizer's files."""
+    model, tokenizer = find_files(config.model)
+    hashes = {f"model/{file.relative_to(model).as_posix()}": sha256_file(file) for file in model_files(model)}
+    return hashes | {f"tokenizer/{file.name}": sha256_file(file) for file in tokenizer_files(tokenizer)}
 
 
 _REMEDY = "restore it, or promote again under another name"
