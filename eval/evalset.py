@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from podium.core.errors import UsageError
-from podium.core.files import read_jsonl
+from podium.core.files import read_jsonl, write_jsonl
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_evalset
 from podium.core.records import ReasoningTrace, Record, Sample, parse_record, read_records
 
 Split = Literal["dev", "holdout"]
 SplitChoice = Literal["dev", "holdout", "all"]
+DIFFICULTIES = ("easy", "medium", "hard")
 SPLITS: tuple[SplitChoice, ...] = ("dev", "holdout", "all")
 
 # A sweep chooses among many trials on dev, the holdout checks the few that are promoted; both need items enough for an
@@ -83,6 +84,14 @@ def load_evalset(name_or_path: str | Path) -> Evalset:
     if not samples:
         raise UsageError(f"{path} holds no items; an evalset needs at least one")
     return Evalset(path.stem, path, sha256_file(path), tuple(samples))
+
+
+def write_evalset(path: Path, samples: Iterable[Sample], replace: bool = False) -> Evalset:
+    """Write and read back. Raises UsageError when `path` is there already and is not to be replaced."""
+    if path.exists() and not replace:
+        raise UsageError(f"evalset {path.stem!r} is there already ({path}); give another name or --replace")
+    write_jsonl(path, (sample.model_dump(mode="json", exclude_defaults=True) for sample in samples))
+    return load_evalset(path)
 
 
 def same_prompt_key(prompt: str) -> str:

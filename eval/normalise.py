@@ -22,7 +22,7 @@ def normalise(answer: str) -> str:
     "$1,234.50." is 1234.5; "−3" (Unicode minus) is -3; "**Paris**" is paris. Idempotent.
     """
     text = " ".join(answer.translate(LOOKALIKES).casefold().split())
-    text = _strip(text)
+    text = _strip(text) or text
     text = CURRENCY.sub("", text)
     text = THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
     return _number(text) if NUMBER.fullmatch(text) else text

@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import ROUND_FLOOR, Decimal
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from eval.evalset import ScoredSet
+from eval.evalset import Evalset, ScoredSet
+from eval.predictions import predicted_set, read_predictions, set_to_score
 from eval.scorer import Score
 from eval.scorers import get_scorer
 from podium.core.errors import UsageError
@@ -97,6 +99,21 @@ def score_predictions(
         duplicate_ids=tuple(duplicates),
         scores=scores,
     )
+
+
+def score_file(
+    path: Path, evalset: Evalset, *, split: str | None = None, scorer: str = "answer", seed: int = 0
+) -> Scorecard:
+    """Score predictions.jsonl on `split`, or where it is None on the split that the predictions were made for.
+
+    Raises:
+        UsageError: a malformed file, or predictions that were made for another evalset or split.
+    """
+    chosen = set_to_score(evalset, predicted_set(path), split)
+    samples = evalset.split(chosen.split, chosen.max_items)
+    elsewhere = {sample.id for sample in evalset.samples} - {sample.id for sample in samples}
+    predictions = (prediction for prediction in read_predictions(path) if prediction.id not in elsewhere)
+    return score_predictions(samples, predictions, scorer, seed, evalset=chosen)
 
 
 def bootstrap_interval(values: Sequence[float], seed: int) -> tuple[float, float]:

@@ -16,6 +16,7 @@ class Score(Record):
     extracted: str | None  # None where there was nothing to extract from
     expected: str
     reason: str
+    missing: bool = False  # there was no prediction to judge
 
 
 class Scorer(ABC):
@@ -27,7 +28,8 @@ class Scorer(ABC):
     def score(self, sample: Sample, prediction: Prediction | None) -> Score:
         """A missing prediction is wrong: an item that was not reached was not solved."""
         if prediction is None:
-            return self._result(sample, 0.0, None, "missing: no prediction for this item")
+            wrong = self._result(sample, 0.0, None, "missing: no prediction for this item")
+            return wrong.model_copy(update={"missing": True})
         return self._judge(sample, prediction)
 
     @abstractmethod

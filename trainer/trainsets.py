@@ -8,13 +8,31 @@ from podium.core.errors import UsageError
 from podium.core.files import to_line, write_json, write_text
 from podium.core.hashing import sha256_bytes, sha256_file
 from podium.core.records import ReasoningTrace, TrainsetManifest, read_record, read_records
-from trainer.recipes import SEED, trainset_recipe
+from trainer.importers import VERSION as IMPORT_VERSION
+from trainer.importers import import_traces
+from trainer.recipes import SEED, TRAINSETS, trainset_recipe
 
 
 def build_trainset(name: str, folder: Path, seed: int = SEED) -> TrainsetManifest:
     """Fill `folder` by the recipe `name`; the same seed gives the same bytes. Raises UsageError: unknown recipe."""
     recipe = trainset_recipe(name)
     return write_trainset(folder, recipe.traces(seed), name=name, recipe=name, recipe_version=recipe.version, seed=seed)
+
+
+def import_trainset(path: Path, layout: str, folder: Path, *, name: str, replace: bool = False) -> TrainsetManifest:
+    """Fill `folder` from a JSONL file of the user's.
+
+    Raises:
+        UsageError: a bad line (nothing is written), a folder that is there already, or the name of a recipe.
+    """
+    if name in TRAINSETS:
+        raise UsageError(f"trainset name {name!r} is that of a recipe; choose another name")
+    if folder.exists() and not replace:
+        raise UsageError(f"trainset {name!r} is there already ({folder}); give another name or --replace")
+    traces = import_traces(path, layout)
+    return write_trainset(
+        folder, traces, name=name, recipe=f"import:{layout}", recipe_version=IMPORT_VERSION, seed=None
+    )
 
 
 def write_trainset(
@@ -28,7 +46,7 @@ def write_trainset(
         recipe_version=recipe_version,
         seed=seed,
         count=len(traces),
-        composition=dict(sorted(Counter(str(trace.meta.get("category", "other")) for trace in traces).items())),
+        composition=dict(sorted(Counter(str(trace.meta.get("category", recipe)) for trace in traces).items())),
         sha256=sha256_bytes(text.encode("utf-8")),
     )
     write_text(folder / "traces.jsonl", text)

@@ -1,10 +1,96 @@
-"""`podium evalset`."""
+"""`podium evalset`: make and check evaluation sets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="Being written.", no_args_is_help=True)
+from podium.core.errors import PodiumError
+from podium.core.paths import check_name, find_trainset, home, portable
+
+if TYPE_CHECKING:
+    from eval.evalset import Evalset
+
+app = typer.Typer(help="Make and check evaluation sets.", no_args_is_help=True)
 
 
-@app.callback()
-def callback() -> None:
-    pass
+@app.command("build")
+def build(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, like tiny_v1.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write; evalsets/NAME.jsonl when not given.")
+    ] = None,
+) -> None:
+    """Build an evalset that ships with Podium; every build gives the same bytes."""
+    from eval.evalset import write_evalset
+    from trainer.recipes import evalset_samples
+
+    path = out or home() / "evalsets" / f"{name}.jsonl"
+    _show(write_evalset(path, evalset_samples(name), replace=True))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the evalset.")],
+    layout: Annotated[str, typer.Option("--format", help="gsm8k or prompt-response.")],
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Take the first N lines only.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite an evalset of this name.")] = False,
+) -> None:
+    """Import a JSONL file as an evalset. A bad line is named, and nothing is written."""
+    from eval.evalset import write_evalset
+    from eval.importers import import_samples
+
+    path = home() / "evalsets" / f"{check_name(name, 'evalset')}.jsonl"
+    _show(write_evalset(path, import_samples(file, name, layout, limit), replace))
+
+
+@app.command("check")
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A name under evalsets/, or a file.")],
+    trainset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A trainset that must share no prompt with it.")
+    ] = None,
+) -> None:
+    """Check schema, duplicates and overlap with a trainset. Exit code 1 when two prompts are the same."""
+    from eval.evalset import check_evalset, load_evalset, named
+
+    folder = find_trainset(trainset) if trainset else None
+    evalset = load_evalset(file)
+    findings = check_evalset(evalset, folder)
+    _show(evalset)
+    typer.echo(f"duplicates   {len(findings.duplicate_prompts)}")
+    if folder:
+        typer.echo(f"overlap      {len(findings.overlap)} with trainset {folder.name}")
+    if findings.duplicate_prompts:
+        pairs = named(f"{later} = {earlier}" for later, earlier in findings.duplicate_prompts)
+        raise PodiumError(f"{evalset.name}: items with the same prompt: {pairs}; remove one of each pair")
+    if folder and findings.overlap:
+        raise PodiumError(
+            f"{evalset.name}: prompts that are also in trainset {folder.name!r}: {named(findings.overlap)}; "
+            f"remove them from one of the two"
+        )
+
+
+def _show(evalset: Evalset) -> None:
+    """Items by section and difficulty, and the sizes of the splits."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from eval.evalset import DIFFICULTIES, split_of
+
+    cells: Counter[tuple[str, str]] = Counter((sample.section, sample.difficulty) for sample in evalset.samples)
+    table = Table("section", box=None, pad_edge=False)
+    for heading in (*DIFFICULTIES, "all"):
+        table.add_column(heading, justify="right")
+    for section in sorted({section for section, _ in cells}):
+        counts = [cells[section, difficulty] for difficulty in DIFFICULTIES]
+        table.add_row(section, *map(str, (*counts, sum(counts))))
+    splits = Counter(split_of(sample.id) for sample in evalset.samples)
+    typer.echo(f"evalset      {evalset.name} ({portable(evalset.path)})")
+    typer.echo(f"sha256       {evalset.sha256}")
+    typer.echo(f"items        {len(evalset.samples)}: dev {splits['dev']}, holdout {splits['holdout']}")
+    Console().print(table)

@@ -1,5 +1,92 @@
 """`podium score`."""
 
+from __future__ import annotations
 
-def score() -> None:
-    """Being written."""
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podium.core.errors import PodiumError
+from podium.core.files import write_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from eval.scorecard import Scorecard
+
+
+def score(
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.jsonl", help="What `podium predict` wrote.")],
+    evalset: Annotated[str, typer.Option("--evalset", help="A name under evalsets/, or a file.")],
+    split: Annotated[
+        str | None, typer.Option(help="dev, holdout or all; that of the predictions when not given.")
+    ] = None,
+    scorer: Annotated[str, typer.Option(help="See docs/evaluation.md.")] = "answer",
+    seed: Annotated[int, typer.Option(help="Of the bootstrap interval.")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scorecard here, as JSON.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON and nothing else.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail when an item has no prediction, two, or a prediction no item.")
+    ] = False,
+) -> None:
+    """Score predictions against an evalset. A missing prediction counts as wrong."""
+    from eval.evalset import load_evalset
+    from eval.scorecard import score_file
+
+    card = score_file(predictions, load_evalset(evalset), split=split, scorer=scorer, seed=seed)
+    if strict and (card.n_missing or card.n_skipped):
+        raise PodiumError(f"{predictions}: {_problems(card)}; --strict accepts exactly one prediction an item")
+    if out:
+        write_json(out, card.model_dump(mode="json"))
+    if as_json:
+        typer.echo(card.model_dump_json(indent=2))
+        return
+    _show(card)
+    if out:
+        typer.echo(f"written to {out}")
+
+
+def _problems(card: Scorecard) -> str:
+    from eval.evalset import named
+
+    missing = [score.id for score in card.scores if score.missing]
+    found = (("missing", missing), ("of unknown id", card.unknown_ids), ("repeated", card.duplicate_ids))
+    return "; ".join(f"{len(ids)} {what} ({named(ids)})" for what, ids in found if ids)
+
+
+def _show(card: Scorecard) -> None:
+    from rich.console import Console
+
+    from eval.scorecard import floored
+
+    of = card.evalset
+    typer.echo(f"evalset             {f'{of.name} ({of.split})' if of else 'given samples'}")
+    typer.echo(f"scorer              {card.scorer} version {card.scorer_version}")
+    low, high = card.interval
+    typer.echo(f"answer_correctness  {floored(card.answer_correctness)}  (95% {floored(low)} to {floored(high)})")
+    typer.echo(f"primary_score       {floored(card.primary_score, 4)}")
+    typer.echo(f"items               {card.n_items}: {card.n_scored} scored, {card.n_missing} missing")
+    if card.n_missing or card.n_skipped:
+        typer.echo(f"warning             {_problems(card)}")
+    Console().print(_table(card))
+
+
+def _table(card: Scorecard) -> Table:
+    from rich.table import Table
+
+    from eval.scorecard import floored
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("group")
+    table.add_column("score", justify="right")
+    table.add_column("items", justify="right")
+    for heading, groups in (
+        ("section", card.sections),
+        ("category", card.categories),
+        ("difficulty", card.difficulties),
+    ):
+        for name, group in groups.items():
+            table.add_row(f"{heading} {name}", floored(group.answer_correctness), str(group.n_items))
+        table.add_section()
+    return table

@@ -1,10 +1,52 @@
-"""`podium trainset`."""
+"""`podium trainset`: make training sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="Being written.", no_args_is_help=True)
+from podium.core.paths import check_name, home, portable
+
+if TYPE_CHECKING:
+    from podium.core.records import TrainsetManifest
+
+app = typer.Typer(help="Make training sets: from a recipe, or from a JSONL file of your own.", no_args_is_help=True)
 
 
-@app.callback()
-def callback() -> None:
-    pass
+@app.command("build")
+def build(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, like tiny-reasoning.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write; trainsets/NAME when not given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 42,
+) -> None:
+    """Build a trainset from a recipe and a seed."""
+    from trainer.trainsets import build_trainset
+
+    folder = out or home() / "trainsets" / name
+    _show(build_trainset(name, folder, seed), folder)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the trainset.")],
+    layout: Annotated[str, typer.Option("--format", help="gsm8k, prompt-response, messages or traces.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
+) -> None:
+    """Import a JSONL file as a trainset. A bad line is named, and nothing is written."""
+    from trainer.trainsets import import_trainset
+
+    folder = home() / "trainsets" / check_name(name, "trainset")
+    _show(import_trainset(file, layout, folder, name=name, replace=replace), folder)
+
+
+def _show(manifest: TrainsetManifest, folder: Path) -> None:
+    parts = ", ".join(f"{name} {count}" for name, count in manifest.composition.items())
+    typer.echo(f"trainset     {manifest.name} ({manifest.recipe} version {manifest.recipe_version})")
+    typer.echo(f"traces       {manifest.count}: {parts}")
+    typer.echo(f"sha256       {manifest.sha256}")
+    typer.echo(f"written to   {portable(folder)}")
