@@ -1,5 +1,29 @@
 """`podium promote`."""
 
+from typing import Annotated
 
-def promote() -> None:
-    """Being written."""
+import typer
+
+from podium.core.paths import submission_dir
+
+
+def promote(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study; `podium sweep` makes one.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the submission.")],
+    trial: Annotated[int | None, typer.Option(min=0, help="A complete trial; the best one when not given.")] = None,
+) -> None:
+    """Lock a study's best trial, or another complete one, for its one submission run."""
+    from podium.submission.lock import refuse_taken, write_lock
+    from tuning.promotion import promote as pass_gate
+
+    refuse_taken(name)
+    promotion = pass_gate(study, trial)
+    lock = write_lock(promotion, name)
+    typer.echo(f"promoted: trial {lock.trial} of study {lock.study}, {lock.metric} {lock.value}")
+    for key, value in lock.overrides.items():
+        typer.echo(f"  {key}: {value}")
+    typer.echo(f"lock: {submission_dir(name) / 'lock.json'}")
+    typer.echo(f"lock_id: {lock.lock_id}")
+    if (lock.code_commit or "").endswith("+changes"):
+        typer.echo("note: the code has changes that are not committed; nobody can check out what was locked")
+    typer.echo(f"next: podium submit {name}")

@@ -4,13 +4,14 @@ run_manifest.json says what became of the run, with the hash of every other file
 predictions.jsonl and the evalset.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from eval.evalset import load_evalset
-from eval.scorecard import score_predictions
+from eval.scorecard import Scorecard, score_predictions
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl, write_json
@@ -23,6 +24,7 @@ from podium.submission.verify import SHORT, refuse_gaps, without_nulls
 
 MANIFEST, SUMMARY, LOG = "run_manifest.json", "eval_summary.json", "kaggle_output_log.txt"
 PREDICTIONS, METRICS, CONFIG, PROVENANCE = "predictions.jsonl", "metrics.jsonl", "config.yaml", "provenance.json"
+SCORECARD = "scorecard.json"  # item by item; anyone can make it again from the evidence
 # What a finished run has beside its manifest, which holds the hash of each.
 EVIDENCE = ("lock.json", SUMMARY, LOG, PREDICTIONS, METRICS, CONFIG, PROVENANCE)
 
@@ -87,32 +89,35 @@ def to_predict(config: RunConfig) -> list[Sample]:
     return list({sample.id: sample for samples in submission_samples(config).values() for sample in samples}.values())
 
 
-def summarise(lock: Lock, run_dir: Path) -> EvalSummary:
-    """Score predictions.jsonl against the evalset, and take the rest from the run's other files.
-
-    Raises:
-        UsageError: a file is missing or malformed.
-    """
+def score(lock: Lock, run_dir: Path) -> dict[str, Scorecard]:
+    """predictions.jsonl against the evalset, by split, the one that counts first. Raises UsageError for bad files."""
     config = lock.run_config()
     evalset = load_evalset(config.eval.evalset)
     predictions = {item.id: item for item in read_records(Prediction, run_dir / PREDICTIONS)}
-    splits = {}
+    cards = {}
     for split, samples in submission_samples(config).items():
         found = [predictions[sample.id] for sample in samples if sample.id in predictions]
         scored_set = evalset.scored_set(split, config.eval.max_items)
-        splits[split] = score_predictions(samples, found, seed=lock.seeds["bootstrap"], evalset=scored_set)
-    primary = splits[config.eval.submission_split]
+        cards[split] = score_predictions(samples, found, seed=lock.seeds["bootstrap"], evalset=scored_set)
+    return cards
+
+
+def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> EvalSummary:
+    """From `score` and the run's other files. Raises UsageError where one is missing or malformed."""
+    config = lock.run_config()
+    provenance = read_json(run_dir / PROVENANCE)
+    split = config.eval.submission_split
     return EvalSummary(
-        model_id=read_json(run_dir / PROVENANCE)["model_id"],
-        dataset=read_json(run_dir / PROVENANCE)["trainset"]["name"],
-        eval_set=evalset.name,
-        split=config.eval.submission_split,
-        primary_score=primary.primary_score,
+        model_id=provenance["model_id"],
+        dataset=provenance["trainset"]["name"],
+        eval_set=load_evalset(config.eval.evalset).name,
+        split=split,
+        primary_score=cards[split].primary_score,
         final_loss=_last_metrics(run_dir)["loss"],
-        n_items=primary.n_items,
-        n_scored=primary.n_scored,
+        n_items=cards[split].n_items,
+        n_scored=cards[split].n_scored,
         lock_id=lock.lock_id,
-        splits={split: card.model_dump(mode="json", exclude={"scores"}) for split, card in splits.items()},
+        splits={name: card.model_dump(mode="json", exclude={"scores"}) for name, card in cards.items()},
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from eval.evalset import assert_disjoint, load_evalset
 from podium.core.budget import resolve_budget
 from podium.core.config import RunConfig, parse_config
 from podium.core.errors import UsageError
@@ -65,7 +66,8 @@ def write_lock(promotion: PromotionRecord, name: str) -> Lock:
     """Hash everything that the promoted config stands on, and write the lock.
 
     Raises:
-        UsageError: bad name or one that is taken, a missing input, or a gap in the record; nothing was written.
+        UsageError: bad name or one that is taken, a missing input, trainset and evalset that overlap, or a gap in the
+            record; nothing was written.
     """
     refuse_taken(name)
     lock = _build(promotion, name)
@@ -131,8 +133,9 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
 
 
 def _build(promotion: PromotionRecord, name: str) -> Lock:
-    """Raises UsageError: a missing input, or a null, placeholder or empty value."""
+    """Raises UsageError as `write_lock` does."""
     config = parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
+    assert_disjoint(load_evalset(config.eval.evalset), find_trainset(config.data.trainset))
     seeds = {"train": config.train.seed, "bootstrap": 0}
     if config.model.source == "tiny":
         seeds["model_init"] = config.train.seed  # its weights are drawn from this, and in no file

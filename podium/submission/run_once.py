@@ -12,11 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from eval.scorecard import floored
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError
-from podium.core.files import write_jsonl
+from podium.core.files import write_json, write_jsonl
 from podium.core.paths import portable, submission_dir
 from podium.core.provenance import redact
 from podium.core.records import Report
@@ -106,9 +107,7 @@ class _Run:
         print(f"budget: {lock.budget.profile}, {format_duration(self.deadline.remaining_s())} left for training")
         result = self._train()
         self._predict()
-        summary = evidence.summarise(lock, self.out)
-        evidence.write(self.out / evidence.SUMMARY, summary)
-        print(evidence.result_block(summary))
+        self._score()
         return result
 
     def _train(self) -> TrainResult:
@@ -143,10 +142,23 @@ class _Run:
         cut = f"; {run.n_prompts_cut} prompts lost their beginning" if run.n_prompts_cut else ""
         print(f"{len(predictions)} of {len(samples)} prompts answered with the weights of step {step}{cut}")
 
+    def _score(self) -> None:
+        """Score what was written down, not what is in memory, and end the output with the result."""
+        cards = evidence.score(self.lock, self.out)
+        for split, card in cards.items():
+            low, high = map(floored, card.interval)
+            points = f"{floored(card.answer_correctness)} (95% interval {low} to {high})"
+            print(f"{split}: answer_correctness {points}, {card.n_items} items, {card.n_missing} without a prediction")
+        print(f"the trial had {self.lock.metric} {self.lock.value}")
+        write_json(self.out / evidence.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
+        summary = evidence.summarise(self.lock, self.out, cards)
+        evidence.write(self.out / evidence.SUMMARY, summary)
+        print(evidence.result_block(summary))
+
     def _record(self, state: State, **facts: Any) -> RunManifest:
         """Write run_manifest.json: what holds from the start, and `facts`."""
         if state.is_final:
-            facts |= {"ended_at": utc_now(), "elapsed_s": self.deadline.elapsed_s()}
+            facts |= {"ended_at": utc_now(), "elapsed_s": round(self.deadline.elapsed_s(), 3)}
         manifest = RunManifest(
             name=self.lock.name,
             lock_id=self.lock.lock_id,
