@@ -4,6 +4,9 @@ A checkpoint is a folder named by its step, with the items `trainable`, `opt_sta
 background, beside its place, and renames it when whole, so a half-written one is never picked up.
 """
 
+import logging
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +17,9 @@ import orbax.checkpoint as ocp
 
 from podium.core.config import RunConfig, all_keys, parse_config
 from podium.core.errors import PodiumError, UsageError
+
+# Orbax logs the traceback of every error that it raises as well.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 Tree = Any
 # What may differ between a checkpoint and the run that goes on from it: none of it touches the parameters.
@@ -143,5 +149,6 @@ def _named(tree: Tree) -> dict[str, Any]:
 
 
 def _write_failed(path: Path, error: Exception) -> PodiumError:
-    reason = " ".join(str(error).split())[:200]
-    return PodiumError(f"cannot write checkpoint {path} ({reason}); make room, then use --resume")
+    code = re.search(r"os_error_code='(\d+)'", str(error))  # how TensorStore says what the system refused
+    reason = os.strerror(int(code[1])) if code else " ".join(str(error).split())[:200]
+    return PodiumError(f"cannot write checkpoint {path}: {reason}; make room, then use --resume")

@@ -65,8 +65,8 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
         loss, gradients = loss_and_gradients(trainable, frozen, batch, hp)
         rate = learning_rate(hp, step)
         updates, updated_state = build_optimizer(hp, rate).update(gradients, opt_state, trainable)
-        grad_norm = optax.global_norm(gradients)
-        finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(optax.global_norm(updates))
+        grad_norm = optax.tree.norm(gradients)
+        finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(optax.tree.norm(updates))
         new = (optax.apply_updates(trainable, updates), updated_state)
         trainable, opt_state = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, (trainable, opt_state))
         metrics = {

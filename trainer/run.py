@@ -220,7 +220,9 @@ class TrainingRun:
         loss, counters = found["loss"], self.counters
         limit = EXPLODED * max(math.log(self._base.arch.vocab_size), counters.first_loss or 0.0)
         if not found["finite"] or (counters.first_loss is not None and loss > limit):
-            rule = f"must stay below {limit:.1f}" if found["finite"] else "must be finite"
+            rule = (
+                f"loss must stay below {limit:.1f}" if found["finite"] else "loss, gradient and update must be finite"
+            )
             return f"diverged at step {step}: loss {loss:.4g}, gradient norm {found['grad_norm']:.4g}; {rule}"
         counters.first_loss = loss if counters.first_loss is None else counters.first_loss
         counters.step, counters.loss, counters.learning_rate = step, loss, found["learning_rate"]

@@ -1,0 +1,226 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from podium.core.clock import Deadline, FakeClock
+from podium.core.config import RunConfig, load_config
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import read_json
+from podium.core.states import State
+from trainer.checkpoint import restore_tree
+from trainer.library import ProgramLibrary
+from trainer.metrics_log import MetricsLog
+from trainer.run import TrainingRun
+from trainer.trainsets import read_traces, write_trainset
+
+
+@pytest.fixture
+def start(tmp_path: Path, library: ProgramLibrary, config: RunConfig) -> Callable[..., TrainingRun]:
+    """A run of the shared config, with changes, in a folder of this test."""
+
+    def make(out: str = "run", **changed: object) -> TrainingRun:
+        overrides = {key.replace("__", "."): value for key, value in changed.items()}
+        return TrainingRun(config.with_overrides(overrides), tmp_path / out, library)
+
+    return make
+
+
+def lines(run: TrainingRun) -> list[dict]:
+    """metrics.jsonl without what depends on the machine."""
+    return [
+        {k: v for k, v in line.items() if k != "elapsed_s"} for line in MetricsLog(run.out / "metrics.jsonl").lines()
+    ]
+
+
+def final_parameters(run: TrainingRun, library: ProgramLibrary) -> list[np.ndarray]:
+    path = run.out / "checkpoints" / str(run.step)
+    return [
+        np.asarray(x) for x in jax.tree.leaves(restore_tree(path, "trainable", library.program(run.config).trainable))
+    ]
+
+
+def finish(run: TrainingRun, forever: Deadline) -> TrainingRun:
+    assert run.advance(run.config.train.max_steps, forever).state is State.COMPLETE
+    run.save()
+    run.close()
+    return run
+
+
+def test_a_run_learns_and_says_so(start: Callable, forever: Deadline) -> None:
+    run = start()
+    first = run.advance(1, forever)
+    assert (first.step, first.state, first.reason) == (1, State.RUNNING, None)
+    last = run.advance(100, forever)
+    assert (last.step, last.state) == (12, State.COMPLETE)
+    assert last.metrics["train/loss"] < first.metrics["train/loss"] - 1
+    assert set(last.metrics) == {"train/loss", "train/learning_rate", "train/tokens_per_s"}
+    assert last.elapsed_s >= first.elapsed_s > 0
+    run.close()
+    assert [line["step"] for line in lines(run)] == [4, 8, 12]
+    assert all(set(line) == {"step", "loss", "learning_rate", "tokens", "phase"} for line in lines(run))
+    assert lines(run)[-1]["loss"] == last.metrics["train/loss"]
+
+
+def test_the_folder_says_what_was_run(start: Callable, forever: Deadline) -> None:
+    run = start()
+    run.advance(1, forever)
+    run.close()
+    assert load_config(run.out / "config.yaml") == run.config
+    facts = read_json(run.out / "provenance.json")
+    assert facts["device"] == {"asked": "auto", "platform": "cpu", "kind": "cpu", "count": facts["device"]["count"]}
+    assert facts["trainset"] == {"name": "sums", "n_examples": 100, "n_truncated": 0, "n_dropped": 0}
+    assert facts["model_id"] == "tiny" and set(facts["sha256"]) == {"model", "tokenizer", "trainset"}
+    assert facts["config_sha256"] == run.config.hash and facts["dtype"] == "float32"
+
+
+@pytest.mark.parametrize("broken_off_at", [3, 8])
+def test_a_resumed_run_ends_in_the_same_bits(
+    start: Callable, library: ProgramLibrary, forever: Deadline, broken_off_at: int
+) -> None:
+    whole = finish(start("whole"), forever)
+    part = start("part")
+    part.advance(broken_off_at, forever)
+    part.save()
+    part.advance(10, forever)  # done, logged, and lost: the process ended before the next checkpoint
+    del part
+    resumed = start("part")
+    assert resumed.restore() == broken_off_at
+    finish(resumed, forever)
+    for a, b in zip(final_parameters(whole, library), final_parameters(resumed, library), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert lines(resumed) == lines(whole)
+
+
+def test_pauses_change_nothing(start: Callable, library: ProgramLibrary, forever: Deadline) -> None:
+    whole, paused = finish(start("whole"), forever), start("paused")
+    for until in (1, 2, 7):
+        assert paused.advance(until, forever).step == until
+    finish(paused, forever)
+    assert lines(paused) == lines(whole)
+    for a, b in zip(final_parameters(whole, library), final_parameters(paused, library), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_line_of_an_early_end_is_gone_after_a_resume(start: Callable, forever: Deadline) -> None:
+    run = start()
+    assert run.advance(12, forever, stop=lambda: run.step >= 5).state is State.STOPPED
+    run.save()
+    run.close()
+    stopped_at = run.step
+    assert [line["step"] for line in lines(run)] == [4, stopped_at]
+    resumed = start()
+    resumed.restore()
+    finish(resumed, forever)
+    assert [line["step"] for line in lines(resumed)] == [4, 8, 12]
+
+
+def test_a_complete_run_that_is_resumed_keeps_its_last_line(start: Callable, forever: Deadline) -> None:
+    finish(start(train__max_steps=6), forever)
+    again = start(train__max_steps=6)
+    assert again.restore() == 6
+    report = again.advance(6, forever)
+    assert (report.state, report.step) == (State.COMPLETE, 6)
+    assert "train/loss" in report.metrics and "train/tokens_per_s" not in report.metrics
+    again.close()
+    assert [line["step"] for line in lines(again)] == [4, 6]
+
+
+def test_a_deadline_ends_it_between_two_steps(start: Callable) -> None:
+    run, clock = start(), FakeClock()
+    deadline = Deadline.after(10.0, reserve_s=4.0, clock=clock)
+
+    def work_takes_time() -> bool:
+        clock.advance(1.0)
+        return False
+
+    report = run.advance(12, deadline, stop=work_takes_time)
+    assert (report.state, report.step) == (State.STOPPED, 5)
+    assert report.reason == "time budget of 10 s used up"
+    assert run.save().name == "5"
+    run.close()
+
+
+def test_nan_ends_it_at_once_and_the_last_good_checkpoint_stays(
+    start: Callable, library: ProgramLibrary, forever: Deadline
+) -> None:
+    run = start(train__learning_rate=1e15, train__schedule="constant", train__warmup_steps=0)
+    run.advance(1, forever)
+    run.save()
+    report = run.advance(12, forever)
+    assert report.state is State.DIVERGED
+    assert (
+        report.reason
+        == f"diverged at step {run.step + 1}: loss nan, gradient norm nan; loss, gradient and update must be finite"
+    )
+    assert run.advance(12, forever).state is State.DIVERGED  # it stays so
+    with pytest.raises(PodiumError, match=r"nothing to save of a run that has not begun or has failed"):
+        run.save()
+    run.close()
+    assert (run.out / "checkpoints" / "1").is_dir()
+    assert all(np.isfinite(leaf).all() for leaf in final_parameters(run, library)), "a NaN was saved"
+    text = (run.out / "metrics.jsonl").read_text()
+    assert "NaN" not in text and [json.loads(line)["step"] for line in text.splitlines()] == [run.step]
+
+
+def test_an_exploding_loss_ends_it_before_it_is_nan(start: Callable, forever: Deadline) -> None:
+    run = start(train__learning_rate=3.0, train__schedule="constant")
+    report = run.advance(12, forever)
+    run.close()
+    assert report.state is State.DIVERGED and report.step < 11
+    assert report.reason.startswith(f"diverged at step {report.step + 1}: loss ")
+    assert "; loss must stay below " in report.reason
+
+
+def test_restore_goes_on_from_a_checkpoint_elsewhere(start: Callable, forever: Deadline) -> None:
+    donor = start("donor")
+    donor.advance(5, forever)
+    checkpoint = donor.save()
+    donor.close()
+    run = start("other")
+    run.advance(8, forever)
+    run.save()
+    run.close()
+    run = start("other")
+    assert run.restore(checkpoint) == 5
+    finish(run, forever)
+    assert sorted(path.name for path in (run.out / "checkpoints").iterdir()) == ["12"]  # 8 was of another past
+    assert [line["step"] for line in lines(run)] == [4, 8, 12]
+
+
+def test_a_checkpoint_of_another_config_or_other_data_is_refused(
+    start: Callable, forever: Deadline, tmp_path: Path, trainset: Path
+) -> None:
+    data = tmp_path / "data"
+    traces = read_traces(trainset)
+    facts = {"name": "d", "recipe": "r", "recipe_version": "1", "seed": None}
+    write_trainset(data, traces, **facts)
+    run = start(data__trainset=str(data))
+    run.advance(2, forever)
+    run.save()
+    run.close()
+    with pytest.raises(UsageError, match=r"of another config: train.learning_rate \(0.003 there, 0.001 here\)"):
+        start(data__trainset=str(data), train__learning_rate=1e-3).restore()
+    write_trainset(data, traces[1:], **facts)
+    with pytest.raises(UsageError, match=r"was made with another trainset: the files have changed since"):
+        start(data__trainset=str(data)).restore()
+
+
+def test_nothing_is_written_when_something_is_missing(start: Callable, forever: Deadline) -> None:
+    run = start(data__trainset="/nowhere/at-all")
+    with pytest.raises(UsageError, match=r"trainset '/nowhere/at-all' not found"):
+        run.advance(1, forever)
+    run.close()
+    assert not run.out.exists()
+
+
+def test_a_run_without_a_checkpoint_starts_at_zero(start: Callable) -> None:
+    assert start().restore() == 0
+
+
+def test_another_seed_is_another_run(start: Callable, forever: Deadline) -> None:
+    one, other = finish(start("one"), forever), finish(start("other", train__seed=1), forever)
+    assert lines(one)[0]["loss"] != lines(other)[0]["loss"]
