@@ -1,16 +1,19 @@
 """Hugging Face safetensors to stacked arrays, and back.
 
-Reading goes one tensor at a time straight into its place in a stack of the wanted dtype, so the peak of host memory is
-the weights and little more.
+Reading goes one tensor at a time straight into its place on the device, in the wanted dtype, so host memory never holds
+much more than one tensor (and the weights, where the device is the CPU).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax import Array
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -20,6 +23,20 @@ from trainer.architecture import Architecture
 from trainer.decoder import Decoder
 from trainer.sources import INDEX, SINGLE, weight_files
 
+OUTER_NAMES = {
+    "embedding": "model.embed_tokens.weight",
+    "final_norm": "model.norm.weight",
+    "untied_head": "lm_head.weight",
+}
+LAYER_NAMES = {
+    **{name: f"self_attn.{name}_proj" for name in ("q", "k", "v", "o")},
+    **{name: f"self_attn.{name}" for name in ("q_norm", "k_norm")},
+    **{name: f"mlp.{name}_proj" for name in ("gate", "up", "down")},
+    "attention_norm": "input_layernorm",
+    "post_attention_norm": "post_attention_layernorm",
+    "mlp_norm": "pre_feedforward_layernorm",
+    "post_mlp_norm": "post_feedforward_layernorm",
+}
 # Gemma 3 checkpoints with vision hold the text decoder under one of these, by the version that wrote them.
 TEXT_PREFIXES = ("language_model.model.", "model.language_model.", "language_model.")
 # Not of the text decoder, or computed anew: passed over.
@@ -62,24 +79,30 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype) -> nnx.Stat
     shapes = nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype)), nnx.Param)
     slots, stored = tensor_slots(arch, shapes), _stored_tensors(folder)
     _check(folder, slots, stored, arch)
-    by_path: dict[VariablePath, list[str]] = {}
+    names: dict[VariablePath, list[str]] = {}  # of the tensors that fill a variable, in the order of layers
     for name, slot in slots.items():
-        by_path.setdefault(slot.path, []).append(name)
+        names.setdefault(slot.path, []).append(name)
     loaded = []
     for path, variable in nnx.to_flat_state(shapes):
-        stack = np.empty(variable.shape, dtype)
-        for name in by_path[path]:
-            layer = slots[name].layer
-            stack[... if layer is None else layer] = stored[name].read()
-        loaded.append((path, variable.replace(jnp.asarray(stack))))
+        array = jnp.zeros(variable.shape, dtype)
+        for name in names[path]:
+            array = _put(array, stored[name].read(), slots[name].layer or 0)
+        loaded.append((path, variable.replace(array)))
     return nnx.from_flat_state(loaded)
+
+
+@partial(jax.jit, donate_argnums=0)
+def _put(array: Array, tensor: Array, layer: Array | int) -> Array:
+    """`tensor` as one layer of a stack, or as the whole of what is none; the donated array is filled where it lies."""
+    tensor = tensor.reshape(-1, *array.shape[1:]).astype(array.dtype)
+    return jax.lax.dynamic_update_slice_in_dim(array, tensor, layer, axis=0)
 
 
 def save_weights(folder: Path, arch: Architecture, params: nnx.State, max_shard_bytes: int = SHARD_BYTES) -> None:
     """Write `params` as safetensors files below `folder`, in their dtype: one file, or several and an index."""
     shards = list(_shards(arch, params, max_shard_bytes))
     names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
-    files = {name: shard for name, shard in zip(names if len(shards) > 1 else [SINGLE], shards, strict=True)}
+    files = dict(zip(names if len(shards) > 1 else [SINGLE], shards, strict=True))
     for name, shard in files.items():
         save_file(shard, folder / name, metadata={"format": "pt"})  # transformers insists on a format
         (folder / name).chmod(0o644)  # it is written for its owner only
@@ -118,20 +141,12 @@ def tensor_slots(arch: Architecture, state: nnx.State) -> dict[str, Slot]:
 def _name(arch: Architecture, path: VariablePath, layer: int | None) -> str:
     """The Hugging Face name of a variable: ("layers", "q", "kernel"), 3 -> model.layers.3.self_attn.q_proj.weight."""
     if layer is None:
-        names = {"embedding": "model.embed_tokens", "final_norm": "model.norm", "untied_head": "lm_head"}
-        return f"{names[path[0]]}.weight"
+        return OUTER_NAMES[path[0]]
     _, module, leaf = path
-    # With norms on both sides of the MLP, post_attention_layernorm is what it says; else it is the one before the MLP.
-    names = {
-        **{name: f"self_attn.{name}_proj" for name in ("q", "k", "v", "o")},
-        **{name: f"mlp.{name}_proj" for name in ("gate", "up", "down")},
-        **{name: f"self_attn.{name}" for name in ("q_norm", "k_norm")},
-        "attention_norm": "input_layernorm",
-        "post_attention_norm": "post_attention_layernorm",
-        "mlp_norm": "pre_feedforward_layernorm" if arch.post_norms else "post_attention_layernorm",
-        "post_mlp_norm": "post_feedforward_layernorm",
-    }
-    return f"model.layers.{layer}.{names[module]}.{'bias' if leaf == 'bias' else 'weight'}"
+    # Without norms after attention and MLP, the one before the MLP has the name of the one after attention.
+    old_name = module == "mlp_norm" and not arch.post_norms
+    name = LAYER_NAMES["post_attention_norm" if old_name else module]
+    return f"model.layers.{layer}.{name}.{'bias' if leaf == 'bias' else 'weight'}"
 
 
 def _stored_tensors(folder: Path) -> dict[str, Stored]:
@@ -157,16 +172,12 @@ def _check(folder: Path, slots: Mapping[str, Slot], stored: Mapping[str, Stored]
     """Before a byte is read: the checkpoint has exactly the tensors of the config, each of the right shape."""
     for name, slot in slots.items():
         if name not in stored:
-            raise UsageError(
-                f"{folder}: tensor {name} is missing; the files are incomplete, or not of this config.json"
-            )
+            raise UsageError(f"{folder}: tensor {name} is missing; files are incomplete, or not of this config.json")
         if stored[name].shape != slot.shape:
-            what = (
-                "(vocab_size, hidden_size) is" if name in ("model.embed_tokens.weight", "lm_head.weight") else "it is"
-            )
+            of = " (vocab_size, hidden_size)" if slot.shape[0] == arch.vocab_size else ""
             raise UsageError(
-                f"{stored[name].file}: tensor {name} has shape {stored[name].shape}, by config.json {what} {slot.shape}; "
-                "the two are not of one model"
+                f"{stored[name].file}: tensor {name} has shape {stored[name].shape}, "
+                f"config.json says {slot.shape}{of}; the two are not of one model"
             )
     # A tied head is often stored a second time.
     surplus = [name for name in stored if name not in slots and not (arch.tied_head and name == "lm_head.weight")]
