@@ -11,7 +11,7 @@ LOOKALIKES = str.maketrans(
 
 AROUND = " \"'`*"  # quotes and Markdown emphasis
 TRAILING = " .,;:!?"
-CURRENCY = re.compile(r"[$€£¥]\s*(?=[-+]?[.\d])|(?<=\d)\s*[$€£¥]$")
+CURRENCY = re.compile(r"(?:[$€£¥]\s*)+(?=[-+]?\.?\d)|(?<=\d)(?:\s*[$€£¥])+$")
 THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?!\d|,\d)")
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,10 @@ class Done:
 
 
 @pytest.fixture
-def podium(home, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def podium(
+    home: Path,  # noqa: ARG001 (it sets PODIUM_HOME)
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Done]:
     """`podium("score", path, ...)` in an empty PODIUM_HOME; gives exit code and what was printed."""
 
     def run(*arguments: object) -> Done:

@@ -10,9 +10,8 @@ def test_build_prints_the_facts_and_gives_the_same_bytes_twice(podium, home):
     assert done.code == 0
     assert "traces       6000: count 900" in done.out
     assert sha256_file(folder / "traces.jsonl") in done.out
-    assert (folder / "manifest.json").read_bytes() == (
-        shipped() / "trainsets/tiny-reasoning/manifest.json"
-    ).read_bytes()
+    committed = shipped() / "trainsets/tiny-reasoning/manifest.json"
+    assert (folder / "manifest.json").read_bytes() == committed.read_bytes()
     assert podium("trainset", "build", "tiny-reasoning", "--out", home / "again").code == 0
     assert (home / "again/traces.jsonl").read_bytes() == (folder / "traces.jsonl").read_bytes()
 

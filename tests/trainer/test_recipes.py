@@ -134,7 +134,7 @@ def test_bytes_do_not_depend_on_the_hash_seed():
 
 
 def test_a_category_without_enough_prompts_says_so():
-    with pytest.raises(RuntimeError, match="category 'scale' has only [0-9]+ prompts on the eval side; ask for fewer"):
+    with pytest.raises(RuntimeError, match=r"category 'scale' has only [0-9]+ prompts on the eval side; ask for fewer"):
         for _ in zip(range(1000), tiny_reasoning.problems("scale", "eval", SEED), strict=False):
             pass
 

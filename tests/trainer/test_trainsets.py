@@ -66,7 +66,7 @@ def test_import_refuses_what_is_there_and_writes_nothing_on_a_bad_line(tmp_path)
     manifest = import_trainset(source, "prompt-response", folder, name="mine")
     assert (manifest.recipe, manifest.seed, manifest.count) == ("import:prompt-response", None, 1)
     before = files(folder)
-    with pytest.raises(UsageError, match="trainset 'mine' is there already .*; give another name or --replace"):
+    with pytest.raises(UsageError, match=r"trainset 'mine' is there already .*; give another name or --replace"):
         import_trainset(source, "prompt-response", folder, name="mine")
     source.write_text("broken\n")
     with pytest.raises(UsageError, match="not JSON"):

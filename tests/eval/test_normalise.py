@@ -1,0 +1,60 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.normalise import normalise
+
+
+@pytest.mark.parametrize(
+    ("answer", "normal"),
+    [
+        ("  Paris ", "paris"),
+        ("New\n  York", "new york"),
+        ("STRASSE", "strasse"),
+        ("Straße", "strasse"),
+        ("**Paris**.", "paris"),
+        ("“Paris”", "paris"),
+        ("'x'", "x"),
+        ("it’s", "it's"),
+        ("yes!", "yes"),
+        ("1,234", "1234"),
+        ("1,234,567.50", "1234567.5"),
+        ("1,2,3", "1,2,3"),  # a list
+        ("12,34", "12,34"),
+        ("1,0000", "1,0000"),
+        ("0,123", "0,123"),
+        ("1,234 apples", "1234 apples"),
+        ("−3", "-3"),
+        ("–3", "-3"),
+        ("- 3", "- 3"),
+        ("$5", "5"),
+        ("$ 5.00", "5"),
+        ("-$5", "-5"),
+        ("5 €", "5"),
+        ("$x", "$x"),
+        ("+7", "7"),
+        ("007", "7"),
+        ("0.50", "0.5"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("-0.0", "0"),
+        ("1.0.0", "1.0.0"),
+        ("1e3", "1e3"),
+        ("123456789012345678901234567890123.10", "123456789012345678901234567890123.1"),
+        ("a-b-c", "a-b-c"),
+        ("!", "!"),
+        ("", ""),
+    ],
+)
+def test_table(answer, normal):
+    assert normalise(answer) == normal
+
+
+@given(st.text(alphabet=" 0123456789.,-+$€−'\"*!aB\n"))
+def test_normalising_twice_changes_nothing(answer):
+    assert normalise(normalise(answer)) == normalise(answer)
+
+
+@given(st.integers())
+def test_thousands_separators_do_not_matter(number):
+    assert normalise(f"{number:,}") == normalise(f" ${number:,}.00. ") == str(number)
