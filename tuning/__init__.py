@@ -1,1 +1,6 @@
 """Search space, Optuna bridge, schedulers, worker pool, studies, MLflow tracking and the promotion gate."""
+
+from tuning.study import StudyView, TrialView, load_study
+from tuning.sweep import sweep
+
+__all__ = ["StudyView", "TrialView", "load_study", "sweep"]

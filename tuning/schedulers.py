@@ -4,11 +4,14 @@ The resource is training steps, and every trial's learning-rate schedule spans a
 truncation.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from podium.core.config import Section
+from tuning.messages import Job
 from tuning.variants import variant_name
 
 if TYPE_CHECKING:
@@ -58,14 +61,37 @@ Scheduler = Annotated[
 ]
 
 
+def preload(scheduler: "TrialScheduler", jobs: Iterable[Job]) -> None:
+    """Tell a new scheduler what an earlier sweep's trials reported, so that its rungs stand as they did."""
+    for job in jobs:
+        scheduler.on_trial_add(None, TrialStandIn(f"earlier-{job.number}", job.to_config()))
+
+
+@dataclass(frozen=True)
+class TrialStandIn:
+    """As much of a Tune trial as schedulers look at."""
+
+    trial_id: str
+    config: dict[str, str]
+
+
 def _asha_class() -> type:
-    """Ray's ASHA, which never stops a protected trial. Made here because importing Ray takes seconds."""
+    """Ray's ASHA with two things more; made here because importing Ray takes seconds.
+
+    A protected trial is never stopped, and a trial that comes with reports of an earlier sweep takes its place at the
+    rungs that it has passed.
+    """
     from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
     class ProtectingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
-        def on_trial_result(self, tune_controller: object, trial: object, result: dict[str, object]) -> str:
+        def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+            super().on_trial_add(tune_controller, trial)
+            job = Job.from_config(trial.config)
+            for step, value in sorted(job.reports.items()):
+                super().on_trial_result(tune_controller, trial, {STEP: step, job.metric: value})
+
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
             decision: str = super().on_trial_result(tune_controller, trial, result)
-            protected = trial.config.get("protected")  # type: ignore[attr-defined]
-            return TrialScheduler.CONTINUE if protected else decision
+            return TrialScheduler.CONTINUE if Job.from_config(trial.config).protected else decision
 
     return ProtectingAsha

@@ -9,17 +9,19 @@ workspace/studies/NAME/
     trials/NNN/   one run directory a trial
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from podium.core.config import RunConfig, load_yaml
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import write_text
+from podium.core.files import read_json, write_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
 from tuning.space import SearchSpace, parse_space
@@ -59,6 +61,7 @@ class StudyView:
     space: SearchSpace
     dir: Path
     trials: list[TrialView] = field(repr=False)
+    summary: dict[str, Any] = field(repr=False)  # how the last sweep went; empty before its end
 
     def best(self) -> TrialView:
         """The complete trial with the best value; the first of equals. Raises UsageError when none is complete."""
@@ -87,7 +90,7 @@ def study_names() -> list[str]:
 
 def load_study(name: str) -> StudyView:
     """Read a study. Raises UsageError, naming the known ones, when there is none of that name."""
-    return view(name, open_storage(existing(name)))
+    return view(open_storage(existing(name)))
 
 
 def existing(name: str) -> Path:
@@ -104,12 +107,26 @@ def load_study_space(folder: Path) -> SearchSpace:
     return parse_space(load_yaml(path), str(path))
 
 
-def view(name: str, study: Any) -> StudyView:
-    """A view of an Optuna study (`study.get_trials` gives the trials as they are now)."""
-    folder = study_dir(name)
+def view(study: Any) -> StudyView:
+    """An Optuna study, with what its folder says, as it stands now."""
+    folder = study_dir(study.study_name)
     space = load_study_space(folder)
-    trials = [trial_view(trial, space, folder) for trial in study.get_trials(deepcopy=False)]
-    return StudyView(name, space, folder, trials)
+    summary = folder / "summary.json"
+    return StudyView(
+        name=study.study_name,
+        space=space,
+        dir=folder,
+        trials=[trial_view(trial, space, folder) for trial in asked_trials(study)],
+        summary=read_json(summary) if summary.is_file() else {},
+    )
+
+
+def asked_trials(study: Any) -> list[Any]:
+    """Optuna's trials in order, less those that are enqueued and not begun."""
+    import optuna
+
+    trials = study.get_trials(deepcopy=False)
+    return [trial for trial in trials if trial.state is not optuna.trial.TrialState.WAITING]
 
 
 def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
@@ -136,40 +153,39 @@ def trial_dir(folder: Path, number: int) -> Path:
     return folder / "trials" / f"{number:03d}"
 
 
-def create(space: SearchSpace, name: str | None, data: Mapping[str, str]) -> tuple[str, Any]:
-    """Make the folder and Optuna's storage; `data` are the hashes that a resume is checked against.
+def create(space: SearchSpace, name: str | None, data: Mapping[str, str]) -> Any:
+    """Make the folder and its Optuna study; `data` are the hashes that a resume is checked against.
 
     Raises:
         UsageError: there is a study of that name already.
     """
-    name = _claim(space, name)
-    folder = study_dir(name)
-    optuna_study = open_storage(folder, create_for=space)
-    for key, value in data.items():
-        optuna_study.set_user_attr(key, value)
-    optuna_study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
+    folder = _claim(space, name)
+    study = open_storage(folder, create_for=space)
+    study.set_user_attr("data", dict(data))
+    study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
+    if space.baseline:
+        study.enqueue_trial(space.baseline_params() or {}, user_attrs={BASELINE: True})
     write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study
-    return name, optuna_study
+    return study
 
 
-def reopen(name: str, space: SearchSpace | None, data: Mapping[str, str]) -> tuple[SearchSpace, Any]:
-    """An existing study for going on with it.
+def reopen(name: str, space: SearchSpace, data: Mapping[str, str]) -> Any:
+    """The Optuna study of that name, for going on with it.
 
     Raises:
         UsageError: unknown study, or its space, base config or data are not what they were; the differences are named.
     """
     folder = existing(name)
-    stored = load_study_space(folder)
-    optuna_study = open_storage(folder)
-    differences = stored.differences(space) if space else []
-    known = optuna_study.user_attrs
+    study = open_storage(folder)
+    known = study.user_attrs.get("data", {})
+    differences = load_study_space(folder).differences(space)
     differences += [f"{key}: {known.get(key)} -> {value}" for key, value in data.items() if known.get(key) != value]
     if differences:
         raise UsageError(
-            f"study {name!r} was made with another space or data ({'; '.join(differences)}); "
-            "its trials would not compare: change it back, or start a new study"
+            f"study {name!r} was made with another space or data ({'; '.join(differences)}), "
+            "so its trials would not compare; change it back, or start a new study"
         )
-    return stored, optuna_study
+    return study
 
 
 def open_storage(folder: Path, create_for: SearchSpace | None = None) -> Any:
@@ -222,19 +238,17 @@ def stop_file(folder: Path) -> Path:
     return folder / "stop"
 
 
-def _claim(space: SearchSpace, name: str | None) -> str:
-    """A folder of our own: `name`, or the space's with the first free number."""
+def _claim(space: SearchSpace, name: str | None) -> Path:
+    """A folder of our own: of that name, or the space's with the first free number."""
     if name is not None:
         try:
             study_dir(check_name(name, "study")).mkdir(parents=True)
         except FileExistsError:
             raise UsageError(f"study {name!r} exists; choose another name, or go on with --resume {name}") from None
-        return name
-    number = 1
-    while True:
-        candidate = f"{space.name}-{number:03d}"
-        try:
-            study_dir(candidate).mkdir(parents=True)
-            return candidate
-        except FileExistsError:
-            number += 1
+        return study_dir(name)
+    for number in count(1):
+        folder = study_dir(f"{space.name}-{number:03d}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
+    return folder

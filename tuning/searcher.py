@@ -1,0 +1,203 @@
+"""The bridge between Ray Tune and Optuna: Tune asks it for trials and tells it what became of them.
+
+Optuna's storage is the one truth. How our states are told to it:
+
+    complete                    COMPLETE with the value
+    pruned                      PRUNED with the intermediate values
+    diverged, infeasible, oom   PRUNED with the finite intermediate values and the constraint "state" = 1: infeasible.
+                                Telling FAIL would spoil the search, since TPE ignores failed trials and goes on
+                                proposing beside the cliff (49 of 60 proposals diverged, against 19).
+    failed                      FAIL: a crash says nothing about the configuration
+    stopped                     nothing: the trial stays RUNNING there and a resume goes on with it
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from ray.tune.search import Searcher
+
+from podium.core.errors import UsageError
+from podium.core.paths import study_dir
+from podium.core.records import Report
+from podium.core.states import State
+from tuning import study as attributes
+from tuning.events import Event, Listener
+from tuning.messages import Job, read_report
+from tuning.samplers import seed_for
+from tuning.space import SearchSpace
+from tuning.study import TrialView, asked_trials, stop_file, trial_view
+
+AVOID = (State.DIVERGED, State.INFEASIBLE, State.OOM)  # the configuration's own fault
+
+
+class OptunaBridge(Searcher):  # type: ignore[misc]
+    """`study` is Optuna's; `limit` is how many trials the study shall have, those of earlier sweeps included.
+
+    `listeners` are told what happens, after it is on record. `mlflow_run_id` gives the tracker's id for a trial number.
+    """
+
+    def __init__(
+        self,
+        study: Any,
+        space: SearchSpace,
+        limit: int,
+        listeners: Sequence[Listener] = (),
+        mlflow_run_id: Callable[[int], str | None] = lambda _: None,
+    ) -> None:
+        super().__init__(metric=space.metric, mode=space.mode)
+        self._study, self._space, self._limit = study, space, limit
+        self._listeners, self._mlflow_run_id = listeners, mlflow_run_id
+        self._folder = study_dir(study.study_name)
+        begun = asked_trials(study)
+        self._n_asked = len(begun)
+        self._adopt = deque(trial for trial in begun if not trial.state.is_finished())
+        self._live: dict[str, tuple[Any, TrialView]] = {}  # Tune's trial id -> (Optuna trial, view)
+
+    @property
+    def n_to_run(self) -> int:
+        """Trials that this sweep will run: the ones to go on with, and the new ones."""
+        return len(self._adopt) + max(0, self._limit - self._n_asked)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """The job of the next trial, or FINISHED."""
+        if stop_file(self._folder).exists():
+            return str(Searcher.FINISHED)
+        trial = self._adopted() if self._adopt else self._asked()
+        if trial is None:
+            return str(Searcher.FINISHED)
+        self._live[trial_id] = trial
+        _, view = trial
+        self._emit("started", view)
+        return job_of(view).to_config()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        report = read_report(result)
+        self._emit("reported", self._record(trial_id, report), report)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """`result` is the last one; the scheduler ended the trial if that says that it was running."""
+        if trial_id not in self._live:
+            return
+        report = read_report(result) if result and not error else None
+        view = self._record(trial_id, report) if report else self._live[trial_id][1]
+        state, reason = _fate(report, view, self._space.metric)
+        optuna_trial, _ = self._live.pop(trial_id)
+        value = view.reports.get(view.step) if state is State.COMPLETE else None
+        self._finish(optuna_trial, replace(view, state=state, reason=reason, value=value), report)
+
+    def stop_rest(self) -> None:
+        """Mark what is still running as stopped, after the sweep has ended; a resume goes on with it."""
+        for optuna_trial, view in self._live.values():
+            self._finish(optuna_trial, replace(view, state=State.STOPPED))
+        self._live.clear()
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: Optuna's storage holds everything, and a resumed sweep makes a new bridge on it."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, as above."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its searcher beside its own records, which we never read back
+
+    def _asked(self) -> tuple[Any, TrialView] | None:
+        while self._n_asked < self._limit:
+            self._study.sampler = self._space.sampler.build(seed_for(self._space.sampler, self._n_asked))
+            trial = self._study.ask()
+            self._n_asked += 1
+            view = self._draw(trial)
+            try:
+                _ = view.config
+            except UsageError as error:
+                self._emit("started", view)
+                self._finish(trial, replace(view, state=State.INFEASIBLE, reason=str(error)))
+            else:
+                return trial, view
+        return None
+
+    def _draw(self, trial: Any) -> TrialView:
+        """Draw the parameters and put them on record with the trial, so that a resume need not draw them again."""
+        outside = trial.user_attrs.get(attributes.BASELINE) and self._space.baseline_params() is None
+        trial.set_user_attr(attributes.OVERRIDES, {} if outside else self._space.suggest(trial))
+        return self._view(trial)
+
+    def _adopted(self) -> tuple[Any, TrialView]:
+        """A trial that an earlier sweep began; what it had not drawn yet is drawn as it would have been."""
+        import optuna
+
+        frozen = self._adopt.popleft()
+        self._study.sampler = self._space.sampler.build(seed_for(self._space.sampler, frozen.number))
+        trial = optuna.trial.Trial(self._study, frozen._trial_id)
+        trial.set_user_attr(attributes.STATE, State.RUNNING)
+        return trial, self._view(trial) if attributes.OVERRIDES in frozen.user_attrs else self._draw(trial)
+
+    def _view(self, trial: Any) -> TrialView:
+        return trial_view(self._study._storage.get_trial(trial._trial_id), self._space, self._folder)
+
+    def _record(self, trial_id: str, report: Report) -> TrialView:
+        """Put a report on record; one that is there already (the trial went back to its checkpoint) changes nothing."""
+        optuna_trial, view = self._live[trial_id]
+        value = report.metrics.get(self._space.metric)
+        if value is not None and report.step not in view.reports:
+            optuna_trial.report(value, report.step)
+            view = replace(view, reports={**view.reports, report.step: value})
+        view = replace(view, step=report.step)
+        self._live[trial_id] = (optuna_trial, view)
+        return view
+
+    def _finish(self, trial: Any, view: TrialView, report: Report | None = None) -> None:
+        view = replace(view, mlflow_run_id=self._mlflow_run_id(view.number) or view.mlflow_run_id)
+        self._tell(trial, view)
+        self._emit("finished", view, report)
+
+    def _tell(self, trial: Any, view: TrialView) -> None:
+        import optuna
+
+        known = {
+            attributes.STATE: view.state,
+            attributes.STEP: view.step,
+            attributes.REASON: view.reason,
+            attributes.MLFLOW_RUN: view.mlflow_run_id,
+        }
+        for name, value in known.items():
+            if value is not None:
+                trial.set_user_attr(name, value)
+        if view.state is State.STOPPED:
+            return
+        trial.set_constraint("state", 1.0 if view.state in AVOID else -1.0)
+        if view.state is State.COMPLETE:
+            self._study.tell(trial, view.value)
+        else:
+            failed = view.state is State.FAILED
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.PRUNED)
+
+    def _emit(
+        self, kind: Literal["started", "reported", "finished"], view: TrialView, report: Report | None = None
+    ) -> None:
+        for listener in self._listeners:
+            listener(Event(kind, view, report))
+
+
+def job_of(view: TrialView) -> Job:
+    """What a worker needs to know of a trial. The baseline is there to compare others with at equal steps, so it runs
+    to the end whatever its score; its reports count at the rungs like any other's."""
+    return Job(
+        number=view.number,
+        config=view.config,
+        report_every_steps=view.space.report_every_steps,
+        metric=view.space.metric,
+        protected=view.baseline,
+        reports=view.reports,
+    )
+
+
+def _fate(report: Report | None, view: TrialView, metric: str) -> tuple[State, str | None]:
+    if report is None:
+        return State.FAILED, "the process that ran the trial's client died"
+    if report.state is State.RUNNING:
+        return State.PRUNED, f"the scheduler stopped it at step {report.step}"
+    if report.state is State.COMPLETE and report.step not in view.reports:
+        return State.FAILED, f"it ended without a finite {metric}"
+    return report.state, report.reason

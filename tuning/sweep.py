@@ -1,0 +1,171 @@
+"""`sweep()`: run a study from a search space, or go on with one. The command line and notebooks both call it."""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from podium.core.clock import Deadline
+from podium.core.errors import UsageError
+from podium.core.files import write_json, write_text
+from podium.core.paths import study_dir
+from podium.core.states import State
+from tuning.backends import Backend, Sweep, Usage, make_backend
+from tuning.events import Event, Listener
+from tuning.schedulers import preload
+from tuning.space import SearchSpace, load_space
+from tuning.study import DriverLock, StudyView, create, existing, load_study_space, reopen, stop_file, view
+from tuning.worker import Worker, WorkerKind
+
+GIVE_UP_AFTER = 3  # crashes in a row at the start: it is not the hyperparameters
+WATCH_EVERY_S = 0.2
+UNFINISHED = (State.RUNNING, State.STOPPED)
+
+
+def sweep(
+    space: SearchSpace | Path | str | None = None,
+    *,
+    trials: int | None = None,
+    time_budget_s: float | None = None,
+    backend: str = "auto",
+    resume: str | None = None,
+    name: str | None = None,
+    tracking_uri: str | None = None,
+    listeners: Sequence[Listener] = (),
+    stop: Callable[[], bool] = lambda: False,
+    worker: WorkerKind = Worker,
+) -> StudyView:
+    """Run trials until the study has `trials` of them, time is up, or `stop` says so; returns the study.
+
+    A sweep that was stopped says why in `summary["stopped"]`; `resume=study.name` goes on with it, and needs no space.
+
+    Raises:
+        UsageError: bad space, unknown backend or study, missing or overlapping data, absent device, changed space;
+            nothing is written.
+        PodiumError: Ray or a worker did not start, or a file could not be written.
+    """
+    deadline = Deadline.after(time_budget_s)
+    space = _checked_space(space, resume)
+    data = worker.check(space)
+    study = reopen(resume, space, data) if resume is not None else None
+    limit = trials or space.trials
+    n_to_run = limit - sum(trial.state.is_finished() for trial in study.trials) if study else limit
+    if study and n_to_run <= 0:
+        return view(study)
+    plan = _Plan(limit, deadline, stop, listeners, worker, tracking_uri)
+    chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
+    try:
+        study = study or create(space, name, data)
+        with DriverLock(study_dir(study.study_name)):
+            return _drive(study, space, chosen, plan)
+    finally:
+        chosen.close()
+
+
+def _checked_space(space: SearchSpace | Path | str | None, resume: str | None) -> SearchSpace:
+    if isinstance(space, SearchSpace):
+        return space
+    if space is not None:
+        return load_space(space)
+    if resume is None:
+        raise UsageError("no search space given; name a YAML file, like search_spaces/tiny.yaml, or a study to resume")
+    return load_study_space(existing(resume))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How to run a sweep, as far as `sweep` was told."""
+
+    limit: int  # trials that the study shall have
+    deadline: Deadline
+    stop: Callable[[], bool]
+    listeners: Sequence[Listener]
+    worker: WorkerKind
+    tracking_uri: str | None
+
+
+def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> StudyView:
+    from tuning.searcher import OptunaBridge, job_of
+    from tuning.tracking import Tracker
+
+    folder = study_dir(study.study_name)
+    stop_file(folder).unlink(missing_ok=True)
+    scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
+    preload(
+        scheduler, [job_of(trial) for trial in view(study).trials if trial.reports and trial.state not in UNFINISHED]
+    )
+    with Tracker(study, space, plan.tracking_uri) as tracker:
+        heard_by = (tracker.on_event, _give_up(folder), *plan.listeners)
+        bridge = OptunaBridge(study, space, plan.limit, heard_by, tracker.run_id)
+        with _watched(folder, plan):
+            try:
+                usage = backend.run(Sweep(folder, space, bridge, scheduler, plan.worker))
+            finally:
+                bridge.stop_rest()
+        summary = summarise(view(study), backend, usage, plan.deadline.elapsed_s())
+        tracker.finish(view(study), summary)
+    mlflow = {"failures": tracker.failures, "last_failure": tracker.last_failure, "unwritten": tracker.unwritten}
+    write_json(folder / "summary.json", {**summary, "mlflow": mlflow})
+    return view(study)
+
+
+def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:
+    """How a sweep went. `steps_saved` is what the trials that ended early did not train, over the whole study."""
+    ended = [trial for trial in study.trials if trial.state not in UNFINISHED and trial.state is not State.INFEASIBLE]
+    steps_run = sum(trial.step for trial in ended)
+    stopped = stop_file(study.dir)
+    return {
+        "backend": backend.name,
+        "wall_s": wall_s,
+        "span_s": usage.span_s,
+        "busy_share": usage.busy_share,
+        "workers": usage.workers,
+        "states": dict(Counter(str(trial.state) for trial in study.trials)),
+        "steps_run": steps_run,
+        "steps_saved": sum(trial.config.train.max_steps for trial in ended) - steps_run,
+        "stopped": stopped.read_text() if stopped.exists() else None,
+    }
+
+
+def request_stop(folder: Path, reason: str) -> None:
+    """Have the sweep of the study in `folder` end: trials at their next step, with a checkpoint."""
+    if not stop_file(folder).exists():
+        write_text(stop_file(folder), reason)
+
+
+@contextlib.contextmanager
+def _watched(folder: Path, plan: _Plan) -> Iterator[None]:
+    """A thread that asks the sweep to stop when its time is up or `stop` says so."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_EVERY_S):
+            if plan.stop():
+                request_stop(folder, "interrupted")
+            elif plan.deadline.expired():
+                request_stop(folder, f"the time budget of {plan.deadline.budget_s:g} s is used up")
+
+    watcher = threading.Thread(target=watch, name="sweep-watcher", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _give_up(folder: Path) -> Listener:
+    """Stops a sweep whose first trials all crash."""
+    fates: list[State] = []
+
+    def listen(event: Event) -> None:
+        if event.kind != "finished":
+            return
+        fates.append(event.trial.state)
+        if len(fates) == GIVE_UP_AFTER and all(fate is State.FAILED for fate in fates):
+            request_stop(folder, f"the first {GIVE_UP_AFTER} trials failed: {event.trial.reason}")
+
+    return listen

@@ -1,0 +1,115 @@
+"""Where MLflow keeps its runs, how ours are found there, and writing in few requests. What MLflow raises comes out."""
+
+import logging
+import math
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from podium.core.errors import UsageError
+from podium.core.paths import workspace
+
+SCHEMES = ("sqlite", "postgresql", "mysql", "http", "https", "databricks")
+BATCH = 1000  # metrics in one request, the most that MLflow takes
+PARENT = "mlflow.parentRunId"
+Point = tuple[str, float, int, int]  # name, value, step, ms since 1970
+
+
+def tracking_uri(setting: str | None = None) -> str:
+    """`setting`, else MLFLOW_TRACKING_URI, else sqlite in the workspace. Raises UsageError for what cannot be one."""
+    uri = setting or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if scheme not in SCHEMES:
+        raise UsageError(f"tracking URI {uri!r}: must begin with one of {', '.join(SCHEMES)}, like sqlite:///mlflow.db")
+    return uri
+
+
+def default_uri() -> str:
+    return f"sqlite:///{workspace() / 'mlflow.db'}"
+
+
+def default_artifacts() -> Path:
+    return workspace() / "mlartifacts"
+
+
+def open_client(uri: str) -> Any:
+    """An MlflowClient on a store that is there and up to date.
+
+    A fresh sqlite store is made here, in one process before others come: two that do it at once break it.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A server that is away is the tracker's to wait for; no single call may hold up the end of a sweep.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    warnings.filterwarnings("ignore", module="mlflow")
+    import mlflow
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:") else None
+    if database:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    client = mlflow.MlflowClient(uri)
+    client.search_experiments(max_results=1)  # makes and migrates it
+    if database:
+        connection = sqlite3.connect(database)
+        connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: a metric costs 1.5 ms instead of 13.6
+        connection.close()
+    return client
+
+
+def experiment_id(client: Any, name: str, uri: str) -> str:
+    """The experiment of that name, made or undeleted where need be."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        # A server, or a database of one's own choice, keeps artifacts where it was told to.
+        artifacts = default_artifacts().as_uri() if uri == default_uri() else None
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def all_experiments(client: Any) -> list[str]:
+    return [experiment.experiment_id for experiment in client.search_experiments()]
+
+
+def find_runs(client: Any, experiments: Sequence[str], tags: Mapping[str, str]) -> list[Any]:
+    """Runs that have all of these tags, in the experiments with these ids."""
+    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = client.search_runs(list(experiments), query, max_results=1000, page_token=token)
+        found, token = [*found, *page], page.token
+        if not token:
+            return found
+
+
+def log_points(client: Any, run_id: str, points: Iterable[Point]) -> None:
+    """Finite values only: MLflow would store a NaN, and bend an infinity to 1.8e308."""
+    from mlflow.entities import Metric
+
+    metrics = [Metric(name, value, time_ms, step) for name, value, step, time_ms in points if math.isfinite(value)]
+    for start in range(0, len(metrics), BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+
+
+def log_facts(client: Any, run_id: str, tags: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> None:
+    """Tags may be written again with other values, params only with the same. What is None is left out."""
+    from mlflow.entities import Param, RunTag
+
+    client.log_batch(
+        run_id,
+        tags=[RunTag(name, str(value)) for name, value in tags.items() if value is not None],
+        params=[Param(name, str(value)[:500]) for name, value in (params or {}).items()],
+    )
+
+
+def log_files(client: Any, run_id: str, files: Iterable[Path]) -> None:
+    for file in files:
+        if file.is_file():
+            client.log_artifact(run_id, str(file))

@@ -1,0 +1,70 @@
+"""A submission run in MLflow, beside the study that it came from."""
+
+from pathlib import Path
+from typing import Any
+
+from podium.core.errors import PodiumError
+from podium.core.files import read_json
+from podium.core.provenance import redact
+from trainer.metrics_log import MetricsLog
+from tuning.tracking import store
+from tuning.tracking.runs import logged_points, now_ms
+
+EXPERIMENT = "submissions"  # of runs whose study this store does not have
+FILES = (
+    *("lock.json", "run_manifest.json", "eval_summary.json", "config.yaml", "provenance.json"),
+    *("predictions.jsonl", "kaggle_output_log.txt"),
+)
+
+
+def mirror(run_dir: Path, uri: str | None = None) -> str:
+    """Log a finished submission run from its files; returns the MLflow run's id. A second call finds the first's.
+
+    Raises:
+        UsageError: a file of the run is missing or malformed, or a tracking URI that cannot be one.
+        PodiumError: MLflow is not installed or did not take it; the submission itself is not touched.
+    """
+    lock, manifest = read_json(run_dir / "lock.json"), read_json(run_dir / "run_manifest.json")
+    complete = manifest["state"] == "complete"
+    summary = read_json(run_dir / "eval_summary.json") if complete else {}
+    where = store.tracking_uri(uri)
+    try:
+        return _log(where, run_dir, lock, manifest, summary)
+    except Exception as error:
+        line = " ".join(redact(f"{type(error).__name__}: {error}").split())[:300]
+        raise PodiumError(f"MLflow did not take submission {manifest['name']!r}: {line}") from error
+
+
+def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any], summary: dict[str, Any]) -> str:
+    client = store.open_client(uri)
+    everywhere = store.all_experiments(client)
+    studies = store.find_runs(client, everywhere, {"study": lock["study"], "kind": "study"})
+    key = {"kind": "submission", "submission": manifest["name"], "lock_id": manifest["lock_id"]}
+    found = store.find_runs(client, everywhere, key)
+    if found:
+        run_id = str(found[0].info.run_id)
+    else:
+        study = studies[0] if studies else None
+        experiment = study.info.experiment_id if study else store.experiment_id(client, EXPERIMENT, uri)
+        tags = {**key, **({store.PARENT: study.info.run_id} if study else {})}
+        run_id = str(client.create_run(experiment, run_name=f"submission {manifest['name']}", tags=tags).info.run_id)
+        store.log_points(client, run_id, [*logged_points(MetricsLog(run_dir / "metrics.jsonl").lines())])
+        store.log_points(client, run_id, _results(manifest, summary))
+    tags = {
+        "state": manifest["state"],
+        "study": lock["study"],
+        "trial": lock["trial"],
+        "reason": manifest.get("reason"),
+    }
+    store.log_facts(client, run_id, tags, lock["overrides"])
+    store.log_files(client, run_id, [run_dir / name for name in FILES])
+    client.set_terminated(run_id, status="FINISHED" if manifest["state"] == "complete" else "FAILED")
+    return run_id
+
+
+def _results(manifest: dict[str, Any], summary: dict[str, Any]) -> list[store.Point]:
+    step, now = int(manifest.get("steps_trained") or 0), now_ms()
+    values: dict[str, Any] = {name: summary[name] for name in ("primary_score", "final_loss") if name in summary}
+    for split, card in summary.get("splits", {}).items():
+        values[f"{split}/answer_correctness"] = card["answer_correctness"]
+    return [(name, float(value), step, now) for name, value in values.items()]

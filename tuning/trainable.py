@@ -1,0 +1,67 @@
+"""What Ray Tune runs as a trial: a client of the worker pool that owns no device."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.tune import Trainable
+
+from podium.core.files import read_json
+from tuning.messages import Job, to_result
+
+POINTER = "checkpoint.json"
+POOL = "pool"  # key of the config that holds the pool's name
+
+
+class TrialClient(Trainable):  # type: ignore[misc]
+    """One actor serves many trials after each other (`reuse_actors`). Its Tune checkpoint points to the worker's."""
+
+    _job: Job
+    _slot: int | None = None
+    _checkpoint: Path | None = None
+    _at_step: int = 0
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._pool = ray.get_actor(config[POOL])
+        ray.get(self._pool.join.remote())
+        self._begin(config)
+
+    def step(self) -> dict[str, Any]:
+        if self._slot is None:
+            self._slot = ray.get(self._pool.attach.remote(self._job.number, self._job.config, self._checkpoint))
+        until_step = self._job.next_report(self._at_step)
+        report = ray.get(self._pool.advance.remote(self._slot, until_step))
+        self._at_step = report.step
+        return to_result(report, self._job.metric)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._end()
+        self._begin(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        self._end()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        path = Path(checkpoint_dir) / POINTER
+        if self._slot is None:  # not begun: the newest checkpoint in the trial's folder, if any
+            path.write_text(json.dumps({"checkpoint": None, "step": self._at_step}))
+        else:
+            ray.get(self._pool.save.remote(self._slot, path))
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        pointer = read_json(Path(checkpoint_dir) / POINTER)
+        self._end()
+        self._checkpoint = Path(pointer["checkpoint"]) if pointer["checkpoint"] else None
+        self._at_step = pointer["step"]
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._job = Job.from_config(config)
+        self._slot, self._checkpoint = None, None
+        self._at_step = max(self._job.reports, default=0)
+
+    def _end(self) -> None:
+        if self._slot is not None:
+            self._pool.detach.remote(self._slot)
+            self._slot = None

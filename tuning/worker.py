@@ -1,0 +1,148 @@
+"""A worker: what holds a device, keeps it warm, and advances whichever trials it is given.
+
+Four calls, each about one slot; those for different slots may overlap. A worker has one slot until trials are packed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eval.evalset import Evalset, assert_disjoint, load_evalset
+from eval.predictions import meta_path
+from eval.scorecard import score_predictions
+from podium.core.clock import Deadline
+from podium.core.config import RunConfig
+from podium.core.errors import UsageError
+from podium.core.files import write_json, write_jsonl
+from podium.core.hashing import sha256_file
+from podium.core.paths import find_trainset, portable
+from podium.core.records import Report, Sample
+from podium.core.states import State
+from tuning.space import SearchSpace
+from tuning.study import load_study_space, stop_file, trial_dir
+
+if TYPE_CHECKING:
+    from trainer.run import TrainingRun
+
+
+class WorkerProtocol(Protocol):
+    """What a sweep needs of a worker. `stats` says what its process has compiled."""
+
+    def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int: ...
+    def advance(self, slot: int, until_step: int) -> Report: ...
+    def save(self, slot: int, path: Path) -> None: ...
+    def detach(self, slot: int) -> None: ...
+    def stats(self) -> dict[str, Any]: ...
+
+
+class WorkerKind(Protocol):
+    """Makes a worker from a study's folder; sent to other processes."""
+
+    def __call__(self, study_folder: Path) -> WorkerProtocol: ...
+
+    def check(self, space: SearchSpace) -> dict[str, str]:
+        """What must hold before there is a study: raises UsageError. Returns the hashes that trials depend on."""
+        ...
+
+
+@dataclass
+class _Slot:
+    run: "TrainingRun"
+    evalset: Evalset
+    samples: tuple[Sample, ...]  # of its dev split
+
+
+class Worker:
+    """The real one: it trains with the trainer and scores on the dev split of the config's evalset."""
+
+    def __init__(self, study_folder: Path) -> None:
+        from trainer.device import select, use_compile_cache
+        from trainer.library import ProgramLibrary
+
+        self._folder = study_folder
+        self._device = select(load_study_space(study_folder).base_config.device.kind)
+        use_compile_cache()
+        self._library = ProgramLibrary()
+        self._slots: dict[int, _Slot] = {}
+
+    @staticmethod
+    def check(space: SearchSpace) -> dict[str, str]:
+        """Trainsets and evalset are there and share no prompt. Raises UsageError."""
+        evalset = load_evalset(space.base_config.eval.evalset)
+        if not evalset.split("dev"):
+            raise UsageError(f"evalset {evalset.name!r} has no item in its dev split; a sweep needs some to score on")
+        searched = space.parameters.get("data.trainset")
+        trainsets = searched.ends() if searched else [space.base_config.data.trainset]
+        hashes = {"evalset_sha256": evalset.sha256}
+        for name in trainsets:
+            folder = find_trainset(name)
+            assert_disjoint(evalset, folder)
+            hashes[f"trainset_sha256 of {name}"] = sha256_file(folder / "traces.jsonl")
+        return hashes
+
+    def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
+        """Make the trial ready where `checkpoint`, or the newest one in its folder, left it. Returns its slot."""
+        from trainer.run import TrainingRun
+
+        evalset = load_evalset(config.eval.evalset)
+        run = TrainingRun(config, trial_dir(self._folder, trial_id), self._library)
+        run.restore(checkpoint)
+        self._slots[trial_id] = _Slot(run, evalset, evalset.split("dev", config.eval.max_items))
+        return trial_id
+
+    def advance(self, slot: int, until_step: int) -> Report:
+        """Train to `until_step`, then predict and score the dev split. A trial that did not get there has no score."""
+        held = self._slots[slot]
+        report = self._train(held.run, until_step)
+        if report.state in (State.RUNNING, State.COMPLETE):
+            report = report.model_copy(update={"metrics": {**report.metrics, **_score(held)}})
+        return report
+
+    def save(self, slot: int, path: Path) -> None:
+        """Save the trial and write to `path` where its checkpoint is."""
+        run = self._slots[slot].run
+        write_json(path, {"checkpoint": str(run.save()), "step": run.step})
+
+    def detach(self, slot: int) -> None:
+        if held := self._slots.pop(slot, None):
+            held.run.close()
+
+    def stats(self) -> dict[str, Any]:
+        """The device, every compile as (program key, function, shapes, how often), and the seconds they took."""
+        compiles = [[*key, count] for key, count in sorted(self._library.compiles.items())]
+        return {"device": str(self._device), "compiles": compiles, "compile_s": self._library.compile_s}
+
+    def _train(self, run: "TrainingRun", until_step: int) -> Report:
+        """Advance, with a checkpoint every train.save_every_steps and where the trial ends or is stopped."""
+        every, stop = run.config.train.save_every_steps, stop_file(self._folder).exists
+        while True:
+            report = run.advance(min(until_step, (run.step // every + 1) * every), Deadline.after(None), stop)
+            if report.state in (State.COMPLETE, State.STOPPED) or run.step % every == 0:
+                run.save(wait=False)  # becomes whole while the model predicts, or before the slot is given back
+            if report.state is not State.RUNNING or run.step >= until_step:
+                return report
+
+
+def _score(held: _Slot) -> dict[str, float]:
+    """Predict and score the dev split; the files of the newest report stay in the trial's folder."""
+    run, config = held.run, held.run.config
+    predictions = run.predict(held.samples, Deadline.after(None))
+    about = held.evalset.scored_set("dev", config.eval.max_items)
+    card = score_predictions(held.samples, predictions, evalset=about)
+    path = run.out / "predictions.jsonl"
+    write_jsonl(path, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
+    write_json(
+        meta_path(path),
+        {
+            "evalset": {"name": held.evalset.name, "sha256": held.evalset.sha256},
+            "split": "dev",
+            **({"max_items": config.eval.max_items} if config.eval.max_items else {}),
+            "n": len(predictions),
+            "n_prompts_cut": run.n_prompts_cut,
+            "run": portable(run.out),
+            "step": run.step,
+            "config_sha256": config.hash,
+        },
+    )
+    write_json(run.out / "scorecard.json", card.model_dump(mode="json"))
+    return {"dev/answer_correctness": card.answer_correctness, "dev/primary_score": card.primary_score}
