@@ -215,7 +215,7 @@ def _how_it_ended(end: dict[str, Any], limits: Limits) -> str:
 def _result(reported: bytes, n_inputs: int, ended: str) -> ProgramResult:
     """Read what the child reported. Nothing in it is trusted but the first line, written before the program ran."""
     lines = reported.split(b"\n")[:-1]  # a last line without its end was cut off
-    first = json.loads(lines[0]) if lines else {"broken": ended}
+    first = json.loads(lines[0]) if lines else {"isolation": ()}  # its time was up before it began
     if "broken" in first:
         raise PodiumError(f"the sandbox could not be locked: {first['broken']}; the program was not run")
     rows = [_row(line) for line in lines[1 : n_inputs + 1]]

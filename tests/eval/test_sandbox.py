@@ -337,6 +337,17 @@ def test_limits_are_checked():
         Limits(wall_s=0)
 
 
+def test_time_that_is_up_before_the_first_line(sandbox):
+    result = sandbox.run(TRANSPOSE, [[[1]]], limits=Limits(wall_s=1e-9))
+    assert result.outputs == (None,) and result.errors == ("ran longer than 1e-09 s",)
+
+
+def test_a_program_is_not_run_where_the_lock_fails():
+    # A memory limit that no system accepts stands for whatever may go wrong there.
+    with Sandbox(1) as sandbox, pytest.raises(PodiumError, match=r"could not be locked: OverflowError.*was not run"):
+        sandbox.run(TRANSPOSE, [[[1]]], limits=Limits(memory_bytes=1 << 80))
+
+
 def test_a_sandbox_that_cannot_start_says_why(monkeypatch):
     monkeypatch.setattr("eval.sandbox.START", "raise OSError('no such luck')")
     with pytest.raises(PodiumError, match="the sandbox did not start: OSError: no such luck; programs cannot be run"):
