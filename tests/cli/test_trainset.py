@@ -8,7 +8,7 @@ def test_build_prints_the_facts_and_gives_the_same_bytes_twice(podium, home):
     done = podium("trainset", "build", "tiny-reasoning")
     folder = home / "trainsets/tiny-reasoning"
     assert done.code == 0
-    assert "traces       6000: count 900" in done.out
+    assert f"$ podium trainset build tiny-reasoning\n{done.out}" in (shipped() / "docs/trainsets.md").read_text()
     assert sha256_file(folder / "traces.jsonl") in done.out
     committed = shipped() / "trainsets/tiny-reasoning/manifest.json"
     assert (folder / "manifest.json").read_bytes() == committed.read_bytes()
