@@ -44,7 +44,7 @@ def config(trainset: Path) -> RunConfig:
             "train.save_every_steps": 5,
             "generate.batch_size": 4,
             "generate.max_prompt_tokens": 8,
-            "generate.max_new_tokens": 12,
+            "generate.max_new_tokens": 16,
         }
     )
 
