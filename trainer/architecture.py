@@ -13,13 +13,7 @@ from podium.core.errors import UsageError
 
 FAMILIES = ("gemma", "gemma2", "gemma3_text", "llama", "qwen2", "qwen3")
 GEMMA = ("gemma", "gemma2", "gemma3_text")
-ACTIVATIONS = {
-    "silu": "silu",
-    "swish": "silu",
-    "gelu": "gelu",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_new": "gelu_tanh",
-}
+ACTIVATIONS = {"silu": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 SCALINGS = ("default", "linear", "llama3")
 
 
@@ -108,10 +102,6 @@ def architecture_from_hf(config: Any) -> Architecture:
     heads = config.num_attention_heads
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
     kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
-    if len(kinds) != config.num_hidden_layers:
-        raise UsageError(
-            f"config.json: layer_types has {len(kinds)} entries, must be num_hidden_layers={config.num_hidden_layers}"
-        )
     if getattr(config, "use_bidirectional_attention", None):
         raise UsageError("config.json: use_bidirectional_attention=true; only causal decoders can be trained here")
     global_rope, local_rope = _ropes(config)
