@@ -6,13 +6,16 @@ import sys
 from collections import Counter
 
 import pytest
+from tokenizers import Tokenizer
 
+from podium.core.config import GenerateConfig
 from podium.core.errors import UsageError
 from podium.core.files import to_line
 from podium.core.hashing import sha256_bytes, sha256_file
 from podium.core.paths import shipped
 from podium.core.records import TrainsetManifest, read_record
 from trainer.recipes import SEED, evalset_samples, tiny_reasoning, trainset_recipe
+from trainer.template import completion_text, prompt_text
 
 TRACES = tiny_reasoning.traces(SEED)
 SAMPLES = tiny_reasoning.samples(SEED)
@@ -58,7 +61,7 @@ def check_step(category: str, prompt: str, number: int, content: str) -> None:
         assert letters[int(content[7]) - 1] == content[-1]
     elif category == "reverse":
         spelled = prompt.removesuffix(" backwards").split()[-1].split("-")
-        assert content.split("-") == spelled[-1 : -1 - number : -1]
+        assert content == spelled[-number]
     else:
         assert content == f"{letters[number - 1]}:{number}"
 
@@ -75,7 +78,7 @@ def test_every_step_is_right_and_the_last_one_gives_the_answer():
         assert [step.i for step in row.steps] == list(range(1, len(row.steps) + 1))
         for step in row.steps:
             check_step(row.meta["category"], row.prompt, step.i, step.content)
-        assert row.steps[-1].content.endswith(row.final_answer)
+        assert row.steps[-1].content.endswith(row.final_answer[-1])
 
 
 def test_chained_steps_start_from_the_result_before():
@@ -92,7 +95,17 @@ def test_sizes_groups_and_length():
     assert set(Counter(row.category for row in SAMPLES)) == set(tiny_reasoning.CATEGORIES)
     assert min(Counter(row.difficulty for row in SAMPLES).values()) >= 80
     assert {"category", "section", "difficulty"} == set(TRACES[0].meta)
-    assert max(len(row.prompt) for row in TRACES) <= 32
+
+
+def test_every_example_fits_the_default_lengths():
+    tokenizer = Tokenizer.from_file(str(shipped() / "trainer/tiny/tokenizer.json"))
+    defaults = GenerateConfig()
+    for row in TRACES:
+        n_prompt = len(tokenizer.encode(prompt_text(row.prompt)).ids)
+        n_completion = len(tokenizer.encode(completion_text(row), add_special_tokens=False).ids) + 1  # EOS
+        assert n_prompt <= defaults.max_prompt_tokens, row
+        assert n_completion <= defaults.max_new_tokens, row
+        assert n_prompt + n_completion <= 48, row
 
 
 def test_no_prompt_twice_and_none_on_both_sides():

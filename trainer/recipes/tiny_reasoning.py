@@ -107,11 +107,10 @@ def _letter(rng: Random, level: int) -> Problem:
 
 
 def _reverse(rng: Random, level: int) -> Problem:
-    """reverse c-a-t by t, t-a, t-a-c."""
-    word = _word(rng, 2 + level)[::-1]
-    steps = tuple("-".join(word[:end]) for end in range(1, len(word) + 1))
-    prompt = _pick(rng, ("reverse {}", "spell {} backwards")).format("-".join(word[::-1]))
-    return Problem(prompt, steps, steps[-1], level)
+    """reverse c-a-t by t, a, c."""
+    word = _word(rng, 2 + level)
+    prompt = _pick(rng, ("reverse {}", "spell {} backwards")).format("-".join(word))
+    return Problem(prompt, tuple(word[::-1]), "-".join(word[::-1]), level)
 
 
 def _count(rng: Random, level: int) -> Problem:
