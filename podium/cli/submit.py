@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from podium.core.errors import PodiumError
 from podium.core.paths import submission_dir
+from podium.core.provenance import redact
 
 
 def submit(name: Annotated[str, typer.Argument(metavar="NAME", help="What was promoted with --as NAME.")]) -> None:
@@ -24,12 +26,13 @@ def submit(name: Annotated[str, typer.Argument(metavar="NAME", help="What was pr
 
 
 def _mirror(run_dir: Path) -> None:
-    """Show the run in MLflow where there is one. The run is over: whatever goes wrong here is a line, no failure."""
+    """Show the run in MLflow where there is one. The run is over: what goes wrong here is a line, not a failure."""
     try:
         from tuning.tracking import mirror
 
-        mirror(run_dir)
-    except ImportError:
-        typer.echo("MLflow: not installed here, so this run is not shown in it")
-    except Exception as error:  # noqa: BLE001
-        typer.echo(f"warning: MLflow did not take this run ({type(error).__name__}: {error})", err=True)
+        typer.echo(f"MLflow: run {mirror(run_dir)}")
+    except (ImportError, PodiumError) as error:
+        if isinstance(error, ImportError) or isinstance(error.__cause__, ImportError):
+            typer.echo("MLflow: not installed here, so it does not show this run")
+        else:
+            typer.echo(f"warning: {redact(str(error))}", err=True)

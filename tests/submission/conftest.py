@@ -1,0 +1,36 @@
+"""Homes with small data, and with a submission that has run."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.submission import small
+
+
+@pytest.fixture
+def data_home(home: Path) -> Path:
+    """The small data and no submission."""
+    small.write_data(home)
+    return home
+
+
+@pytest.fixture
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home where submission `done` is complete. Not to be changed."""
+    return small.finished(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def done_home(home: Path, finished: Path) -> Path:
+    """A copy of `finished`, less its checkpoints."""
+    ignored = shutil.ignore_patterns("checkpoints", "workspace")
+    shutil.copytree(finished, home, dirs_exist_ok=True, ignore=ignored)
+    return home
+
+
+@pytest.fixture
+def environment(home: Path, finished: Path) -> dict[str, str]:
+    """For a child process: the test's home, and the programs that `finished` has compiled."""
+    return {**os.environ, "PODIUM_HOME": str(home), "PODIUM_WORKSPACE": str(finished / "workspace")}

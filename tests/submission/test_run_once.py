@@ -1,0 +1,212 @@
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from podium.core.clock import FakeClock
+from podium.core.errors import UsageError
+from podium.core.states import State
+from podium.submission.lock import write_lock
+from podium.submission.run_once import RunEnded, submit
+from tests.submission import small
+from tests.submission.small import flip, promotion, tree
+
+WITHOUT_THREE = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("ray", "optuna", "mlflow"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from podium.cli.main import main
+main(["submit", "done"])
+"""
+
+
+def run(name="one", **changes):
+    """Lock and submit with config keys changed; the manifest."""
+    clock = changes.pop("clock", None)
+    write_lock(promotion(**changes), name)
+    return submit(name, library=small.library(), clock=clock)
+
+
+def ended(home, name="one", **changes):
+    """As `run`, for a run that is expected to end early: the error and the manifest that was left."""
+    with pytest.raises(RunEnded) as caught:
+        run(name, **changes)
+    return caught.value, read(home, "run_manifest.json")
+
+
+def read(home, file, name="one"):
+    return json.loads((home / "submission_runs" / name / file).read_text())
+
+
+def read_lines(home, file, name="one"):
+    return [json.loads(line) for line in (home / "submission_runs" / name / file).read_text().splitlines()]
+
+
+def test_a_complete_run_leaves_its_evidence(done_home):
+    folder = done_home / "submission_runs" / "done"
+    manifest = read(done_home, "run_manifest.json", "done")
+    lock = read(done_home, "lock.json", "done")
+    claim = read(done_home, "claim.json", "done")
+    assert manifest["state"] == "complete"
+    assert (manifest["steps_trained"], manifest["steps_locked"], manifest["truncated"]) == (3, 3, False)
+    assert manifest["lock_id"] == lock["lock_id"] == claim["lock_id"]
+    assert manifest["claimed_at"] == claim["claimed_at"] <= manifest["ended_at"]
+    assert 0 < manifest["elapsed_s"] < manifest["time_budget_s"] == 43200
+    assert set(manifest["files"]) == {
+        *("lock.json", "eval_summary.json", "kaggle_output_log.txt", "predictions.jsonl", "metrics.jsonl"),
+        *("config.yaml", "provenance.json"),
+    }
+    for file, sha256 in manifest["files"].items():
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == sha256
+    assert len(read_lines(done_home, "predictions.jsonl", "done")) == 12
+    assert read(done_home, "provenance.json", "done")["config_sha256"] == lock["hashes"]["config"]
+
+
+def test_a_second_submit_is_refused_saying_when_and_where(done_home):
+    claim, before = read(done_home, "claim.json", "done"), tree(done_home)
+    with pytest.raises(UsageError) as caught:
+        submit("done", library=small.library())
+    assert str(caught.value).startswith(
+        f"submission 'done' was already run: claimed {claim['claimed_at']} on {claim['host']} (pid {claim['pid']}); "
+    )
+    assert tree(done_home) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("submission_runs/one/lock.json", "lock.json"),
+        ("trainsets/small/traces.jsonl", "trainset/traces.jsonl differs (expected "),
+        ("evalsets/small_v1.jsonl", "evalset differs (expected "),
+    ],
+)
+def test_one_changed_byte_is_refused_before_the_claim(data_home, file, message):
+    write_lock(promotion(), "one")
+    flip(data_home / file, 40)
+    before = tree(data_home)
+    with pytest.raises(UsageError) as caught:
+        submit("one")
+    assert message in str(caught.value)
+    assert tree(data_home) == before
+
+
+def test_an_accelerator_that_is_not_there_is_refused_before_the_claim(data_home):
+    write_lock(promotion(**{"device.kind": "tpu"}), "one")
+    before = tree(data_home)
+    with pytest.raises(UsageError, match="--device tpu: JAX found no tpu here"):
+        submit("one")
+    assert tree(data_home) == before
+
+
+def test_the_deadline_truncates_training_and_leaves_the_reserve_for_scoring(data_home):
+    manifest = run(
+        **{"train.max_steps": 500, "budget.time_budget_s": 120, "budget.reserve_s": 60}, clock=FakeClock(tick_s=1)
+    )
+    assert (manifest.state, manifest.truncated) == (State.COMPLETE, True)
+    assert 0 < manifest.steps_trained < 60
+    assert manifest.elapsed_s < 120
+    summary = read(data_home, "eval_summary.json")
+    assert summary["n_scored"] == summary["n_items"]
+    assert read_lines(data_home, "metrics.jsonl")[-1]["step"] == manifest.steps_trained
+    assert (
+        f"after step {manifest.steps_trained} of 500"
+        in (data_home / "submission_runs/one/kaggle_output_log.txt").read_text()
+    )
+
+
+def test_what_there_was_no_time_to_predict_is_missing_and_wrong(home):
+    small.write_data(home, n_items=120)  # 15 batches, each of them a second or more
+    budget = {"budget.time_budget_s": 50, "budget.reserve_s": 20}
+    run(**budget, **{"train.max_steps": 500}, clock=FakeClock(tick_s=1))
+    predicted = [line["id"] for line in read_lines(home, "predictions.jsonl")]
+    summary = read(home, "eval_summary.json")
+    holdout, dev = summary["splits"]["holdout"], summary["splits"]["dev"]
+    assert 0 < len(predicted) == holdout["n_scored"] + dev["n_scored"] < 120
+    assert holdout["n_missing"] + dev["n_missing"] == 120 - len(predicted)
+    assert summary["n_scored"] == min(len(predicted), summary["n_items"])  # the holdout came first
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason"),
+    [
+        ({"budget.time_budget_s": 2, "budget.reserve_s": 1}, "time budget of 2 s used up"),
+        ({"budget.time_budget_s": 30, "budget.reserve_s": 0}, "the time budget left no time for a single prediction"),
+    ],
+)
+def test_a_run_without_time_is_stopped_and_has_no_score(data_home, budget, reason):
+    error, manifest = ended(data_home, **budget, **{"train.max_steps": 500}, clock=FakeClock(tick_s=1))
+    assert (error.exit_code, manifest["state"], manifest["reason"]) == (1, "stopped", reason)
+    assert not (data_home / "submission_runs/one/eval_summary.json").exists()
+
+
+def test_a_diverged_run_says_so(data_home):
+    error, manifest = ended(data_home, **{"train.learning_rate": 1e6, "train.max_steps": 30})
+    assert manifest["state"] == "diverged"
+    assert manifest["reason"].startswith("diverged at step ")
+    assert error.exit_code == 1
+    assert str(error) == (
+        f"submission 'one' diverged: {manifest['reason']}; see kaggle_output_log.txt in submission_runs/one"
+    )
+    assert "truncated" not in manifest
+    assert not (data_home / "submission_runs/one/eval_summary.json").exists()
+
+
+def test_a_crash_after_the_claim_leaves_state_reason_and_traceback(data_home):
+    write_lock(promotion(), "one")
+    (data_home / "submission_runs/one/predictions.jsonl").mkdir()  # so that they cannot be written
+    with pytest.raises(RunEnded, match="submission 'one' failed: PodiumError: cannot write ") as caught:
+        submit("one", library=small.library())
+    manifest = read(data_home, "run_manifest.json")
+    assert (caught.value.exit_code, manifest["state"]) == (1, "failed")
+    assert manifest["reason"] == caught.value.reason
+    log = (data_home / "submission_runs/one/kaggle_output_log.txt").read_text()
+    assert "Traceback (most recent call last)" in log
+    with pytest.raises(UsageError, match="was already run"):
+        submit("one")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "reason"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_signal_leaves_the_state_stopped(data_home, number, code, reason):
+    class ImpatientClock(FakeClock):
+        """From its 20th reading on, in the midst of training, each one comes with a signal."""
+
+        def now(self):
+            if super().now() >= 20:
+                signal.raise_signal(number)
+            return super().now()
+
+    before = signal.getsignal(number)
+    error, manifest = ended(data_home, **{"train.max_steps": 500}, clock=ImpatientClock(tick_s=1))
+    assert (error.exit_code, manifest["state"], manifest["reason"]) == (code, "stopped", reason)
+    assert str(error) == f"submission 'one' stopped: {reason}; see kaggle_output_log.txt in submission_runs/one"
+    assert read_lines(data_home, "metrics.jsonl")  # what was open was closed
+    assert signal.getsignal(number) is before
+
+
+def test_the_same_lock_elsewhere_without_ray_optuna_and_mlflow(home, finished, environment):
+    """Another home, another process, three libraries missing: the same predictions and losses."""
+    small.write_data(home)
+    (home / "submission_runs/done").mkdir(parents=True)
+    shutil.copy(finished / "submission_runs/done/lock.json", home / "submission_runs/done/lock.json")
+    done = subprocess.run([sys.executable, "-c", WITHOUT_THREE], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "MLflow: not installed here" in done.stdout
+    assert read(home, "run_manifest.json", "done")["state"] == "complete"
+    for file in ("predictions.jsonl", "config.yaml", "eval_summary.json"):
+        assert (home / "submission_runs/done" / file).read_bytes() == (
+            finished / "submission_runs/done" / file
+        ).read_bytes()
+    assert [line["loss"] for line in read_lines(home, "metrics.jsonl", "done")] == [
+        line["loss"] for line in read_lines(finished, "metrics.jsonl", "done")
+    ]
