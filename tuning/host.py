@@ -3,6 +3,7 @@
 import contextlib
 import os
 import traceback
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,15 @@ from tuning.worker import WorkerKind
 class Host:
     """The four calls of a worker, none of which raises for what a trial does: that is a report with state failed."""
 
-    def __init__(self, make: WorkerKind, study_folder: Path, cores: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        make: WorkerKind,
+        study_folder: Path,
+        cores: tuple[int, ...] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment` is the driver's, for a process that was started before the driver was."""
+        os.environ.update(environment or {})
         if cores:
             bind_to_cores(cores)
         self._folder = study_folder

@@ -7,7 +7,7 @@ with its trial from the newest checkpoint.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ import ray
 from ray.exceptions import RayActorError
 
 from podium.core.config import RunConfig
+from podium.core.paths import home, workspace
 from podium.core.records import Report
 from podium.core.states import State
 from tuning.host import Host
@@ -51,11 +52,18 @@ class _Seat:
 class Pool:
     """Made into an actor by `start_pool`. Every call may wait; none blocks another."""
 
-    def __init__(self, make: WorkerKind, study_folder: Path, groups: Sequence[DeviceGroup], clients: int) -> None:
+    def __init__(
+        self,
+        make: WorkerKind,
+        study_folder: Path,
+        groups: Sequence[DeviceGroup],
+        clients: int,
+        environment: Mapping[str, str],
+    ) -> None:
         self._folder = study_folder
-        actor = ray.remote(Host)
         self._workers = [
-            _Worker(actor.options(**_options(group)).remote(make, study_folder, group.cores)) for group in groups
+            _Worker(ray.remote(Host).options(**_options(group)).remote(make, study_folder, group.cores, environment))
+            for group in groups
         ]
         self._free: set[int] = set()
         self._changed = asyncio.Condition()
@@ -185,11 +193,12 @@ class Pool:
 
 def start_pool(make: WorkerKind, study_folder: Path, groups: Sequence[DeviceGroup], clients: int, name: str) -> Any:
     """Start the pool and its workers. Returns the actor's handle; clients find it by `name`."""
+    environment = {"PODIUM_HOME": str(home()), "PODIUM_WORKSPACE": str(workspace())}
     # On the head node, beside the clients: the loss of another node takes neither.
     return (
         ray.remote(Pool)
         .options(name=name, num_cpus=0, resources={"node:__internal_head__": 0.001}, max_concurrency=1000)
-        .remote(make, study_folder, groups, clients)
+        .remote(make, study_folder, groups, clients, environment)
     )
 
 

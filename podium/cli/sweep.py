@@ -1,5 +1,114 @@
 """`podium sweep`."""
 
+from __future__ import annotations
 
-def sweep() -> None:
-    """Being written."""
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podium.cli.interrupts import Interrupts, catch_interrupts
+from podium.core.duration import format_duration, parse_duration
+from podium.core.errors import PodiumError, UsageError
+from podium.core.states import State
+
+if TYPE_CHECKING:
+    from tuning.space import SearchSpace
+    from tuning.study import StudyView
+
+
+def sweep(
+    space: Annotated[
+        str | None, typer.Argument(metavar="[SPACE.yaml]", help="What to search; may be left out with --resume.")
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many trials the study shall have; the space says how many if not given."),
+    ] = None,
+    time_budget: Annotated[str | None, typer.Option(help="Like 10m or 1h30m; start-up counts.")] = None,
+    backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
+    resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Go on with this study.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the new study; SPACE-001 and so on if not given.")] = None,
+) -> None:
+    """Search a space for its best trial, stopping the poor ones early."""
+    if resume and name:
+        raise UsageError(f"--resume {resume} and --name {name} are both given; a resumed study keeps its name")
+    budget_s = None if time_budget is None else parse_duration(time_budget)
+    wanted, earlier = _open(space, resume)
+    from podium.cli.sweep_display import display
+    from tuning import sweep as run
+
+    with catch_interrupts() as interrupts, display(trials or wanted.trials, earlier, interrupts) as show:
+        study = run(
+            wanted,
+            trials=trials,
+            time_budget_s=budget_s,
+            backend=backend,
+            resume=resume,
+            name=name,
+            listeners=[show],
+            stop=interrupts.requested,
+        )
+    _finish(study, interrupts, space)
+
+
+def _open(path: str | None, resume: str | None) -> tuple[SearchSpace, StudyView | None]:
+    """The space to search, and the study to go on with."""
+    from tuning.space import load_space
+    from tuning.study import load_study
+
+    earlier = load_study(resume) if resume else None
+    if path:
+        return load_space(path), earlier
+    if earlier:
+        return earlier.space, earlier
+    raise UsageError("no search space given; name a file, like search_spaces/tiny.yaml, or a study to --resume")
+
+
+def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
+    for line in summary_lines(study):
+        typer.echo(line)
+    if stopped := study.summary.get("stopped"):
+        again = " ".join(["podium sweep", *([path] if path else []), "--resume", study.name])
+        typer.echo(f"stopped: {stopped}; go on with: {again}")
+        if interrupts.requested():
+            raise typer.Exit(interrupts.exit_code)
+    if not any(trial.state is State.COMPLETE for trial in study.trials):
+        reason = next((trial.reason for trial in study.trials if trial.reason), "none ran to its end")
+        raise PodiumError(f"no trial of study {study.name!r} is complete; the first said: {reason}")
+
+
+def summary_lines(study: StudyView) -> list[str]:
+    """What a sweep says at its end, and `podium demo` too."""
+    from podium.cli.sweep_display import score_text
+    from tuning.labels import params_label
+
+    how = study.summary
+    states = ", ".join(f"{count} {state}" for state, count in sorted(how.get("states", {}).items()))
+    lines = [f"study {study.name}: {len(study.trials)} trials ({states})"]
+    if how.get("busy_share") is not None:
+        n_workers, plural = len(how["workers"]), "s" if len(how["workers"]) > 1 else ""
+        lines.append(
+            f"took {format_duration(how['wall_s'])} on {n_workers} worker{plural} ({how['backend']}), "
+            f"busy {int(100 * how['busy_share'])}% of the time; early stopping saved {how['steps_saved']} "
+            f"of {how['steps_saved'] + how['steps_run']} steps"
+        )
+    if mlflow := how.get("mlflow", {}).get("failures"):
+        unwritten = len(how["mlflow"]["unwritten"])
+        lines.append(
+            f"warning: MLflow failed {mlflow} times ({how['mlflow']['last_failure']}); "
+            f"{unwritten} trials are not in it as they are; the next sweep with --resume {study.name} adds them"
+        )
+    if any(trial.state is State.COMPLETE for trial in study.trials):
+        best = study.best()
+        lines.append(
+            f"best: trial {best.number}, {study.space.metric} {score_text(best.value)} at step {best.step}"
+            f"{_against_baseline(study)}; {'the base config' if best.baseline else params_label(best.overrides)}"
+        )
+    return lines
+
+
+def _against_baseline(study: StudyView) -> str:
+    from podium.cli.sweep_display import score_text
+
+    base = next((trial for trial in study.trials if trial.baseline and trial.state is State.COMPLETE), None)
+    return f" (the base config: {score_text(base.value)} at step {base.step})" if base else ""

@@ -8,6 +8,7 @@ from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 from podium.core.states import State
 from trainer.metrics_log import MetricsLog
+from tuning.labels import params_label
 from tuning.space import SearchSpace
 from tuning.study import StudyView, TrialView
 from tuning.tracking import store
@@ -18,7 +19,6 @@ KEY_PARAMS = (
     *("model.source", "data.trainset", "train.max_steps", "train.batch_size", "train.learning_rate", "train.seed"),
     *("lora.enabled", "eval.evalset"),
 )
-SHORT_NAMES = {"learning_rate": "lr", "rank": "r", "batch_size": "bs", "weight_decay": "wd", "warmup_steps": "warmup"}
 ARTIFACTS = ("config.yaml", "provenance.json", "predictions.jsonl", "scorecard.json", "traceback.txt")
 LOGGED = {"loss": "train/loss", "learning_rate": "train/learning_rate"}  # in metrics.jsonl -> in MLflow
 # MLflow has no status for what was ended early on purpose, or went wrong by its configuration: the tag `state` says it.
@@ -129,18 +129,8 @@ def logged_points(lines: Iterable[Mapping[str, Any]]) -> list[Point]:
 
 
 def run_name(trial: TrialView) -> str:
-    """`trial-012 lr=3.1e-04 r=8`: what was sampled, short."""
-    sampled = " ".join(f"{short_name(key)}={short_value(value)}" for key, value in trial.overrides.items())
-    return f"trial-{trial.number:03d} {'baseline' if trial.baseline else sampled}".rstrip()[:120]
-
-
-def short_name(key: str) -> str:
-    name = key.rpartition(".")[2]
-    return SHORT_NAMES.get(name, name)
-
-
-def short_value(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    """`trial-012 lr=0.00031 r=8`."""
+    return f"trial-{trial.number:03d} {'baseline' if trial.baseline else params_label(trial.overrides)}".rstrip()[:120]
 
 
 def note(study: StudyView, summary: Mapping[str, Any]) -> str:

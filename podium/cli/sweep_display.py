@@ -1,0 +1,148 @@
+"""How a sweep shows itself: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from podium.core.clock import Clock, MonotonicClock
+from podium.core.duration import format_duration
+from podium.core.states import State
+from tuning.labels import params_label
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from podium.cli.interrupts import Interrupts
+    from tuning.events import Event, Listener
+    from tuning.study import StudyView, TrialView
+
+ROWS = 12  # of the live table: all that run, and the newest of the others
+SILENCE_S = 30.0  # without a terminal, a report is a line once nothing was printed for so long
+COLOURS = {State.RUNNING: "cyan", State.COMPLETE: "green", State.PRUNED: "yellow", State.STOPPED: "yellow"}
+
+
+@contextmanager
+def display(total: int, earlier: StudyView | None, interrupts: Interrupts) -> Iterator[Listener]:
+    """A listener that shows what it hears, until the context ends."""
+    progress = Progress(total, earlier)
+    if not sys.stdout.isatty():
+        yield PlainLines(progress)
+        return
+    from rich.live import Live
+
+    with Live(get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4):
+        yield progress.hear
+
+
+class Progress:
+    """Where a sweep stands: its trials by number."""
+
+    def __init__(self, total: int, earlier: StudyView | None = None, clock: Clock | None = None) -> None:
+        self.total = total
+        self.trials: dict[int, TrialView] = {trial.number: trial for trial in earlier.trials} if earlier else {}
+        self._clock = clock or MonotonicClock()
+        self._started_s = self._clock.now()
+
+    def hear(self, event: Event) -> None:
+        self.trials[event.trial.number] = event.trial
+
+    @property
+    def n_ended(self) -> int:
+        return sum(trial.state not in (State.RUNNING, State.STOPPED) for trial in list(self.trials.values()))
+
+    @property
+    def elapsed_s(self) -> float:
+        return self._clock.now() - self._started_s
+
+    def best(self) -> TrialView | None:
+        """The best complete trial so far."""
+        complete = [trial for trial in list(self.trials.values()) if trial.value is not None]
+        if not complete:
+            return None
+        sign = 1 if complete[0].space.direction == "maximize" else -1
+        return max(complete, key=lambda trial: (sign * (trial.value or 0.0), -trial.number))
+
+
+class PlainLines:
+    """A line for each trial that ends, and a sign of life now and then in between."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._printed_s = progress.elapsed_s
+        self._named = False
+
+    def __call__(self, event: Event) -> None:
+        self._progress.hear(event)
+        if not self._named:
+            self._named = True
+            self._print(f"study {event.trial.dir.parents[1].name}: {self._progress.total} trials")
+        if event.kind == "finished":
+            self._print(self._ended(event.trial))
+        elif event.kind == "reported" and self._progress.elapsed_s - self._printed_s > SILENCE_S:
+            self._print(f"  trial {event.trial.number} at step {event.trial.step}: {newest_score(event.trial)}")
+
+    def _ended(self, trial: TrialView) -> str:
+        best = self._progress.best()
+        so_far = f"best {score_text(best.value)} (trial {best.number})" if best else "none complete yet"
+        count = f"[{self._progress.n_ended}/{self._progress.total}]"
+        score = f"{trial.state} at step {trial.step}: {newest_score(trial)}"
+        elapsed = format_duration(self._progress.elapsed_s)
+        return f"{count} trial {trial.number} {score}  {what(trial)}  ({so_far}, {elapsed})"
+
+    def _print(self, line: str) -> None:
+        print(line, flush=True)
+        self._printed_s = self._progress.elapsed_s
+
+
+def live_view(progress: Progress, stopping: bool) -> RenderableType:
+    """Progress bar, table of trials, best so far."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for column in ("trial", "state", "step", "score"):
+        table.add_column(column, justify="left" if column == "state" else "right")
+    table.add_column("parameters", overflow="ellipsis", no_wrap=True)
+    for trial in rows(progress):
+        state = f"[{COLOURS.get(trial.state, 'red')}]{trial.state}[/]"
+        table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), what(trial))
+    best = progress.best()
+    line = f"{progress.n_ended} of {progress.total} trials, {format_duration(progress.elapsed_s)}"
+    if best:
+        line += f"; best so far {score_text(best.value)}, trial {best.number}"
+    if stopping:
+        line += "\n[yellow]stopping: trials end at their next step, with a checkpoint; Ctrl-C again quits at once[/]"
+    return Group(ProgressBar(total=progress.total, completed=progress.n_ended, width=60), table, line)
+
+
+def rows(progress: Progress) -> list[TrialView]:
+    """Trials that run, and the newest of the others up to ROWS."""
+    trials = [trial for _, trial in sorted(progress.trials.items())]
+    running = [trial for trial in trials if trial.state is State.RUNNING]
+    others = [trial for trial in trials if trial.state is not State.RUNNING]
+    shown = others[-max(0, ROWS - len(running)) :] if len(running) < ROWS else []
+    return sorted([*shown, *running], key=lambda trial: trial.number)
+
+
+def newest_score(trial: TrialView) -> str:
+    return score_text(trial.reports[max(trial.reports)]) if trial.reports else "-"
+
+
+def score_text(value: float | None) -> str:
+    """Two decimals, cut and never rounded up; four for what is small, like a loss."""
+    from eval.scorecard import floored
+
+    if value is None:
+        return "-"
+    return floored(value, 2 if abs(value) >= 10 else 4)
+
+
+def what(trial: TrialView) -> str:
+    """The sampled values, or why it has none or went wrong."""
+    label = "the base config" if trial.baseline else params_label(trial.overrides)
+    wrong = trial.state in (State.DIVERGED, State.FAILED, State.OOM, State.INFEASIBLE)
+    return f"{label}  {trial.reason}" if wrong and trial.reason else label
