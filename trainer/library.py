@@ -7,7 +7,7 @@ device, so a second run with the same key compiles nothing at all.
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -73,13 +73,26 @@ class ProgramLibrary:
         """Code, libraries and machine; they do not change while a process lives."""
         return provenance()
 
-    def _compile(self, key: CompileKey, function: Callable[..., Any], shapes: Tree, donate: tuple[int, ...]) -> Any:
+    def _compile(self, key: CompileKey, wanted: "Wanted") -> Any:
         with self._lock:
             started_s = self._clock.now()
-            compiled = jax.jit(function, donate_argnums=donate).lower(*shapes).compile()
+            lowered = jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes)
+            # An option of XLA's CPU compiler; the others know it under no name or another.
+            hasty = wanted.runs_once and jax.default_backend() == "cpu"
+            compiled = lowered.compile(compiler_options={"xla_backend_optimization_level": 0} if hasty else None)
             self.compiles[key] += 1
             self.compile_s += self._clock.now() - started_s
             return compiled
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to compile: a function, the shapes of its arguments, which of them are donated."""
+
+    function: Callable[..., Any]
+    shapes: Tree
+    donate: tuple[int, ...] = ()
+    runs_once: bool = False  # a run: what it takes to compile matters more than how fast it is
 
 
 class Program:
@@ -93,42 +106,40 @@ class Program:
         self._graphdef, self._dtype = build_decoder(base, config), compute_dtype(config.train.dtype)
         self._lock = threading.RLock()
         self._compiled: dict[str, Any] = {}
+        # Only adapters on a model without weights have a base that the seed makes; elsewhere it is loaded, or nothing.
+        self._seed_makes_base = base.params is None and config.lora.enabled
         self.trainable, frozen, self.opt_state = jax.eval_shape(self._init, base.params, np.int32(0))
-        self._frozen = frozen if base.params is None else self._shared
+        self._frozen = frozen if self._seed_makes_base else self._shared
 
     def init(self, seed: int) -> tuple[Tree, Tree, Tree]:
         """(trainable, frozen, opt_state) where a run with this seed starts."""
-        run = self._once("init", "seed", lambda: (self._init, (self._base.params, np.int32(0)), ()))
+        run = self._once("init", "seed", self._wanted_init)
         trainable, frozen, opt_state = run(self._base.params, np.int32(seed))
-        return trainable, frozen if self._base.params is None else self._shared, opt_state
+        return trainable, frozen if self._seed_makes_base else self._shared, opt_state
 
     def frozen(self, seed: int) -> Tree:
-        """What `init` gives as frozen, without making the rest where that would cost memory."""
-        return self.init(seed)[1] if self._base.params is None else self._shared
+        """What `init` gives as frozen, without making the rest where that can be helped."""
+        return self.init(seed)[1] if self._seed_makes_base else self._shared
 
     @property
     def step(self) -> Callable[..., Any]:
         train = self._config.train
         shape = (train.gradient_accumulation_steps, train.batch_size, self._config.data.max_seq_len)
-        return self._once("train", _by(shape), lambda: self._train_step(shape))
+        return self._once("train", _by(shape), lambda: self._wanted_step(shape))
 
     @property
     def prefill(self) -> Callable[..., Any]:
-        shape = (self._config.generate.batch_size, self._config.generate.max_prompt_tokens)
-        return self._once("prefill", _by(shape), lambda: self._prefill(shape))
+        return self._once("prefill", _by(self._prompts.shape), self._wanted_prefill)
 
     @property
     def decode(self) -> Callable[..., Any]:
         shape = (self._config.generate.batch_size, self._config.generate.max_new_tokens)
-        return self._once("decode", _by(shape), self._decode)
+        return self._once("decode", _by(shape), self._wanted_decode)
 
-    def _once(
-        self, name: str, shapes: str, specify: Callable[[], tuple[Callable[..., Any], Tree, tuple[int, ...]]]
-    ) -> Any:
-        """`specify` gives what to compile: function, shapes of its arguments, and which of them are donated."""
+    def _once(self, name: str, shapes: str, wanted: Callable[[], Wanted]) -> Any:
         with self._lock:
             if name not in self._compiled:
-                self._compiled[name] = self._compile((self._config.program_key, name, shapes), *specify())
+                self._compiled[name] = self._compile((self._config.program_key, name, shapes), wanted())
             return self._compiled[name]
 
     @property
@@ -136,31 +147,37 @@ class Program:
         """The frozen weights of loaded models: the base itself under LoRA, else nothing."""
         return self._base.params if self._config.lora.enabled else nnx.State({})
 
+    @property
+    def _prompts(self) -> jax.ShapeDtypeStruct:
+        generate = self._config.generate
+        return jax.ShapeDtypeStruct((generate.batch_size, generate.max_prompt_tokens), np.int32)
+
     def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
         trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
         hp = hyperparameters(self._config)
         opt_state = build_optimizer(hp, hp["train.learning_rate"]).init(trainable)
         # What is shared is no output: it would become a copy.
-        return trainable, frozen if params is None else None, opt_state
+        return trainable, frozen if self._seed_makes_base else None, opt_state
 
-    def _train_step(self, shape: tuple[int, ...]) -> tuple[Callable[..., Any], Tree, tuple[int, ...]]:
+    def _wanted_init(self) -> Wanted:
+        return Wanted(self._init, (self._base.params, np.int32(0)), runs_once=True)
+
+    def _wanted_step(self, shape: tuple[int, ...]) -> Wanted:
         batch = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
         function = make_train_step(self._graphdef, self._base.arch, self._config, self._dtype)
         hp, step = hyperparameters(self._config), np.int32(0)
-        return function, (self.trainable, self.opt_state, self._frozen, batch, hp, step), (0, 1)
+        return Wanted(function, (self.trainable, self.opt_state, self._frozen, batch, hp, step), donate=(0, 1))
 
-    def _prefill(self, shape: tuple[int, ...]) -> tuple[Callable[..., Any], Tree, tuple[int, ...]]:
+    def _wanted_prefill(self) -> Wanted:
         function = make_prefill(self._graphdef, self._base.arch, self._config, self._dtype)
-        prompts = jax.ShapeDtypeStruct(shape, np.int32)
-        return function, (self.trainable, self._frozen, np.float32(0), prompts, prompts), ()
+        return Wanted(function, (self.trainable, self._frozen, np.float32(0), self._prompts, self._prompts))
 
-    def _decode(self) -> tuple[Callable[..., Any], Tree, tuple[int, ...]]:
-        generate = self._config.generate
-        prefill, shapes, _ = self._prefill((generate.batch_size, generate.max_prompt_tokens))
-        cache, first = jax.eval_shape(prefill, *shapes)
+    def _wanted_decode(self) -> Wanted:
+        prefill = self._wanted_prefill()
+        cache, first = jax.eval_shape(prefill.function, *prefill.shapes)
         eos_id = self._base.tokenizer.eos_id
         function = make_decode(self._graphdef, self._base.arch, self._config, self._dtype, eos_id)
-        return function, (self.trainable, self._frozen, np.float32(0), cache, first, first), (3,)
+        return Wanted(function, (self.trainable, self._frozen, np.float32(0), cache, first, first), donate=(3,))
 
 
 def _by(shape: tuple[int, ...]) -> str:

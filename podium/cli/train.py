@@ -110,7 +110,7 @@ def _line(report: Report, config: RunConfig) -> str:
 def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Interrupts, smoke_steps: int | None) -> None:
     """Say how it ended; exit code 1 for a run that failed, 130 or 143 for an interrupted one."""
     if result.state in (State.DIVERGED, State.OOM):
-        raise PodiumError(f"{result.state}: {result.reason}; the last good checkpoint is in {out / 'checkpoints'}")
+        raise PodiumError(f"{result.reason}; the last good checkpoint is in {out / 'checkpoints'}")
     if interrupts.requested() and result.state is State.STOPPED:
         typer.echo(f"{interrupts.name}: stopped after step {result.step}, checkpoint saved; --resume goes on from it")
         raise typer.Exit(interrupts.exit_code)

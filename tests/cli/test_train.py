@@ -1,0 +1,171 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import pytest
+import yaml
+
+from podium.core.records import ReasoningTrace, TraceStep
+from trainer.trainsets import write_trainset
+
+Podium = Callable[..., object]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trainset `sums` and a workspace whose compile cache the tests of this file share."""
+    folder = tmp_path_factory.mktemp("shared")
+    traces = [
+        ReasoningTrace(
+            prompt=f"{a}+{b}=?",
+            final_answer=str(a + b),
+            steps=(TraceStep(i=0, type="compute", content=f"{a}+{b}={a + b}"),),
+        )
+        for a in range(10)
+        for b in range(10)
+    ]
+    write_trainset(folder / "sums", traces, name="sums", recipe="test", recipe_version="1", seed=None)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def setting(shared: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """sums.yaml in an empty PODIUM_HOME."""
+    monkeypatch.setenv("PODIUM_WORKSPACE", str(shared / "workspace"))
+    config = {
+        "data": {"trainset": str(shared / "sums"), "max_seq_len": 32},
+        "train": {"max_steps": 12, "learning_rate": 3e-3, "save_every_steps": 5},
+        "generate": {"batch_size": 4, "max_prompt_tokens": 8, "max_new_tokens": 16},
+    }
+    (home / "sums.yaml").write_text(yaml.safe_dump(config))
+    yield home
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
+def test_a_whole_run(podium: Podium, home: Path) -> None:
+    done = podium("train", "sums.yaml", "--out", "run")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith("device: asked for auto, found cpu (")
+    assert lines[1] == "model: tiny, all parameters, computed in float32"
+    assert lines[2].startswith("trainset: sums, 100 examples of up to 32 tokens; 0 cut, 0 left out")
+    assert [line.split()[1] for line in lines if line.startswith("step ")] == ["5/12", "10/12", "12/12"]
+    assert all(" loss " in line and " tokens/s" in line for line in lines if line.startswith("step "))
+    assert lines[-1].startswith("complete: step 12, loss ") and lines[-1].endswith("files in run")
+    assert sorted(path.name for path in (home / "run").iterdir()) == [
+        *("checkpoints", "config.yaml", "metrics.jsonl", "provenance.json")
+    ]
+    assert sorted(path.name for path in (home / "run" / "checkpoints").iterdir()) == ["10", "12"]
+    logged = [json.loads(line) for line in (home / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [set(line) for line in logged] == [{"step", "loss", "learning_rate", "tokens", "elapsed_s", "phase"}] * 2
+
+
+def test_smoke_steps_then_resume(podium: Podium, home: Path) -> None:
+    done = podium("train", "sums.yaml", "--out", "run", "--smoke-steps", "3")
+    assert done.code == 0 and "smoke steps limit reached (3)" in done.out.splitlines()
+    again = podium("train", "sums.yaml", "--out", "run")
+    assert again.code == 2
+    assert (
+        again.err == "error: --out run already holds a run; add --resume to go on with it, or choose another folder\n"
+    )
+    more = podium("train", "sums.yaml", "--out", "run", "--resume", "--save-every-steps", "4")
+    assert more.code == 0 and "complete: step 12" in more.out
+    assert sorted(path.name for path in (home / "run" / "checkpoints").iterdir()) == ["12", "8"]
+
+
+def test_options_and_set_end_in_the_resolved_config(podium: Podium, home: Path) -> None:
+    changes = ("--max-steps", "4", "--set", "train.learning_rate=0.001", "--set", "train.beta2=0.9", "--device", "cpu")
+    done = podium("train", "sums.yaml", "--out", "run", *changes, "--time-budget", "10m")
+    assert done.code == 0, done.err
+    saved = yaml.safe_load((home / "run" / "config.yaml").read_text())
+    train = saved["train"]
+    assert (train["max_steps"], train["learning_rate"], train["beta2"]) == (4, 0.001, 0.9)
+    assert saved["device"]["kind"] == "cpu" and saved["budget"]["time_budget_s"] == 600
+    assert json.loads((home / "run" / "provenance.json").read_text())["device"]["asked"] == "cpu"
+
+
+def test_a_time_budget_that_is_used_up_truncates(podium: Podium, home: Path) -> None:
+    done = podium("train", "sums.yaml", "--out", "run", "--time-budget", "0.001s")
+    assert done.code == 0
+    assert "time budget of 0.001 s used up: stopped after step 0 of 12 (truncated)" in done.out
+    assert done.out.splitlines()[-1].startswith("stopped: step 0, loss none, 0 tokens")
+    assert (home / "run" / "checkpoints" / "0").is_dir()
+
+
+def test_a_diverged_run_fails_with_step_and_gradient_norm(podium: Podium, home: Path) -> None:
+    wild = ("--set", "train.learning_rate=1e15", "--set", "train.schedule=constant", "--save-every-steps", "1")
+    done = podium("train", "sums.yaml", "--out", "run", *wild)
+    assert done.code == 1
+    assert done.err.startswith("error: diverged at step 2: loss nan, gradient norm nan; loss, gradient and update must")
+    assert done.err.endswith("the last good checkpoint is in run/checkpoints\n")
+    assert [path.name for path in (home / "run" / "checkpoints").iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "tpu"], "--device tpu: JAX found no tpu here, only cpu"),
+        (["--device", "npu"], "device.kind='npu': Input should be 'auto', 'cpu', 'gpu' or 'tpu'"),
+        (["--set", "train.lr=1"], "unknown config key 'train.lr'; did you mean 'train."),
+        (["--set", "train.learning_rate"], "--set 'train.learning_rate': must be key=value"),
+        (["--set", "train.learning_rate=fast"], "train.learning_rate='fast': Input should be a valid number"),
+        (["--max-steps", "0"], "train.max_steps=0: Input should be greater than or equal to 1"),
+        (["--time-budget", "soon"], "duration 'soon': must be more than nothing, written like 30m"),
+        (["--time-budget", "99h"], "budget.time_budget_s=356400, must be <= 43200, a session of profile local"),
+        (["--set", "data.trainset=nope"], "trainset 'nope' not found"),
+        (["--set", "model.source=./nope"], "model folder './nope' does not exist"),
+        (["--set", "data.max_seq_len=4096"], "data.max_seq_len=4096, must be <= 512, the positions of tiny"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    podium: Podium, home: Path, arguments: list[str], message: str
+) -> None:
+    done = podium("train", "sums.yaml", "--out", "run", *arguments)
+    assert done.code == 2
+    assert message in done.err and done.err.startswith("error: ") and done.err.count("\n") == 1
+    assert sorted(path.name for path in home.iterdir()) == ["sums.yaml"]
+
+
+def test_a_trainset_of_which_nothing_fits_is_refused(podium: Podium, home: Path) -> None:
+    traces = [ReasoningTrace(prompt="why " * 40, final_answer="so")]
+    write_trainset(home / "long", traces, name="long", recipe="test", recipe_version="1", seed=None)
+    done = podium("train", "sums.yaml", "--out", "run", "--set", "data.trainset=./long")
+    rule = "no completion is left of 1 examples with data.max_seq_len=32; raise data.max_seq_len"
+    assert (done.code, done.err) == (2, f"error: trainset 'long': {rule}\n")
+    assert not (home / "run").exists()
+
+
+def test_a_missing_config_is_named(podium: Podium) -> None:
+    done = podium("train", "nope.yaml", "--out", "run")
+    assert (done.code, done.err.split(" (")[0]) == (2, "error: file 'nope.yaml' not found")
+
+
+def test_a_run_of_another_config_is_not_gone_on_with(podium: Podium) -> None:
+    podium("train", "sums.yaml", "--out", "run", "--smoke-steps", "1")
+    done = podium("train", "sums.yaml", "--out", "run", "--resume", "--set", "train.seed=5")
+    assert done.code == 2
+    assert "is of another config: train.seed (0 there, 5 here)" in done.err
+
+
+def test_sigterm_saves_and_ends_between_two_steps(home: Path) -> None:
+    command = [sys.executable, "-m", "podium.cli.main", "train", "sums.yaml", "--out", "run", "--max-steps", "100000"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as child:
+        for line in child.stdout:
+            if line.startswith("step 10/"):
+                child.send_signal(signal.SIGTERM)
+                break
+        rest, errors = child.communicate()
+    assert child.returncode == 143, errors
+    assert errors == ""
+    last = rest.splitlines()[-1]
+    step = int(last.split("after step ")[1].split(",")[0])
+    assert last == f"SIGTERM: stopped after step {step}, checkpoint saved; --resume goes on from it"
+    assert (home / "run" / "checkpoints" / str(step)).is_dir()
+    assert json.loads((home / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == step
