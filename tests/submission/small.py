@@ -4,6 +4,9 @@ import functools
 from pathlib import Path
 
 import pytest
+import yaml
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
 
 from podium.core.config import RunConfig
 from podium.core.files import write_jsonl
@@ -14,6 +17,9 @@ from podium.submission.run_once import submit
 from trainer.library import ProgramLibrary
 from trainer.recipes import trainset_recipe
 from trainer.trainsets import write_trainset
+from tuning.space import load_space
+from tuning.study import MLFLOW_RUN, REASON, STATE, create
+from tuning.study import OVERRIDES as DRAWN
 
 OVERRIDES = {
     "data.trainset": "small",
@@ -45,12 +51,11 @@ def promotion(**changes) -> PromotionRecord:
 
 def write_data(home: Path, n_items: int = 12) -> None:
     """A trainset of 48 traces and an evalset of `n_items`, some of them in each split."""
-    write_trainset(
-        home / "trainsets/small", _traces(), name="small", recipe="tiny-reasoning", recipe_version="1", seed=42
-    )
-    facts = {"section": "core", "category": "sum", "difficulty": "easy"}
+    facts = {"name": "small", "recipe": "tiny-reasoning", "recipe_version": "1", "seed": 42}
+    write_trainset(home / "trainsets/small", _traces(), **facts)
+    groups = {"section": "core", "category": "sum", "difficulty": "easy"}
     numbers = range(n_items)
-    samples = [Sample(id=f"item-{n}", prompt=f"{n} and {n}?", expected_answer=str(2 * n), **facts) for n in numbers]
+    samples = [Sample(id=f"item-{n}", prompt=f"{n} and {n}?", expected_answer=str(2 * n), **groups) for n in numbers]
     write_jsonl(home / "evalsets/small_v1.jsonl", [sample.model_dump(mode="json") for sample in samples])
 
 
@@ -77,6 +82,37 @@ def finished(base: Path) -> Path:
         write_lock(promotion(), "done")
         submit("done", library=library())
     return home
+
+
+def write_study(home: Path, *trials: tuple[State, float | None]) -> str:
+    """A study whose trials, at learning rates 1e-3, 2e-3 and so on, ended in these states with these scores."""
+    base: dict[str, dict] = {}
+    for key, value in OVERRIDES.items():
+        section, name = key.split(".")
+        base.setdefault(section, {})[name] = value
+    rate = {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}
+    space = {"name": "small", "base": "base.yaml", "trials": 3, "report_every_steps": 1, "scheduler": "none"}
+    (home / "base.yaml").write_text(yaml.safe_dump(base))
+    (home / "space.yaml").write_text(
+        yaml.safe_dump({**space, "baseline": False, "parameters": {"train.learning_rate": rate}})
+    )
+    study = create(load_space(home / "space.yaml"), None, {})
+    for number, (state, value) in enumerate(trials):
+        _add_trial(study, (number + 1) / 1000, state, value)
+    return study.study_name
+
+
+def _add_trial(study, learning_rate: float, state: State, value: float | None) -> None:
+    study.enqueue_trial({"train.learning_rate": learning_rate})
+    trial = study.ask({"train.learning_rate": FloatDistribution(1e-4, 1e-1, log=True)})
+    trial.set_user_attr(STATE, state)
+    trial.set_user_attr(DRAWN, trial.params)
+    if state is State.COMPLETE:
+        trial.set_user_attr(MLFLOW_RUN, f"{trial.number:032x}")
+        study.tell(trial, value)
+    elif state.is_final:
+        trial.set_user_attr(REASON, f"loss exploded in trial {trial.number}")
+        study.tell(trial, state=TrialState.PRUNED)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

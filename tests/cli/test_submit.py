@@ -1,0 +1,94 @@
+"""From a study to a package by the command line, with every refusal on the way."""
+
+import json
+
+import pytest
+
+from podium.core.states import State
+from tests.submission.small import flip, tree, write_data, write_study
+
+
+@pytest.fixture
+def promoted(home, podium):
+    """A home with one lock."""
+    write_data(home)
+    assert podium("promote", write_study(home, (State.COMPLETE, 50.0)), "--as", "one").code == 0
+    return home
+
+
+def test_promote_submit_package(promoted, podium):
+    done = podium("submit", "one")
+    assert (done.code, done.err) == (0, "")
+    summary = json.loads((promoted / "submission_runs/one/eval_summary.json").read_text())
+    lines = done.out.splitlines()
+    start = lines.index("RESULT SUMMARY")
+    assert lines[start + 1 : start + 8] == [
+        "model_id: tiny",
+        "dataset: small",
+        "eval_set: small_v1",
+        f"primary_score: {summary['primary_score']}",
+        f"final_loss: {summary['final_loss']}",
+        f"n_items: {summary['n_items']}",
+        f"n_scored: {summary['n_scored']}",
+    ]
+    assert lines[start + 8].startswith("MLflow: run ")
+    assert lines[start + 9 :] == [f"evidence: {promoted / 'submission_runs/one'}", "next: podium package one"]
+    # What was printed until the run ended is what the log holds.
+    log = (promoted / "submission_runs/one/kaggle_output_log.txt").read_text().splitlines()
+    assert log == lines[: start + 8]
+
+    claim = json.loads((promoted / "submission_runs/one/claim.json").read_text())
+    before = tree(promoted / "submission_runs")
+    again = podium("submit", "one")
+    assert (again.code, again.out) == (2, "")
+    assert again.err == (
+        f"error: submission 'one' was already run: claimed {claim['claimed_at']} on {claim['host']} "
+        f"(pid {claim['pid']}); a lock is run once, so promote again under another name\n"
+    )
+    assert tree(promoted / "submission_runs") == before
+
+    packaged = podium("package", "one")
+    assert packaged.code == 0
+    assert packaged.out.splitlines()[0] == f"package: {promoted / 'submission_runs/packages/one.zip'}"
+
+
+def test_a_tracking_uri_that_does_not_work_is_a_warning(promoted, podium, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:////{promoted}/base.yaml/mlflow.db")  # below a file
+    done = podium("submit", "one")
+    assert done.code == 0
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith("warning: MLflow did not take submission 'one': ")
+    assert json.loads((promoted / "submission_runs/one/run_manifest.json").read_text())["state"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("submission_runs/one/lock.json", "lock.json"),
+        ("trainsets/small/traces.jsonl", "trainset/traces.jsonl differs (expected "),
+        ("evalsets/small_v1.jsonl", "evalset differs (expected "),
+    ],
+)
+def test_one_changed_byte_is_refused(promoted, podium, file, what):
+    flip(promoted / file, 40)
+    before = tree(promoted / "submission_runs")
+    done = podium("submit", "one")
+    assert (done.code, done.out) == (2, "")
+    assert what in done.err
+    assert len(done.err.splitlines()) == 1
+    assert tree(promoted / "submission_runs") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("gone", "error: submission 'gone': {home}/submission_runs/gone/lock.json does not exist; "
+         "`podium promote STUDY --as gone` makes it\n"),
+        ("../one", "error: submission name '../one': use 1 to 100 letters, digits, '.', '_' or '-', "
+         "not starting with '.' or '-'\n"),
+    ],
+)  # fmt: skip
+def test_a_name_without_a_lock(home, podium, name, line):
+    done = podium("submit", name)
+    assert (done.code, done.out, done.err) == (2, "", line.format(home=home))
+    assert tree(home) == {}

@@ -1,0 +1,48 @@
+import pytest
+
+from podium.core.errors import UsageError
+from podium.core.states import State
+from tests.submission.small import write_study
+from tuning.promotion import promote
+
+
+def test_the_best_complete_trial_is_promoted(home):
+    study = write_study(
+        home, (State.COMPLETE, 40.0), (State.PRUNED, None), (State.COMPLETE, 60.0), (State.FAILED, None)
+    )
+    record = promote(study)
+    assert (record.study, record.trial, record.value, record.state) == ("small-001", 2, 60.0, State.COMPLETE)
+    assert record.overrides == {"train.learning_rate": 0.003}
+    assert record.config["train"]["learning_rate"] == 0.003
+    assert record.config["data"]["trainset"] == "small"  # from the base config
+    assert (record.metric, record.direction) == ("dev/answer_correctness", "maximize")
+    assert record.mlflow_run_id == f"{2:032x}"
+
+
+def test_another_complete_trial_can_be_asked_for(home):
+    study = write_study(home, (State.COMPLETE, 40.0), (State.COMPLETE, 60.0))
+    assert promote(study, 0).value == 40.0
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.COMPLETE])
+def test_no_other_state_is_promoted(home, state):
+    study = write_study(home, (State.COMPLETE, 40.0), (state, None))
+    with pytest.raises(
+        UsageError, match=rf"^trial 1 of study 'small-001' is {state}.*, must be complete; promote another"
+    ):
+        promote(study, 1)
+
+
+def test_unknown_trial_and_study(home):
+    study = write_study(home, (State.COMPLETE, 40.0))
+    with pytest.raises(UsageError, match="study 'small-001' has no trial 7; it has 1, from 0"):
+        promote(study, 7)
+    with pytest.raises(UsageError, match=r"study 'large-001' not found in .*; known: small-001"):
+        promote("large-001")
+
+
+def test_a_study_without_a_complete_trial(home):
+    study = write_study(home, (State.PRUNED, None), (State.DIVERGED, None))
+    with pytest.raises(UsageError) as caught:
+        promote(study)
+    assert str(caught.value) == ("study 'small-001' has no complete trial; run more: podium sweep --resume small-001")
