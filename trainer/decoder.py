@@ -4,20 +4,21 @@ Compile time does not grow with depth, and with `remat` only each layer's input 
 are (out, in), as Hugging Face stores them, so that loading and saving copy bytes and transpose nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import Array
 
 from podium.core.config import LoraConfig
 from trainer.architecture import Architecture
 from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate
-from trainer.lora import Lora
+from trainer.lora import Lora, LoraParam
 
+RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
 ACTIVATIONS = {"silu": nnx.silu, "gelu": partial(nnx.gelu, approximate=False), "gelu_tanh": nnx.gelu}
 
 
@@ -37,18 +38,10 @@ class Norm(nnx.Module):
 class Projection(nnx.Module):
     """x W^T + b, and the adapter's share where there is one."""
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        rngs: nnx.Rngs,
-        param_dtype: jnp.dtype,
-        bias: bool = False,
-        rank: int | None = None,
-    ) -> None:
-        self.kernel = nnx.Param(_normal(rngs, (outputs, inputs), param_dtype))
+    def __init__(self, inputs: int, outputs: int, param_dtype: jnp.dtype, bias: bool, rank: int | None) -> None:
+        self.kernel = nnx.Param(jnp.zeros((outputs, inputs), param_dtype))
         self.bias = nnx.Param(jnp.zeros((outputs,), param_dtype)) if bias else None
-        self.lora = Lora(inputs, outputs, rank, rngs) if rank else None
+        self.lora = Lora(inputs, outputs, rank) if rank else None
 
     def __call__(self, x: Array, lora_alpha: Array | float) -> Array:
         y = x @ self.kernel[...].astype(x.dtype).T
@@ -60,12 +53,12 @@ class Projection(nnx.Module):
 class Layer(nnx.Module):
     """One decoder layer: attention and gated MLP, each with a norm before and, in some families, one after."""
 
-    def __init__(self, rngs: nnx.Rngs, arch: Architecture, param_dtype: jnp.dtype, lora: LoraConfig | None) -> None:
+    def __init__(self, arch: Architecture, param_dtype: jnp.dtype, lora: LoraConfig | None) -> None:
         self.arch = arch
 
         def projection(name: str, inputs: int, outputs: int, bias: bool) -> Projection:
             rank = lora.rank if lora is not None and name in lora.targets else None
-            return Projection(inputs, outputs, rngs, param_dtype, bias, rank)
+            return Projection(inputs, outputs, param_dtype, bias, rank)
 
         hidden, mlp, norm = arch.hidden_size, arch.mlp_size, partial(Norm, arch=arch, param_dtype=param_dtype)
         queries, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
@@ -109,14 +102,17 @@ class Decoder(nnx.Module):
     def __init__(
         self, arch: Architecture, rngs: nnx.Rngs, param_dtype: jnp.dtype, lora: LoraConfig | None = None
     ) -> None:
-        """`lora=None` makes no adapters. Every random array is normal with variance 1 / inputs."""
+        """`lora=None` makes no adapters. Kernels and embeddings are drawn with variance 1 / inputs; biases are zero."""
         self.arch = arch
-        self.embedding = nnx.Param(_normal(rngs, (arch.vocab_size, arch.hidden_size), param_dtype))
-        make = partial(Layer, arch=arch, param_dtype=param_dtype, lora=lora)
-        self.layers = nnx.vmap(make)(rngs.split(arch.layers))  # every array: (layers, ...)
+        shape = (arch.vocab_size, arch.hidden_size)
+        self.embedding = nnx.Param(jnp.zeros(shape, param_dtype))
+        make = partial(Layer, arch, param_dtype, lora)
+        self.layers = nnx.vmap(make, axis_size=arch.layers)()  # every array: (layers, ...)
         self.final_norm = Norm(arch.hidden_size, arch, param_dtype)
-        untied = None if arch.tied_head else nnx.Param(_normal(rngs, (arch.vocab_size, arch.hidden_size), param_dtype))
-        self.untied_head = untied
+        self.untied_head = None if arch.tied_head else nnx.Param(jnp.zeros(shape, param_dtype))
+        _draw(self, nnx.Param, rngs.params())
+        if lora is not None:
+            _draw(self, LoraParam, rngs.lora())
 
     def __call__(
         self,
@@ -198,5 +194,11 @@ def _layer_inputs(arch: Architecture) -> tuple[Array, Array, Array]:
     return jnp.arange(arch.layers), jnp.asarray(windows, jnp.int32), jnp.asarray(arch.layer_frequencies())
 
 
-def _normal(rngs: nnx.Rngs, shape: Sequence[int], dtype: jnp.dtype) -> Array:
-    return (jax.random.normal(rngs.params(), shape, jnp.float32) / shape[-1] ** 0.5).astype(dtype)
+def _draw(decoder: Decoder, kind: type[nnx.Variable], key: Array) -> None:
+    """Fill the random variables of one kind, all cut from one draw: that compiles in a fifth of the time."""
+    found = [(path, node) for path, node in nnx.iter_graph(decoder) if isinstance(node, kind) and path[-1] in RANDOM]
+    variables = [node for _, node in sorted(found, key=lambda item: item[0])]
+    ends = np.cumsum([variable.size for variable in variables])
+    numbers = jax.random.normal(key, (int(ends[-1]),), jnp.float32)
+    for variable, part in zip(variables, jnp.split(numbers, ends[:-1]), strict=True):
+        variable[...] = (part.reshape(variable.shape) / variable.shape[-1] ** 0.5).astype(variable.dtype)

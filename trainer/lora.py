@@ -1,6 +1,5 @@
 """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): two small arrays beside a frozen kernel."""
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -11,13 +10,14 @@ class LoraParam(nnx.Variable):
 
 
 class Lora(nnx.Module):
-    """The update alpha / rank * B A of a kernel (out, in). B starts at zero: at first the model is the base model.
+    """The update alpha / rank * B A of a kernel (out, in). The decoder draws A; B starts at zero, so that at first the
+    model is the base model.
 
     Kept in float32 whatever the base is in: the updates are too small for bfloat16's 8 bits.
     """
 
-    def __init__(self, inputs: int, outputs: int, rank: int, rngs: nnx.Rngs) -> None:
-        self.a = LoraParam(jax.random.normal(rngs.lora(), (rank, inputs), jnp.float32) / inputs**0.5)
+    def __init__(self, inputs: int, outputs: int, rank: int) -> None:
+        self.a = LoraParam(jnp.zeros((rank, inputs), jnp.float32))
         self.b = LoraParam(jnp.zeros((outputs, rank), jnp.float32))
 
     def __call__(self, x: Array, alpha: Array | float) -> Array:

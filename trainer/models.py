@@ -131,7 +131,8 @@ def _adapters(config: RunConfig) -> LoraConfig | None:
 
 
 def _decoder(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, key: Array) -> Decoder:
-    return Decoder(arch, nnx.Rngs(key), dtype, lora)
+    # Streams of their own, so that a seed gives the same base weights with adapters and without.
+    return Decoder(arch, nnx.Rngs(params=key, lora=jax.random.fold_in(key, 1)), dtype, lora)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
