@@ -3,7 +3,7 @@
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -54,6 +54,11 @@ def ordinal(n: int) -> str:
     """1st, 2nd, 3rd, 4th, 11th, 21st."""
     ending = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
     return f"{n}{ending}"
+
+
+def added(numbers: Sequence[int]) -> str:
+    """3 + 4 + 5 = 12"""
+    return f"{' + '.join(map(str, numbers))} = {sum(numbers)}"
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -25,7 +25,7 @@ class Task:
         people = draw.people()
         fields, steps, answer = self.make(draw)
         typed = [step if isinstance(step, tuple) else ("compute", step) for step in steps]
-        conclusion = ("conclude", f"The answer is {answer}.")
+        conclusion = ("conclude", f"The answer is {str(answer).removesuffix('.')}.")
         return Problem(self.asks[form].format(**people, **fields), (*typed, conclusion), str(answer))
 
 
