@@ -98,10 +98,12 @@ def init_state(base: BaseModel, config: RunConfig, seed: int) -> tuple[nnx.State
 
 def read_architecture(folder: Path) -> Architecture:
     """The architecture that config.json in `folder` describes. Raises UsageError."""
-    values = read_json(folder / "config.json")
-    model_type = values.get("model_type") if isinstance(values, dict) else None
-    if model_type != "gemma3":
-        check_family(str(model_type))  # before transformers, which knows hundreds more
+    path = folder / "config.json"
+    values = read_json(path)
+    if not isinstance(values, dict) or "model_type" not in values:
+        raise UsageError(f"{path}: has no model_type; it is not the config of a model")
+    if values["model_type"] != "gemma3":
+        check_family(values["model_type"])  # before transformers, which knows hundreds more
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that PyTorch is missing, which is on purpose
     from transformers import AutoConfig
 
@@ -109,7 +111,7 @@ def read_architecture(folder: Path) -> Architecture:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     # Validation of a config raises whatever its fields raise.
     except Exception as error:
-        raise UsageError(f"{folder / 'config.json'}: {' '.join(str(error).split())[:300]}") from error
+        raise UsageError(f"{path}: {' '.join(str(error).split())[:300]}") from error
     return architecture_from_hf(config)
 
 

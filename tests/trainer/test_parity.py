@@ -1,5 +1,6 @@
 """Logits agree with transformers on PyTorch (fixtures by benchmarks/make_parity_fixtures.py), for every family."""
 
+import shutil
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,8 +16,11 @@ from safetensors.numpy import load_file
 from trainer.architecture import Architecture, Rope
 from trainer.attention import KVCache
 from trainer.decoder import Decoder
+from trainer.export import save_hf
 from trainer.loss import logits
-from trainer.models import read_architecture
+from trainer.models import BaseModel, read_architecture
+from trainer.sources import TINY
+from trainer.tokenizer import Tokenizer
 from trainer.weights import load_weights
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"
@@ -100,6 +104,15 @@ def test_decoding_with_the_cache_equals_the_full_forward(family: str, side: str)
         found.append(scores)
     assert int(slots.index) == seq
     assert gap(np.concatenate(found, axis=1), wanted, mask) < TOLERANCE
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_exported_model_has_the_same_logits(family: str, tmp_path: Path) -> None:
+    folder, exported = FIXTURES / family, tmp_path / "exported"
+    base = BaseModel(read_architecture(folder), weights(folder), Tokenizer(TINY), family, folder)
+    save_hf(exported, base, weights(folder), nnx.State({}), 1.0)
+    shutil.copyfile(folder / "parity.safetensors", exported / "parity.safetensors")
+    assert full_gap(exported, read_architecture(exported), "right") < TOLERANCE
 
 
 @pytest.mark.realdata

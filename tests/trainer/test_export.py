@@ -1,0 +1,72 @@
+"""A Hugging Face folder out of a run (that its logits are the same is in test_parity.py)."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from podium.core.config import RunConfig
+from podium.core.errors import PodiumError, UsageError
+from trainer.export import save_hf
+from trainer.lora import merge
+from trainer.models import BaseModel, init_state, load_base
+from trainer.tokenizer import Tokenizer
+
+CONFIG = RunConfig().with_overrides({"lora.enabled": True})
+
+
+@pytest.fixture(scope="module")
+def tiny() -> BaseModel:
+    return load_base(CONFIG)
+
+
+def test_adapters_are_merged_into_what_is_saved(tiny: BaseModel, tmp_path: Path) -> None:
+    trainable, frozen = init_state(tiny, CONFIG, 0)
+    trainable = jax.tree.map(lambda leaf: leaf + 0.01, trainable)
+    save_hf(tmp_path / "out", tiny, trainable, frozen, 4.0)
+    loaded = load_base(RunConfig().with_overrides({"model.source": str(tmp_path / "out")}))
+    wanted = merge(frozen, trainable, 4.0)
+    for a, b in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(wanted), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_config_and_tokenizer_come_along(tiny: BaseModel, tmp_path: Path) -> None:
+    state = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), init_state(tiny, RunConfig(), 0)[0])
+    save_hf(tmp_path / "out", tiny, state, nnx.State({}), 1.0)
+    written = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert written == json.loads((tiny.folder / "config.json").read_text()) | {"dtype": "bfloat16"}
+    assert Tokenizer(tmp_path / "out").sha256 == tiny.tokenizer.sha256
+    names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]  # nothing temporary is left
+
+
+def test_of_a_model_with_vision_the_text_part_is_saved(tiny: BaseModel, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    text = json.loads((tiny.folder / "config.json").read_text())
+    config = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "text_config": text}
+    (source / "config.json").write_text(json.dumps(config))
+    (source / "generation_config.json").write_text('{"eos_token_id": [1, 106]}')
+    base = BaseModel(tiny.arch, None, tiny.tokenizer, "vision", source)
+    save_hf(tmp_path / "out", base, init_state(tiny, RunConfig(), 0)[0], nnx.State({}), 1.0)
+    assert json.loads((tmp_path / "out" / "config.json").read_text()) == text | {"dtype": "float32"}
+    assert json.loads((tmp_path / "out" / "generation_config.json").read_text()) == {"eos_token_id": [1, 106]}
+
+
+def test_a_folder_that_is_there_is_left_alone(tiny: BaseModel, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        save_hf(tmp_path, tiny, *init_state(tiny, CONFIG, 0), 1.0)
+    assert str(caught.value) == f"{tmp_path} is there already; name a folder that is not"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_refuses_leaves_nothing(tiny: BaseModel, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(PodiumError, match="cannot write .*; nothing was left there"):
+        save_hf(tmp_path / "file" / "out", tiny, *init_state(tiny, CONFIG, 0), 1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
