@@ -76,10 +76,7 @@ class ProgramLibrary:
     def _compile(self, key: CompileKey, wanted: "Wanted") -> Any:
         with self._lock:
             started_s = self._clock.now()
-            lowered = jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes)
-            # An option of XLA's CPU compiler; the others know it under no name or another.
-            hasty = wanted.runs_once and jax.default_backend() == "cpu"
-            compiled = lowered.compile(compiler_options={"xla_backend_optimization_level": 0} if hasty else None)
+            compiled = jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes).compile()
             self.compiles[key] += 1
             self.compile_s += self._clock.now() - started_s
             return compiled
@@ -92,7 +89,6 @@ class Wanted:
     function: Callable[..., Any]
     shapes: Tree
     donate: tuple[int, ...] = ()
-    runs_once: bool = False  # a run: what it takes to compile matters more than how fast it is
 
 
 class Program:
@@ -160,7 +156,7 @@ class Program:
         return trainable, frozen if self._seed_makes_base else None, opt_state
 
     def _wanted_init(self) -> Wanted:
-        return Wanted(self._init, (self._base.params, np.int32(0)), runs_once=True)
+        return Wanted(self._init, (self._base.params, np.int32(0)))
 
     def _wanted_step(self, shape: tuple[int, ...]) -> Wanted:
         batch = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
