@@ -67,6 +67,6 @@ def test_a_folder_that_is_there_is_left_alone(tiny: BaseModel, tmp_path: Path) -
 
 def test_a_disk_that_refuses_leaves_nothing(tiny: BaseModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(PodiumError, match="cannot write .*; nothing was left there"):
+    with pytest.raises(PodiumError, match=r"cannot write .*; nothing was left there"):
         save_hf(tmp_path / "file" / "out", tiny, *init_state(tiny, CONFIG, 0), 1.0)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

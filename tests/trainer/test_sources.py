@@ -121,7 +121,7 @@ def test_a_kaggle_handle_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(model_download=download))
     assert find("kaggle:google/gemma/flax/2b") == (tmp_path, tmp_path)
     assert asked == ["google/gemma/flax/2b"]
-    with pytest.raises(UsageError, match="model.source='kaggle:bad': Invalid model handle: bad"):
+    with pytest.raises(UsageError, match=r"model\.source='kaggle:bad': Invalid model handle: bad"):
         find("kaggle:bad")
     with pytest.raises(PodiumError, match=r"Kaggle did not give it \(no route to host\)"):
         find("kaggle:gone")
