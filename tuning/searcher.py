@@ -143,7 +143,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         if value is not None and report.step not in view.reports:
             optuna_trial.report(value, report.step)
             view = replace(view, reports={**view.reports, report.step: value})
-        view = replace(view, step=report.step)
+        view = replace(view, step=max(view.step, report.step))
         self._live[trial_id] = (optuna_trial, view)
         return view
 

@@ -13,6 +13,7 @@ from podium.core.errors import UsageError
 from podium.core.files import write_json, write_text
 from podium.core.paths import study_dir
 from podium.core.states import State
+from tuning import tracking
 from tuning.backends import Backend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
 from tuning.schedulers import preload
@@ -48,6 +49,7 @@ def sweep(
         PodiumError: Ray or a worker did not start, or a file could not be written.
     """
     deadline = Deadline.after(time_budget_s)
+    uri = tracking.tracking_uri(tracking_uri)
     space = _checked_space(space, resume)
     data = worker.check(space)
     study = reopen(resume, space, data) if resume is not None else None
@@ -55,7 +57,7 @@ def sweep(
     n_to_run = limit - sum(trial.state.is_finished() for trial in study.trials) if study else limit
     if study and n_to_run <= 0:
         return view(study)
-    plan = _Plan(limit, deadline, stop, listeners, worker, tracking_uri)
+    plan = _Plan(limit, deadline, stop, listeners, worker, uri)
     chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
     try:
         study = study or create(space, name, data)
@@ -84,12 +86,11 @@ class _Plan:
     stop: Callable[[], bool]
     listeners: Sequence[Listener]
     worker: WorkerKind
-    tracking_uri: str | None
+    tracking_uri: str
 
 
 def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> StudyView:
     from tuning.searcher import OptunaBridge, job_of
-    from tuning.tracking import Tracker
 
     folder = study_dir(study.study_name)
     stop_file(folder).unlink(missing_ok=True)
@@ -97,7 +98,7 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     preload(
         scheduler, [job_of(trial) for trial in view(study).trials if trial.reports and trial.state not in UNFINISHED]
     )
-    with Tracker(study, space, plan.tracking_uri) as tracker:
+    with tracking.Tracker(study, space, plan.tracking_uri) as tracker:
         heard_by = (tracker.on_event, _give_up(folder), *plan.listeners)
         bridge = OptunaBridge(study, space, plan.limit, heard_by, tracker.run_id)
         with _watched(folder, plan):
@@ -141,13 +142,17 @@ def _watched(folder: Path, plan: _Plan) -> Iterator[None]:
     """A thread that asks the sweep to stop when its time is up or `stop` says so."""
     ended = threading.Event()
 
+    def look() -> None:
+        if plan.stop():
+            request_stop(folder, "interrupted")
+        elif plan.deadline.expired():
+            request_stop(folder, f"the time budget of {plan.deadline.budget_s:g} s is used up")
+
     def watch() -> None:
         while not ended.wait(WATCH_EVERY_S):
-            if plan.stop():
-                request_stop(folder, "interrupted")
-            elif plan.deadline.expired():
-                request_stop(folder, f"the time budget of {plan.deadline.budget_s:g} s is used up")
+            look()
 
+    look()
     watcher = threading.Thread(target=watch, name="sweep-watcher", daemon=True)
     watcher.start()
     try:

@@ -1,13 +1,21 @@
-"""A small space on the tiny model, as files and as a value."""
+"""A small space on the tiny model, a study of it, and sweeps of it with the analytic worker."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from podium.core.records import Report
+from podium.core.states import State
+from tests.tuning.analytic import AnalyticWorker
+from tuning.events import Event
+from tuning.messages import to_result
 from tuning.space import SearchSpace, load_space
+from tuning.study import StudyView
+from tuning.sweep import sweep
 
 BASE = {"train": {"max_steps": 90, "learning_rate": 1e-3, "warmup_steps": 0}}
 SPACE: dict[str, Any] = {
@@ -24,6 +32,7 @@ SPACE: dict[str, Any] = {
     },
 }
 WriteSpace = Callable[..., Path]
+RunSweep = Callable[..., StudyView]
 
 
 @pytest.fixture
@@ -32,9 +41,7 @@ def write_space(home: Path) -> WriteSpace:
 
     def write(**changes: Any) -> Path:
         values = {key: value for key, value in {**SPACE, **changes}.items() if value is not None}
-        base = changes.pop("base_config", BASE)
-        values.pop("base_config", None)
-        (home / "base.yaml").write_text(yaml.safe_dump(base))
+        (home / "base.yaml").write_text(yaml.safe_dump(BASE))
         path = home / "space.yaml"
         path.write_text(yaml.safe_dump(values))
         return path
@@ -45,3 +52,60 @@ def write_space(home: Path) -> WriteSpace:
 @pytest.fixture
 def space(write_space: WriteSpace) -> SearchSpace:
     return load_space(write_space())
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without runs: making one takes seconds, copying it nothing."""
+    from tuning.tracking.store import open_client
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    open_client(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def store(home: Path, migrated: Path) -> Path:
+    """The migrated store where sweeps of `home` look for it."""
+    (home / "workspace").mkdir(exist_ok=True)
+    return Path(shutil.copy(migrated, home / "workspace" / "mlflow.db"))
+
+
+@pytest.fixture
+def run_sweep(write_space: WriteSpace, store: Path) -> RunSweep:  # noqa: ARG001
+    """`run_sweep({"trials": 5}, ask=["stop-3"], backend="inline", ...)`: changes to the space, and what to ask of the
+    analytic worker; the rest goes to `sweep`."""
+
+    def run(changes: dict[str, Any] | None = None, ask: tuple[str, ...] = (), **options: Any) -> StudyView:
+        def request(event: Event) -> None:
+            for name in ask:
+                if event.kind == "started" and event.trial.number == int(name.rpartition("-")[2]):
+                    (event.trial.dir.parents[1] / name).touch()
+
+        listeners = [request, *options.pop("listeners", ())]
+        defaults = {"backend": "inline", "worker": AnalyticWorker}
+        return sweep(write_space(**(changes or {})), **{**defaults, **options}, listeners=listeners)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def ray_here() -> Iterator[None]:
+    """One Ray for all tests that want it; sweeps join it."""
+    import ray
+
+    from tuning.backends.ray_tune import start_ray
+
+    start_ray()
+    yield
+    ray.shutdown()
+
+
+def result(step: int, state: State, score: float | None = None, reason: str | None = None) -> dict[str, Any]:
+    """What a trial passes to Tune."""
+    metrics = {} if score is None else {"dev/answer_correctness": score}
+    return to_result(Report(step=step, state=state, metrics=metrics, reason=reason), "dev/answer_correctness")
+
+
+def fates(study: StudyView) -> dict[int, tuple[State, float | None, int]]:
+    return {trial.number: (trial.state, trial.value, trial.step) for trial in study.trials}

@@ -97,12 +97,13 @@ def test_seeds_follow_from_study_seed_and_number():
 
 
 FLOAT = {"type": "float", "low": 0.1, "high": 0.2}
+FINAL = {"train.final_lr_fraction": FLOAT}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parameters": {"train.learning_rat": FLOAT}}, "unknown config key 'train.learning_rat'; did you mean 'train.learning_rate'"),
+        ({"parameters": {"train.learning_rat": FLOAT}}, "did you mean 'train.learning_rate'"),
         ({"parameters": one(type="float", low=0.2, high=0.1)}, "empty range: low=0.2, must be < high=0.1"),
         ({"parameters": one(type="float", low=0.2, high=0.2)}, "empty range"),
         ({"parameters": one(type="float", low=-1.0, high=0.1)}, "parameters.train.learning_rate"),
@@ -120,10 +121,10 @@ FLOAT = {"type": "float", "low": 0.1, "high": 0.2}
         ({"parameters": one(type="categorical", choices=["1e-4", 0.1])}, "'1e-4' would be read as 0.0001"),
         ({"parameters": {"train.max_steps": {"type": "float", "low": 20, "high": 50}}}, "use type: int"),
         ({"parameters": {"train.max_steps": {"type": "int", "low": 20.5, "high": 50}}}, "whole numbers"),
-        ({"parameters": {"train.schedule": {"type": "categorical", "choices": ["cosine", "cosin"]}}}, "train.schedule='cosin'"),
-        ({"parameters": {"lora.rank": {"type": "int", "low": 1, "high": 8}}}, "lora.rank has no effect while lora.enabled"),
+        ({"parameters": {"train.schedule": {"type": "choice", "values": ["cosine", "x"]}}}, "train.schedule='x'"),
+        ({"parameters": {"lora.rank": {"type": "int", "low": 1, "high": 8}}}, "lora.rank has no effect while"),
         ({"overrides": {"lora.rank": 4}}, "lora.rank has no effect while lora.enabled is not True"),
-        ({"overrides": {"train.schedule": "constant"}, "parameters": {"train.final_lr_fraction": FLOAT}}, "no effect while train.schedule"),
+        ({"overrides": {"train.schedule": "constant"}, "parameters": FINAL}, "no effect while train.schedule is not"),
         ({"parameters": {"budget.reserve_s": FLOAT}}, "budget.reserve_s cannot change what is learned"),
         ({"overrides": {"train.learning_rate": 1.0}}, "both parameters and overrides"),
         ({"overrides": {"train.nonsense": 1.0}}, "unknown config key 'train.nonsense'"),

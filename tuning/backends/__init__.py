@@ -58,15 +58,11 @@ class Backend(Protocol):
 
 
 def make_backend(name: str, config: RunConfig, workers: int | str, n_trials: int) -> Backend:
-    """The backend of that name; `auto` is inline where starting Ray cannot pay for itself.
-
-    Ray costs about 10 seconds to start, with its processes and an import of JAX in each worker, and gains nothing where
-    there is one device to work on. With no more than two trials a worker there is too little to win it back.
-    """
+    """The backend of that name. Raises UsageError: no such backend, or devices that are not there."""
     if name not in BACKENDS:
         raise UsageError(f"backend {name!r}, must be one of {', '.join(BACKENDS)}")
     if name == "auto":
-        name = "inline" if _too_little_for_ray(workers, n_trials) else "ray"
+        name = choose(workers, n_trials, _ray_runs())
     if name == "inline":
         from tuning.backends.inline import InlineBackend
 
@@ -76,9 +72,18 @@ def make_backend(name: str, config: RunConfig, workers: int | str, n_trials: int
     return RayBackend(config, workers, n_trials)
 
 
-def _too_little_for_ray(workers: int | str, n_trials: int) -> bool:
-    ray = sys.modules.get("ray")
-    if os.environ.get("RAY_ADDRESS") or (ray and ray.is_initialized()):
-        return False
+def choose(workers: int | str, n_trials: int, ray_runs: bool) -> str:
+    """What `auto` means: Ray where it runs already, and where starting it can pay for itself.
+
+    It costs about 10 seconds to start, with its processes and an import of JAX in each worker, and gains nothing where
+    there is one device to work on. With no more than two trials a worker there is too little to win that back.
+    """
+    if ray_runs:
+        return "ray"
     n_workers = workers if isinstance(workers, int) else accelerators_here() or len(cores_here())
-    return n_workers == 1 or n_trials <= 2 * n_workers
+    return "inline" if n_workers == 1 or n_trials <= 2 * n_workers else "ray"
+
+
+def _ray_runs() -> bool:
+    ray = sys.modules.get("ray")
+    return bool(os.environ.get("RAY_ADDRESS") or (ray and ray.is_initialized()))

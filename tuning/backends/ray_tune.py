@@ -26,7 +26,7 @@ class RayBackend:
 
         self._started_ray = not ray.is_initialized()
         if self._started_ray:
-            _start_ray()
+            start_ray()
         try:
             self._groups = device_groups(config, workers, n_trials, ray.cluster_resources())
         except PodiumError:
@@ -59,7 +59,8 @@ class RayBackend:
             ray.shutdown()
 
 
-def _start_ray() -> None:
+def start_ray() -> None:
+    """A Ray of our own, or the cluster that RAY_ADDRESS names. Raises PodiumError."""
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -1,0 +1,66 @@
+"""The Ray backend, with the same worker that the inline tests use."""
+
+import pytest
+
+from podium.core.config import RunConfig
+from podium.core.errors import UsageError
+from podium.core.files import read_jsonl
+from podium.core.states import State
+from tests.tuning.conftest import fates
+from tuning.backends import make_backend
+from tuning.study import load_study
+
+pytestmark = pytest.mark.usefixtures("ray_here")
+
+
+def calls(study) -> list[dict]:
+    return [value for _, value in read_jsonl(study.dir / "calls.jsonl")]
+
+
+def test_both_backends_decide_alike(run_sweep):
+    """With one worker trials follow each other, and proposals that do not wait for results are the same in both."""
+    alike = {"sampler": {"name": "random", "seed": 1}, "workers": 1, "trials": 10}
+    inline, ray = run_sweep(alike, backend="inline"), run_sweep(alike, backend="ray")
+    assert fates(ray) == fates(inline)
+    assert {state for state, _, _ in fates(ray).values()} == {State.COMPLETE, State.PRUNED, State.DIVERGED}
+    assert [trial.overrides for trial in ray.trials] == [trial.overrides for trial in inline.trials]
+    assert [trial.reports for trial in ray.trials] == [trial.reports for trial in inline.trials]
+    assert [trial.reason for trial in ray.trials] == [trial.reason for trial in inline.trials]
+
+
+def test_two_workers_share_the_trials_and_a_dead_one_is_replaced(run_sweep):
+    study = run_sweep({"scheduler": "none", "workers": 2, "trials": 14}, ask=("die-0", "crash-3"), backend="ray")
+    states = {trial.number: trial.state for trial in study.trials}
+    assert states[0] is State.COMPLETE and states[3] in (State.FAILED, State.DIVERGED)
+    assert set(states.values()) <= {State.COMPLETE, State.DIVERGED, State.FAILED}
+    assert len(states) == 14
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
+    done = calls(study)
+    attached = [call for call in done if call["trial"] == 0 and call["call"] == "attach"]
+    assert [call["step"] for call in attached] == [0, 10]  # it went on from its checkpoint,
+    dead = attached[0]["pid"]
+    after = done[done.index(attached[1]) :]
+    assert len({call["pid"] for call in after}) == 2  # and two workers, the new one among them,
+    assert dead not in {call["pid"] for call in after}  # did the rest
+
+
+def test_a_stopped_sweep_goes_on_where_its_trials_were(run_sweep):
+    plain = {"scheduler": "none", "workers": 2, "trials": 12, "baseline": False}
+    tame = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
+    stopped = run_sweep({**plain, "parameters": tame}, ask=("stop-4",), backend="ray")
+    assert stopped.summary["stopped"] == "a test asked for it"
+    assert stopped.trial(4).state is State.STOPPED
+    assert len(stopped.trials) < 12
+    resumed = run_sweep({**plain, "parameters": tame}, resume=stopped.name, backend="ray")
+    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 12
+    trained = [(call["trial"], call["step"]) for call in calls(resumed) if call["call"] == "advance"]
+    assert len(trained) == len(set(trained)) == 12 * 9  # no step was trained twice, and none left out
+    assert fates(load_study(stopped.name)) == fates(resumed)
+
+
+def test_devices_that_are_not_there_are_refused():
+    gpu = RunConfig().with_overrides({"device.kind": "gpu"})
+    with pytest.raises(UsageError, match=r"device\.kind='gpu', but Ray found no GPU here; use auto or cpu"):
+        make_backend("ray", gpu, "auto", 4)
+    with pytest.raises(UsageError, match="workers=500, but there are"):
+        make_backend("ray", RunConfig(), 500, 1000)
