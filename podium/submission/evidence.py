@@ -19,6 +19,7 @@ from podium.core.hashing import sha256_file
 from podium.core.paths import submission_dir
 from podium.core.records import Prediction, Record, Sample, read_record, read_records
 from podium.core.states import State
+from podium.submission.claim import refuse_claimed
 from podium.submission.lock import Lock
 from podium.submission.verify import SHORT, refuse_gaps, without_nulls
 
@@ -121,6 +122,10 @@ def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> Eval
     )
 
 
+def steps_trained(run_dir: Path) -> int:
+    return int(_last_metrics(run_dir)["step"])
+
+
 def result_block(summary: EvalSummary) -> str:
     """What a submission prints at its end, in the order that its readers rely on."""
     names = ("model_id", "dataset", "eval_set", "primary_score", "final_loss", "n_items", "n_scored")
@@ -144,6 +149,7 @@ def read_complete(lock: Lock) -> RunManifest:
     """The manifest of a complete run. Raises UsageError if the lock has not run, or not to its end."""
     path = submission_dir(lock.name) / MANIFEST
     if not path.is_file():
+        refuse_claimed(path.parent)  # it broke off before its first word
         raise UsageError(f"submission {lock.name!r} has not run; `podium submit {lock.name}` runs it")
     manifest = read_record(RunManifest, path)
     if manifest.lock_id != lock.lock_id:

@@ -30,7 +30,7 @@ from podium.submission.output_log import recorded
 from podium.submission.verify import SHORT
 from trainer.device import DeviceInfo, select, use_compile_cache
 from trainer.library import ProgramLibrary
-from trainer.loop import TrainResult, train
+from trainer.loop import train
 from trainer.run import TrainingRun
 
 # Predicting leaves this share of the reserve for scoring and for writing the evidence.
@@ -95,22 +95,22 @@ class _Run:
         with _signals_raise(), self._state_kept():
             self._record(State.RUNNING)
             with recorded(self.out / evidence.LOG):
-                result = self._work()
-            files = evidence.hash_files(self.out)  # the log is whole only now
-            return self._record(State.COMPLETE, steps_trained=result.step, truncated=result.truncated, files=files)
+                self._work()
+            steps = evidence.steps_trained(self.out)
+            facts = {"steps_trained": steps, "truncated": steps < self.config.train.max_steps}
+            return self._record(State.COMPLETE, **facts, files=evidence.hash_files(self.out))  # the log is whole now
 
-    def _work(self) -> TrainResult:
+    def _work(self) -> None:
         lock = self.lock
         print(f"submission {lock.name}: trial {lock.trial} of study {lock.study}, lock {lock.lock_id[:SHORT]}")
         print(f"every hash is as locked; claimed at {self.claim.claimed_at}")
         print(f"device: asked for {self.config.device.kind}, found {self.device}")
         print(f"budget: {lock.budget.profile}, {format_duration(self.deadline.remaining_s())} left for training")
-        result = self._train()
+        self._train()
         self._predict()
         self._score()
-        return result
 
-    def _train(self) -> TrainResult:
+    def _train(self) -> None:
         """Train the locked steps, or what the deadline allows of them. Raises RunEnded where that is nothing."""
         steps = self.config.train.max_steps
 
@@ -123,7 +123,6 @@ class _Run:
             raise RunEnded(self.lock.name, result.state, result.reason or f"ended after step {result.step}")
         if result.truncated:
             print(f"truncated: {result.reason} after step {result.step} of {steps}")
-        return result
 
     def _predict(self) -> None:
         """Predict from the last checkpoint, as far as the reserve allows; what is left out counts as wrong."""

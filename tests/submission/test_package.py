@@ -60,6 +60,11 @@ def test_a_lock_that_has_not_run(data_home):
     refused(data_home, r"^submission 'done' has not run; `podium submit done` runs it$")
 
 
+def test_a_run_that_broke_off_before_its_first_word(done_home):
+    (done_home / "submission_runs/done/run_manifest.json").unlink()
+    refused(done_home, r"^submission 'done' was already run: claimed ")
+
+
 def test_a_name_that_nobody_promoted(home):
     refused(home, r"^submission 'done': .*lock\.json does not exist; `podium promote STUDY --as done` makes it$")
     with pytest.raises(UsageError, match=r"submission name '\.\./done': use 1 to 100 letters"):
