@@ -113,6 +113,7 @@ class EvalConfig(Section):
     submission_split: Literal["holdout", "all"] = Field(
         "holdout", description="what a submission is scored on; a sweep reads dev and nothing else"
     )
+    scorer: str | None = Field(None, description="that of the evalset when not given, which is `answer` by default")
 
 
 class BudgetConfig(Section):

@@ -58,12 +58,14 @@ class Sample(Record):
     category: str = Field(min_length=1)
     difficulty: Literal["easy", "medium", "hard"]
     accepted: tuple[str, ...] = ()
+    meta: dict[str, Any] = {}  # what its scorer needs beyond the answer; docs/evaluation.md names the keys
 
 
 class Prediction(Record):
-    """One line of predictions.jsonl: what the model wrote after the prompt."""
+    """One line of predictions.jsonl: what the model wrote after the prompt; several for an item differ in `sample`."""
 
     id: str = Field(min_length=1)
+    sample: int = Field(0, ge=0)  # which of several for this item; (id, sample) is unique
     text: str
     n_output_tokens: int | None = Field(None, ge=0)
     finish_reason: Literal["eos", "length"] | None = None

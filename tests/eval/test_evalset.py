@@ -29,10 +29,11 @@ def test_load_by_name_and_by_path():
 def test_splits_are_a_partition_by_id_alone():
     evalset = load_evalset("tiny_v1")
     dev, holdout = evalset.split("dev"), evalset.split("holdout")
-    assert set(dev) | set(holdout) == set(evalset.split("all")) == set(evalset.samples)
-    assert not set(dev) & set(holdout)
+    assert evalset.split("all") == evalset.samples
     assert 0.4 < len(dev) / len(evalset.samples) < 0.6
-    assert [sample for sample in evalset.samples if sample in set(dev)] == list(dev)  # file order
+    ids = {sample.id for sample in dev}
+    assert [sample for sample in evalset.samples if sample.id in ids] == list(dev)  # file order
+    assert [sample for sample in evalset.samples if sample.id not in ids] == list(holdout)
     assert evalset.split("dev", 3) == dev[:3]
 
 

@@ -25,6 +25,7 @@ def test_gsm8k(tmp_path):
         "category": "gsm8k",
         "difficulty": "medium",
         "accepted": (),
+        "meta": {},
     }
     assert (second.id, second.expected_answer, second.difficulty) == ("mine-00002", "-3", "easy")
 
