@@ -1,5 +1,60 @@
-"""`podium demo`."""
+"""`podium demo`: the whole way with the tiny model, by the commands that a person would type."""
+
+import shlex
+import time
+from itertools import count
+from typing import Annotated
+
+import typer
+
+from podium.core.duration import format_duration
+from podium.core.paths import portable, study_dir, submission_dir
+
+SPACE = "search_spaces/tiny.yaml"
 
 
-def demo() -> None:
-    """Being written."""
+def demo(
+    trials: Annotated[int, typer.Option(min=2, help="Trials of the sweep; the first is the default config.")] = 12,
+) -> None:
+    """Build a trainset, sweep, promote the best trial, submit it once, and package the evidence."""
+    started_s = time.monotonic()
+    name = _free_name()
+    _run("trainset", "build", "tiny-reasoning")
+    _run("sweep", SPACE, "--trials", str(trials), "--name", name)
+    _compare_with_default(name)
+    _run("promote", name, "--as", name)
+    _run("submit", name)
+    _run("package", name)
+    typer.echo(f"\ndemo finished in {format_duration(time.monotonic() - started_s)}")
+    typer.echo(f"  study        {portable(study_dir(name))} in the workspace: one folder a trial")
+    typer.echo(f"  submission   {portable(submission_dir(name))}: lock, evidence, predictions")
+    typer.echo(f"  package      submission_runs/packages/{name}.zip")
+    typer.echo("  compare      podium ui    (the trials in MLflow, on 127.0.0.1)")
+
+
+def _free_name() -> str:
+    names = (f"demo-{number:03d}" for number in count(1))
+    return next(name for name in names if not submission_dir(name).exists() and not study_dir(name).exists())
+
+
+def _run(*arguments: str) -> None:
+    """Show a command and run it in this process, so that libraries are imported once."""
+    from podium.cli.main import app
+
+    typer.secho(f"\n$ podium {shlex.join(arguments)}", bold=True)
+    app(list(arguments), standalone_mode=False)
+
+
+def _compare_with_default(study: str) -> None:
+    """What the search gained: the best trial against the default config, after the same number of steps."""
+    from eval.scorecard import floored
+    from tuning.study import load_study
+
+    view = load_study(study)
+    best, default = view.best(), view.trial(0)
+    step = min(best.step, default.step)
+    ours, theirs = best.reports[step], default.reports[step]
+    typer.echo(
+        f"after {step} steps: trial {best.number} has {floored(ours)}, the default config {floored(theirs)}: "
+        f"{'+' if ours >= theirs else ''}{floored(ours - theirs)} points"
+    )
