@@ -169,6 +169,12 @@ def create(space: SearchSpace, name: str | None, data: Mapping[str, str]) -> Any
     return study
 
 
+def refuse_taken(name: str) -> None:
+    """Raises UsageError if `name` cannot be that of a new study."""
+    if study_dir(check_name(name, "study")).exists():
+        raise UsageError(f"study {name!r} exists; choose another name, or go on with --resume {name}")
+
+
 def reopen(name: str, space: SearchSpace, data: Mapping[str, str]) -> Any:
     """The Optuna study of that name, for going on with it.
 
@@ -241,10 +247,8 @@ def stop_file(folder: Path) -> Path:
 def _claim(space: SearchSpace, name: str | None) -> Path:
     """A folder of our own: of that name, or the space's with the first free number."""
     if name is not None:
-        try:
-            study_dir(check_name(name, "study")).mkdir(parents=True)
-        except FileExistsError:
-            raise UsageError(f"study {name!r} exists; choose another name, or go on with --resume {name}") from None
+        refuse_taken(name)
+        study_dir(name).mkdir(parents=True)
         return study_dir(name)
     for number in count(1):
         folder = study_dir(f"{space.name}-{number:03d}")

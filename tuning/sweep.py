@@ -18,7 +18,17 @@ from tuning.backends import Backend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
 from tuning.schedulers import preload
 from tuning.space import SearchSpace, load_space
-from tuning.study import DriverLock, StudyView, create, existing, load_study_space, reopen, stop_file, view
+from tuning.study import (
+    DriverLock,
+    StudyView,
+    create,
+    existing,
+    load_study_space,
+    refuse_taken,
+    reopen,
+    stop_file,
+    view,
+)
 from tuning.worker import Worker, WorkerKind
 
 GIVE_UP_AFTER = 3  # crashes in a row at the start: it is not the hyperparameters
@@ -50,6 +60,8 @@ def sweep(
     """
     deadline = Deadline.after(time_budget_s)
     uri = tracking.tracking_uri(tracking_uri)
+    if name is not None:
+        refuse_taken(name)
     space = _checked_space(space, resume)
     data = worker.check(space)
     study = reopen(resume, space, data) if resume is not None else None

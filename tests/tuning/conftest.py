@@ -1,6 +1,7 @@
 """A small space on the tiny model, a study of it, and sweeps of it with the analytic worker."""
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,18 @@ def result(step: int, state: State, score: float | None = None, reason: str | No
 
 def fates(study: StudyView) -> dict[int, tuple[State, float | None, int]]:
     return {trial.number: (trial.state, trial.value, trial.step) for trial in study.trials}
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,159 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from podium.cli import main as cli
+from podium.cli.sweep_display import PlainLines, Progress, live_view, rows
+from podium.core.clock import FakeClock
+from podium.core.states import State
+from tests.tuning.test_worker import ABOUT, write_data
+from tuning.events import Event
+from tuning.study import TrialView, load_study
+
+# `main`, and then whether the driver has imported JAX.
+CODE = """
+import sys
+from podium.cli.main import main
+try:
+    main()
+finally:
+    print("driver imported jax:", "jax" in sys.modules, flush=True)
+"""
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CODE, *arguments]
+    # A group of its own, as a shell gives it: Ctrl-C reaches every process in it.
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_a_sweep_on_ray_is_interrupted_and_goes_on(home):
+    """The whole thing: Ray, two workers, the tiny model, Ctrl-C, and a resume in another process."""
+    write_data(home)
+    sweep = start("sweep", "space.yaml", "--backend", "ray", "--trials", "30")
+    lines = []
+    for line in sweep.stdout:
+        lines.append(line)
+        if line.startswith("[1/30]"):
+            os.killpg(sweep.pid, signal.SIGINT)
+            break
+    rest, errors = sweep.communicate()
+    lines += rest.splitlines(keepends=True)
+    assert sweep.returncode == 130, errors
+    assert lines[0] == "study sums-001: 30 trials\n"
+    assert "stopped: interrupted; go on with: podium sweep space.yaml --resume sums-001\n" in lines
+    assert "driver imported jax: False\n" in lines
+    stopped = load_study("sums-001")
+    begun = len(stopped.trials)
+    assert 1 <= begun < 30
+    assert State.RUNNING not in {trial.state for trial in stopped.trials}
+
+    resume = start("sweep", "--resume", "sums-001", "--backend", "inline", "--trials", str(begun + 1))
+    printed, errors = resume.communicate()
+    assert resume.returncode == 0, errors
+    study = load_study("sums-001")
+    assert len(study.trials) == begun + 1
+    assert {trial.state for trial in study.trials} <= {State.COMPLETE, State.PRUNED}
+    assert all(trial.mlflow_run_id for trial in study.trials)
+    assert f"best: trial {study.best().number}, dev/answer_correctness" in printed
+    assert "on 1 worker (inline), busy" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "error: no search space given; name a file, like search_spaces/tiny.yaml, or a study to --resume"),
+        (["absent.yaml"], "error: file 'absent.yaml' not found"),
+        (["--resume", "absent"], "error: study 'absent' not found in"),
+        (["space.yaml", "--resume", "a", "--name", "b"], "error: --resume a and --name b are both given"),
+        (
+            ["space.yaml", "--trials", "0"],
+            "error: Invalid value for '--trials': Input should be greater than or equal to 1",
+        ),
+        (["space.yaml", "--time-budget", "soon"], "error: duration 'soon': must be more than nothing"),
+        (["space.yaml", "--backend", "slurm"], "error: backend 'slurm', must be one of auto, ray, inline"),
+        (["space.yaml", "--name", "a b"], "error: study name 'a b': use 1 to 100 letters"),
+        (["overlapping.yaml"], "error: evalset 'seen' and trainset 'sums' share 1 prompts (x)"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_two_and_nothing_is_written(home, capsys, arguments, message):
+    write_data(home)
+    (home / "seen.jsonl").write_text(json.dumps({"id": "x", "prompt": "1+2=?", "expected_answer": "3", **ABOUT}))
+    overlapping = (home / "space.yaml").read_text() + "overrides: {eval.evalset: seen.jsonl}\n"
+    (home / "overlapping.yaml").write_text(overlapping)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["sweep", *arguments])
+    assert caught.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(message)
+    assert len(printed.splitlines()) == 1
+    assert not (home / "workspace").exists()
+
+
+@pytest.fixture
+def trial(tmp_path, home):
+    write_data(home)
+    from tuning.space import load_space
+
+    space = load_space("space.yaml")
+
+    def make(number: int, state: State, value: float | None = None, step: int = 3, **known) -> TrialView:
+        return TrialView(
+            number=number,
+            state=state,
+            overrides={"train.learning_rate": 0.00123},
+            value=value,
+            step=step,
+            reports={} if value is None else {step: value},
+            dir=tmp_path / "studies" / "sums-001" / "trials" / f"{number:03d}",
+            space=space,
+            **known,
+        )
+
+    return make
+
+
+def test_plain_lines(trial, capsys):
+    clock = FakeClock()
+    show = PlainLines(Progress(3, clock=clock))
+    show(Event("started", trial(0, State.RUNNING)))
+    clock.advance(10)
+    show(Event("reported", trial(0, State.RUNNING, 12.5)))  # too soon after the last line
+    clock.advance(40)
+    show(Event("reported", trial(0, State.RUNNING, 12.5)))
+    show(Event("finished", trial(0, State.COMPLETE, 62.199, step=6, baseline=True)))
+    show(Event("finished", trial(1, State.DIVERGED, reason="diverged at step 2: loss nan")))
+    assert capsys.readouterr().out.splitlines() == [
+        "study sums-001: 3 trials",
+        "  trial 0 at step 3: 12.50",
+        "[1/3] trial 0 complete at step 6: 62.19  the base config  (best 62.19 (trial 0), 50.0 s)",
+        "[2/3] trial 1 diverged at step 3: -  lr=0.00123  diverged at step 2: loss nan  (best 62.19 (trial 0), 50.0 s)",
+    ]
+
+
+def test_the_table_shows_what_runs_and_the_newest_of_the_others(trial):
+    from rich.console import Console
+
+    progress = Progress(40, clock=FakeClock())
+    for number in range(20):
+        progress.hear(Event("finished", trial(number, State.COMPLETE, float(number))))
+    progress.hear(Event("started", trial(5, State.RUNNING)))
+    assert [shown.number for shown in rows(progress)] == [5, *range(9, 20)]
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(live_view(progress, stopping=True))
+    text = console.export_text()
+    assert "19 of 40 trials" in text
+    assert "best so far 19.00, trial 19" in text
+    assert "Ctrl-C again quits at once" in text
+    assert "lr=0.00123" in text
+
+
+def test_best_follows_the_direction(trial):
+    progress = Progress(2, clock=FakeClock())
+    for number, value in enumerate((3.0, 1.0)):
+        progress.hear(Event("finished", trial(number, State.COMPLETE, value)))
+    assert progress.best().number == 0
