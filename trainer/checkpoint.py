@@ -122,6 +122,16 @@ def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig) -> N
         )
 
 
+def check_same_inputs(path: Path, saved: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Raises UsageError, naming them, when model, tokenizer or trainset files are not those of the checkpoint."""
+    differing = [name for name, sha256 in here.items() if saved.get(name) != sha256]
+    if differing:
+        raise UsageError(
+            f"checkpoint {path} was made with another {' and '.join(differing)}: the files have changed since; "
+            "put them back, or start in another folder"
+        )
+
+
 def restore_tree(path: Path, item: str, like: Tree) -> Tree:
     """`trainable` or `opt_state`, bit for bit, in the structure, types and placement of `like`: arrays or shapes.
 

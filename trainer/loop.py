@@ -65,7 +65,7 @@ def train(
             run.save()
     finally:
         run.close()
-    return _result(report, run, deadline)
+    return _result(report, run)
 
 
 def holds_run(out: Path) -> bool:
@@ -78,9 +78,9 @@ def _next_pause(step: int, last: int, config: RunConfig) -> int:
     return min(last, *((step // n + 1) * n for n in every))
 
 
-def _result(report: Report, run: TrainingRun, deadline: Deadline) -> TrainResult:
+def _result(report: Report, run: TrainingRun) -> TrainResult:
     state, reason = report.state, report.reason
     if state is State.RUNNING:
         state, reason = State.STOPPED, f"step limit reached ({run.step})"
-    truncated = state is State.STOPPED and report.state is not State.RUNNING and deadline.expired()
-    return TrainResult(state, run.step, run.counters.loss, run.counters.tokens, run.elapsed_s, reason, truncated)
+    counters = run.counters
+    return TrainResult(state, run.step, counters.loss, counters.tokens, run.elapsed_s, reason, run.out_of_time)

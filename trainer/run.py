@@ -11,17 +11,17 @@ import numpy as np
 
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
-from podium.core.errors import PodiumError, UsageError
+from podium.core.errors import PodiumError
 from podium.core.files import write_json, write_text
 from podium.core.records import Prediction, Report, Sample
 from podium.core.states import State
-from trainer.checkpoint import Checkpoints, check_same_run, read_meta, restore_tree
+from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
 from trainer.data import TokenizedTrainset
-from trainer.device import compute_dtype, found
 from trainer.generate import PromptBatch, generate
 from trainer.library import ProgramLibrary
 from trainer.metrics_log import MetricsLog
 from trainer.optimizer import hyperparameters
+from trainer.provenance import input_hashes, run_provenance
 
 # A loss this many times that of a blind guess, or of the first step where that was worse, does not come back.
 EXPLODED = 4.0
@@ -50,6 +50,7 @@ class TrainingRun:
         self.config, self.out, self.library = config, out, library
         self.counters = Counters()
         self.n_prompts_cut = 0  # in the newest `predict`
+        self.out_of_time = False  # a deadline ended the newest `advance`
         self._clock = clock or MonotonicClock()
         self._compiled_before_s = library.compile_s
         self._base, self._program = library.base(config), library.program(config)
@@ -85,7 +86,8 @@ class TrainingRun:
             return 0
         meta = read_meta(path)
         check_same_run(path, meta["config"], self.config)
-        self._check_inputs(path, meta["inputs"], for_training)
+        trainset = self.library.trainset(self.config) if for_training else None
+        check_same_inputs(path, meta["inputs"], input_hashes(self._base, trainset))
         trainable = restore_tree(path, "trainable", self._program.trainable)
         self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
         self._weights = trainable, self._program.frozen(self.config.train.seed)
@@ -107,7 +109,8 @@ class TrainingRun:
         self._checkpoints.drop_after(self._keep_saved)
         self._logged_step = self.step
         write_text(self.out / "config.yaml", self.config.to_yaml())
-        write_json(self.out / "provenance.json", self._provenance(trainset))
+        facts = run_provenance(self.config, self._base, trainset, self.step)
+        write_json(self.out / "provenance.json", {**self.library.provenance, **facts})
         self._trainset = trainset
 
     def advance(self, until_step: int, deadline: Deadline, stop: Callable[[], bool] = lambda: False) -> Report:
@@ -168,7 +171,7 @@ class TrainingRun:
         trainable, _ = self._weights
         meta = {
             "config": self.config.model_dump(mode="json"),
-            "inputs": self._inputs(self._trainset),
+            "inputs": input_hashes(self._base, self._trainset),
             "counters": asdict(self.counters),
         }
         path = self._checkpoints.save(self.step, trainable, self._opt_state, meta)
@@ -189,11 +192,13 @@ class TrainingRun:
         """Launch steps up to `end`. Each is looked at while the next one computes, and the last before returning."""
         launched: tuple[int, Mapping[str, jax.Array]] | None = None
         state, reason = State.RUNNING, None
+        self.out_of_time = False
         for step in range(self.step, end):
             if stop():
                 state, reason = State.STOPPED, "stopped on request"
             elif deadline.expired():
                 state, reason = State.STOPPED, f"time budget of {deadline.budget_s:g} s used up"
+                self.out_of_time = True
             if state is State.STOPPED:
                 break
             metrics = self._launch(step)
@@ -216,17 +221,17 @@ class TrainingRun:
 
     def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> str | None:
         """Wait for a step and count it; what is wrong with it, if anything, so that no broken step is ever counted."""
-        found = {name: value.item() for name, value in jax.device_get(metrics).items()}
-        loss, counters = found["loss"], self.counters
+        values = {name: value.item() for name, value in jax.device_get(metrics).items()}
+        loss, counters = values["loss"], self.counters
         limit = EXPLODED * max(math.log(self._base.arch.vocab_size), counters.first_loss or 0.0)
-        if not found["finite"] or (counters.first_loss is not None and loss > limit):
+        if not values["finite"] or (counters.first_loss is not None and loss > limit):
             rule = (
-                f"loss must stay below {limit:.1f}" if found["finite"] else "loss, gradient and update must be finite"
+                f"loss must stay below {limit:.1f}" if values["finite"] else "loss, gradient and update must be finite"
             )
-            return f"diverged at step {step}: loss {loss:.4g}, gradient norm {found['grad_norm']:.4g}; {rule}"
+            return f"diverged at step {step}: loss {loss:.4g}, gradient norm {values['grad_norm']:.4g}; {rule}"
         counters.first_loss = loss if counters.first_loss is None else counters.first_loss
-        counters.step, counters.loss, counters.learning_rate = step, loss, found["learning_rate"]
-        counters.tokens += found["n_tokens"]
+        counters.step, counters.loss, counters.learning_rate = step, loss, values["learning_rate"]
+        counters.tokens += values["n_tokens"]
         if self._is_log_step(step):
             self._log_newest()
         return None
@@ -252,35 +257,3 @@ class TrainingRun:
         if self._weights is None:
             trainable, frozen, self._opt_state = self._program.init(self.config.train.seed)
             self._weights = trainable, frozen
-
-    def _inputs(self, trainset: TokenizedTrainset) -> dict[str, str]:
-        return {"model": self._base.sha256, "tokenizer": self._base.tokenizer.sha256, "trainset": trainset.sha256}
-
-    def _check_inputs(self, path: Path, saved: Mapping[str, str], for_training: bool) -> None:
-        here = {"model": self._base.sha256, "tokenizer": self._base.tokenizer.sha256}
-        if for_training:
-            here["trainset"] = self.library.trainset(self.config).sha256
-        differing = [name for name, sha256 in here.items() if saved[name] != sha256]
-        if differing:
-            raise UsageError(
-                f"checkpoint {path} was made with another {' and '.join(differing)}: the files have changed since; "
-                "put them back, or start in another folder"
-            )
-
-    def _provenance(self, trainset: TokenizedTrainset) -> dict[str, Any]:
-        return {
-            **self.library.provenance,
-            "config_sha256": self.config.hash,
-            "program_key": self.config.program_key,
-            "device": {"asked": self.config.device.kind, **asdict(found())},
-            "dtype": str(compute_dtype(self.config.train.dtype)),
-            "model_id": self._base.model_id,
-            "sha256": self._inputs(trainset),
-            "trainset": {
-                "name": trainset.name,
-                "n_examples": trainset.n_examples,
-                "n_truncated": trainset.n_truncated,
-                "n_dropped": trainset.n_dropped,
-            },
-            "from_step": self.step,
-        }
