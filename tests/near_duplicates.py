@@ -1,7 +1,7 @@
 """The measure of near-duplicate prompts: word 5-grams after masking, Jaccard similarity of at least 0.8.
 
-Masking (every number is `#`, every name of a person or place `@`) is the stricter of the two usual ways: without it, one
-template filled in twice with other numbers and names would count as two different prompts.
+Masking (every number is `#`, every name of a person or place `@`) is the stricter of the two usual ways: without it,
+one template filled in twice with other numbers and names would count as two different prompts.
 """
 
 import re

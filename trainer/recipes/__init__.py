@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace, Sample
-from trainer.recipes import tiny_reasoning
+from trainer.recipes import dev_reasoning, golden, tiny_reasoning
 
 SEED = 42
 
@@ -18,7 +18,12 @@ class TrainsetRecipe:
     traces: Callable[[int], list[ReasoningTrace]]
 
 
-TRAINSETS = {"tiny-reasoning": TrainsetRecipe("1", tiny_reasoning.traces)}
+TRAINSETS = {
+    "tiny-reasoning": TrainsetRecipe("1", tiny_reasoning.traces),
+    "golden-v2": TrainsetRecipe("1", golden.traces),
+    "dev-reasoning-v1": TrainsetRecipe("1", dev_reasoning.traces_v1),
+    "dev-reasoning-v2": TrainsetRecipe("1", dev_reasoning.traces_v2),
+}
 EVALSETS: dict[str, Callable[[int], list[Sample]]] = {"tiny_v1": tiny_reasoning.samples}
 
 

@@ -42,7 +42,7 @@ def show_length(draw: Draw) -> Made:
     "What time is it on arrival (24-hour clock, HH:MM)?",
 )
 def arrival(draw: Draw) -> Made:
-    start, hours, minutes = draw.number(6 * 60, 17 * 60, 5), draw.number(1, 5), draw.number(10, 55, 5)
+    start, hours, minutes = draw.number(6 * 60, 17 * 60, 5), draw.number(2, 6), draw.number(10, 55, 5)
     total = start % 60 + minutes
     steps = [("plan", "Add the minutes, carry full hours, then add the hours.")]
     steps.append(f"Minutes: {start % 60} + {minutes} = {total}")

@@ -51,7 +51,7 @@ def weekday_in_month(draw: Draw) -> Made:
         ("plan", "Find the days between and take away full weeks."),
         f"Days between: {b} - {a} = {gap}",
         f"Without full weeks: {gap} - {weeks * 7} = {rest}",
-        ("reason", f"{rest} days after a {DAYS[at]} comes a {answer}."),
+        ("reason", f"Going on {rest} from {DAYS[at]} leads to {answer}."),
     ]
     return {"a": ordinal(a), "b": ordinal(b), "day": DAYS[at]}, steps, answer
 

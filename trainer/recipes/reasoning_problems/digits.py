@@ -239,6 +239,6 @@ def increasing_digits(draw: Draw) -> Made:
     if draw.pick((True, False)):
         i = draw.number(0, 3)
         digits[i], digits[i + 1] = digits[i + 1], digits[i]
-    fall = next((f"{b} follows {a}" for a, b in pairwise(digits) if b <= a), "")
+    fall = next((f"Digit {b} follows {a}" for a, b in pairwise(digits) if b <= a), "")
     step = f"{fall}, so the order is broken." if fall else "Each digit is larger than the one before."
     return {"n": "".join(map(str, digits))}, [("reason", step)], "no" if fall else "yes"

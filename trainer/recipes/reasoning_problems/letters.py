@@ -149,7 +149,7 @@ def alphabet_sum(draw: Draw) -> Made:
     'Encode "{w}" with a shift of {n}: a letter becomes the one {n} places later, and after z comes a again.',
 )
 def letter_shift(draw: Draw) -> Made:
-    w, n = draw.pick(SHORT), draw.number(1, 4)
+    w, n = draw.pick(SHORT), draw.number(2, 5)
     coded = "".join(ALPHABET[(ALPHABET.index(c) + n) % 26] for c in w)
     pairs = ", ".join(f"{a} to {b}" for a, b in zip(w, coded, strict=True))
     return {"w": w, "n": n}, [("reason", f"Each letter: {pairs}.")], coded

@@ -116,7 +116,7 @@ def without_duplicates(draw: Draw) -> Made:
     "Find the mode of the data {list}.",
 )
 def mode(draw: Draw) -> Made:
-    base = drawn(draw, 4, 1, 20)
+    base = drawn(draw, 4, 2, 20)
     numbers = draw.shuffled([base[0]] * 3 + [base[1]] * 2 + base[2:])
     return {"list": listed(numbers)}, [("reason", f"{base[0]} occurs 3 times, every other number less often.")], base[0]
 
