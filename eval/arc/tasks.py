@@ -38,11 +38,30 @@ def load_tasks(challenges: Path, solutions: Path | None = None) -> dict[str, Tas
     Raises:
         UsageError: naming file, task, place and rule.
     """
-    tasks = {id_: _task(id_, value, f"{challenges}: task {id_}") for id_, value in _table(challenges).items()}
+    tasks = {id_: parse_task(id_, value, f"{challenges}: task {id_}") for id_, value in _table(challenges).items()}
     if solutions is None:
         return tasks
     known = _table(solutions)
     return {id_: _solved(task, known.get(id_), f"{solutions}: task {id_}") for id_, task in tasks.items()}
+
+
+def parse_task(id_: str, value: Any, where: str) -> Task:
+    """The inverse of `task_json`. Raises UsageError with `where`, the place in it and the rule."""
+    if not isinstance(value, dict) or not {"train", "test"} <= set(value):
+        raise UsageError(f"{where}: must be an object with 'train' and 'test'")
+    train, test = (_pairs(value[part], f"{where}, {part}") for part in ("train", "test"))
+    for i, pair in enumerate(train):
+        if pair.output is None:
+            raise UsageError(f"{where}, train {i}: has no 'output'; only a test pair may be without")
+    return Task(id_, train, test)
+
+
+def task_json(task: Task) -> dict[str, list[dict[str, Grid]]]:
+    """`task` as a challenges file has it, with the outputs of its test pairs where they are known."""
+    return {
+        name: [{"input": pair.input} | ({"output": pair.output} if pair.output else {}) for pair in pairs]
+        for name, pairs in (("train", task.train), ("test", task.test))
+    }
 
 
 def output_ids(task: Task) -> list[str]:
@@ -74,16 +93,6 @@ def _table(path: Path) -> Mapping[str, Any]:
     if not isinstance(table, dict) or not table:
         raise UsageError(f"{path} holds {type(table).__name__}, must be an object of task ids that is not empty")
     return table
-
-
-def _task(id_: str, value: Any, where: str) -> Task:
-    if not isinstance(value, dict) or not {"train", "test"} <= set(value):
-        raise UsageError(f"{where}: must be an object with 'train' and 'test'")
-    train, test = (_pairs(value[part], f"{where}, {part}") for part in ("train", "test"))
-    for i, pair in enumerate(train):
-        if pair.output is None:
-            raise UsageError(f"{where}, train {i}: has no 'output'; only a test pair may be without")
-    return Task(id_, train, test)
 
 
 def _pairs(value: Any, where: str) -> tuple[Pair, ...]:

@@ -14,7 +14,7 @@ from eval.arc.submission import (
     solved_outputs,
     write_submission,
 )
-from eval.arc.tasks import Pair, Task, grid_prompt, load_tasks, output_ids, program_prompt
+from eval.arc.tasks import Pair, Task, grid_prompt, load_tasks, output_ids, parse_task, program_prompt, task_json
 from eval.sandbox import Limits, ProgramResult, Sandbox
 from podium.core.errors import UsageError
 
@@ -130,6 +130,13 @@ def test_challenges_and_solutions_in_the_competitions_shape(tmp_path):
     assert load_tasks(challenges)["two"].test[0].output is None
     assert load_tasks(challenges, solutions)["two"] == TWO
     assert output_ids(TWO) == ["two_0", "two_1"]
+
+
+@pytest.mark.parametrize("task", [TWO, Task("open", TWO.train, (Pair(A, None),))])
+def test_a_task_survives_json(task):
+    value = json.loads(json.dumps(task_json(task)))
+    assert parse_task(task.id, value, "meta") == task
+    assert ["output" in pair for pair in value["test"]] == [pair.output is not None for pair in task.test]
 
 
 def test_a_test_pair_may_hold_its_own_output(tmp_path):
