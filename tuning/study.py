@@ -62,6 +62,7 @@ class StudyView:
     dir: Path
     trials: list[TrialView] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)  # how the last sweep went; empty before its end
+    data: dict[str, str] = field(repr=False)  # hashes of what it trains and scores on
 
     def best(self) -> TrialView:
         """The complete trial with the best value; the first of equals. Raises UsageError when none is complete."""
@@ -118,6 +119,7 @@ def view(study: Any) -> StudyView:
         dir=folder,
         trials=[trial_view(trial, space, folder) for trial in asked_trials(study)],
         summary=read_json(summary) if summary.is_file() else {},
+        data=study.user_attrs.get("data", {}),
     )
 
 

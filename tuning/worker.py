@@ -14,10 +14,10 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
-from podium.core.hashing import sha256_file
 from podium.core.paths import find_trainset, portable
 from podium.core.records import Report, Sample
 from podium.core.states import State
+from tuning.data import data_hashes
 from tuning.space import SearchSpace
 from tuning.study import load_study_space, stop_file, trial_dir
 
@@ -73,11 +73,10 @@ class Worker:
             raise UsageError(f"evalset {evalset.name!r} has no item in its dev split; a sweep needs some to score on")
         searched = space.parameters.get("data.trainset")
         trainsets = searched.ends() if searched else [space.base_config.data.trainset]
-        hashes = {"evalset_sha256": evalset.sha256}
+        hashes: dict[str, str] = {}
         for name in trainsets:
-            folder = find_trainset(name)
-            assert_disjoint(evalset, folder)
-            hashes[f"trainset_sha256 of {name}"] = sha256_file(folder / "traces.jsonl")
+            assert_disjoint(evalset, find_trainset(name))
+            hashes |= data_hashes(space.base_config.with_overrides({"data.trainset": name}))
         return hashes
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:

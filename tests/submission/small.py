@@ -20,6 +20,7 @@ from trainer.trainsets import write_trainset
 from tuning.space import load_space
 from tuning.study import MLFLOW_RUN, REASON, STATE, create
 from tuning.study import OVERRIDES as DRAWN
+from tuning.worker import Worker
 
 OVERRIDES = {
     "data.trainset": "small",
@@ -96,7 +97,9 @@ def write_study(home: Path, *trials: tuple[State, float | None]) -> str:
     (home / "space.yaml").write_text(
         yaml.safe_dump({**space, "baseline": False, "parameters": {"train.learning_rate": rate}})
     )
-    study = create(load_space(home / "space.yaml"), None, {})
+    write_data(home)
+    space = load_space(home / "space.yaml")
+    study = create(space, None, Worker.check(space))
     for number, (state, value) in enumerate(trials):
         _add_trial(study, (number + 1) / 1000, state, value)
     return study.study_name

@@ -46,3 +46,16 @@ def test_a_study_without_a_complete_trial(home):
     with pytest.raises(UsageError) as caught:
         promote(study)
     assert str(caught.value) == ("study 'small-001' has no complete trial; run more: podium sweep --resume small-001")
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("trainsets/small/traces.jsonl", "trainset_sha256 of small"), ("evalsets/small_v1.jsonl", "evalset_sha256")],
+)
+def test_data_that_changed_since_the_sweep(home, file, what):
+    study = write_study(home, (State.COMPLETE, 40.0))
+    (home / file).write_text((home / file).read_text() + "\n")
+    with pytest.raises(
+        UsageError, match=rf"^{what} is \w{{12}}, was \w{{12}} when study 'small-001' ran; .* sweep again$"
+    ):
+        promote(study)
