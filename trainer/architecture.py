@@ -82,11 +82,10 @@ class Architecture:
     def layers(self) -> int:
         return len(self.windows)
 
-    def layer_frequencies(self) -> np.ndarray:
-        """Inverse RoPE frequencies of every layer: windowed layers use the local kind."""
-        kinds = [self.local_rope if window else self.global_rope for window in self.windows]
-        table = {kind: kind.inverse_frequencies(self.head_dim) for kind in set(kinds)}
-        return np.stack([table[kind] for kind in kinds])  # (layers, head_dim / 2)
+    @property
+    def ropes(self) -> tuple[Rope, ...]:
+        """The kind of each layer: windowed ones use the local kind."""
+        return tuple(self.local_rope if window else self.global_rope for window in self.windows)
 
 
 def architecture_from_hf(config: Any) -> Architecture:

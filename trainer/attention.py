@@ -49,13 +49,21 @@ class KVCache:
         )
 
 
-def rotate(x: Array, positions: Array, frequencies: Array) -> Array:
-    """Rotary position embedding in float32, halves rotated against each other as Hugging Face checkpoints expect.
+def rotations(positions: Array, frequencies: Array) -> Array:
+    """Cosines and sines of rotary position embedding, float32.
 
-    x: (batch, seq, heads, head_dim); positions: (batch, seq); frequencies: (head_dim / 2,)
+    positions: (batch, seq); frequencies: (kinds, head_dim / 2). Returns (kinds, 2, batch, seq, 1, head_dim / 2).
     """
-    angles = positions[:, :, None].astype(jnp.float32) * frequencies  # (batch, seq, head_dim / 2)
-    cos, sin = jnp.cos(angles)[:, :, None], jnp.sin(angles)[:, :, None]  # (batch, seq, 1, head_dim / 2)
+    angles = positions[None, :, :, None, None].astype(jnp.float32) * frequencies[:, None, None, None]
+    return jnp.stack((jnp.cos(angles), jnp.sin(angles)), axis=1)
+
+
+def rotate(x: Array, rotation: Array) -> Array:
+    """`x` rotated in float32, its halves against each other, as Hugging Face checkpoints expect.
+
+    x: (batch, seq, heads, head_dim); rotation: (2, batch, seq, 1, head_dim / 2), one kind of `rotations`
+    """
+    cos, sin = rotation
     first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
     return jnp.concatenate((first * cos - second * sin, second * cos + first * sin), axis=-1).astype(x.dtype)
 

@@ -15,7 +15,7 @@ from jax import Array
 
 from podium.core.config import LoraConfig
 from trainer.architecture import Architecture
-from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate
+from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate, rotations
 from trainer.lora import Lora, LoraParam
 
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
@@ -75,9 +75,7 @@ class Layer(nnx.Module):
         self.up = projection("up", hidden, mlp, arch.mlp_bias)
         self.down = projection("down", mlp, hidden, arch.mlp_bias)
 
-    def qkv(
-        self, x: Array, positions: Array, frequencies: Array, lora_alpha: Array | float
-    ) -> tuple[Array, Array, Array]:
+    def qkv(self, x: Array, rotation: Array, lora_alpha: Array | float) -> tuple[Array, Array, Array]:
         """Queries (batch, seq, heads, head_dim), keys and values (batch, seq, kv_heads, head_dim), rotated."""
         x = self.attention_norm(x)
         q, k, v = (
@@ -85,7 +83,7 @@ class Layer(nnx.Module):
         )
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
-        return rotate(q, positions, frequencies), rotate(k, positions, frequencies), v
+        return rotate(q, rotation), rotate(k, rotation), v
 
     def finish(self, x: Array, attended: Array, lora_alpha: Array | float) -> Array:
         """The rest of the layer. x: (batch, seq, hidden); attended: (batch, seq, heads, head_dim)."""
@@ -140,10 +138,13 @@ class Decoder(nnx.Module):
             cache = cache.with_tokens(positions, segment_ids)
             distance = distances(positions, segment_ids, cache.positions, cache.segment_ids)
         graph, stacked = nnx.split(self.layers)
-        step = partial(_layer_step, graph, self.arch, positions, distance, lora_alpha)
+        numbers, windows, ropes, frequencies = _layer_facts(self.arch)
+        # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
+        rotation = rotations(positions, frequencies)
+        step = partial(_layer_step, graph, self.arch, rotation, distance, lora_alpha)
         if remat == "full" and cache is None:
             step = jax.checkpoint(step, prevent_cse=False)  # a scan's body cannot be merged with its recomputation
-        (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, *_layer_inputs(self.arch)))
+        (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
         if cache is not None:
             cache = replace(cache, index=cache.index + tokens.shape[1])
         return self.final_norm(x), cache
@@ -162,7 +163,7 @@ class Decoder(nnx.Module):
 def _layer_step(
     graph: nnx.GraphDef,
     arch: Architecture,
-    positions: Array,
+    rotation: Array,
     distance: Array,
     lora_alpha: Array | float,
     carry: tuple[Array, KVCache | None],
@@ -170,9 +171,9 @@ def _layer_step(
 ) -> tuple[tuple[Array, KVCache | None], None]:
     """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
     x, cache = carry
-    state, number, window, frequencies = inputs
+    state, number, window, rope = inputs
     layer = nnx.merge(graph, state)
-    query, key, value = layer.qkv(x, positions, frequencies, lora_alpha)
+    query, key, value = layer.qkv(x, rotation[rope], lora_alpha)
     if cache is not None:
         cache = cache.with_layer(number, key, value)
         key, value = cache.layer(number)
@@ -188,10 +189,13 @@ def _layer_step(
     return (layer.finish(x, attended, lora_alpha), cache), None
 
 
-def _layer_inputs(arch: Architecture) -> tuple[Array, Array, Array]:
-    """What else differs between layers: number (layers,), window (layers,), RoPE frequencies (layers, head_dim / 2)."""
+def _layer_facts(arch: Architecture) -> tuple[Array, Array, Array, Array]:
+    """Each layer's number, window and kind of RoPE, all (layers,); the kinds' frequencies (kinds, head_dim / 2)."""
     windows = [window or NO_WINDOW for window in arch.windows]
-    return jnp.arange(arch.layers), jnp.asarray(windows, jnp.int32), jnp.asarray(arch.layer_frequencies())
+    kinds = tuple(dict.fromkeys(arch.ropes))
+    numbers = [kinds.index(rope) for rope in arch.ropes]
+    frequencies = np.stack([kind.inverse_frequencies(arch.head_dim) for kind in kinds])
+    return jnp.arange(arch.layers), jnp.array(windows, jnp.int32), jnp.array(numbers), jnp.array(frequencies)
 
 
 def _draw(decoder: Decoder, kind: type[nnx.Variable], key: Array) -> None:
