@@ -151,7 +151,7 @@ class Program:
     def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
         trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
         hp = hyperparameters(self._config)
-        opt_state = build_optimizer(hp, hp["train.learning_rate"]).init(trainable)
+        opt_state = build_optimizer(self._config.train.optimizer, hp, hp["train.learning_rate"]).init(trainable)
         # What is shared is no output: it would become a copy.
         return trainable, frozen if self._seed_makes_base else None, opt_state
 

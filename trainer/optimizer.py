@@ -1,16 +1,23 @@
-"""AdamW and its schedules, with every hyperparameter an input of the compiled program instead of a constant in it."""
+"""Optimizers whose every hyperparameter is an input of the compiled program instead of a constant in it.
 
-from collections.abc import Callable, Mapping
+One of them is a direction, an entry of `DIRECTIONS`. Clipping before it, and weight decay and the learning rate after
+it, are the same for all, so that those keys mean the same whatever the optimizer.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
+from optax.contrib import MuonDimensionNumbers, muon
 
 from podium.core.config import RunConfig
+from trainer.schedule import SCHEDULES, Hyperparameters
 
-Hyperparameters = Mapping[str, Any]  # dotted config key to a scalar: numpy outside the step, traced inside it
+# Muon's updates get the root mean square that AdamW's usually have, so that a learning rate suits both (Liu et al.
+# 2025, arXiv 2502.16982).
+MUON_RMS = 0.2
 
 
 def hyperparameters(config: RunConfig) -> dict[str, np.ndarray]:
@@ -24,55 +31,81 @@ def _scalar(value: Any) -> np.ndarray:
     return np.asarray(value, np.int32 if isinstance(value, int) else np.float32)
 
 
-def _constant(progress: jax.Array, hp: Hyperparameters) -> jax.Array:  # noqa: ARG001 - one signature for all
-    return jnp.ones_like(progress)
-
-
-def _cosine(progress: jax.Array, hp: Hyperparameters) -> jax.Array:
-    """Half a cosine from 1 down to the final fraction (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
-    floor = hp["train.final_lr_fraction"]
-    return floor + (1 - floor) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
-
-
-# The share of the peak that is left at `progress`, 0 when warm-up ends and 1 after the last step.
-SCHEDULES: dict[str, Callable[[jax.Array, Hyperparameters], jax.Array]] = {"constant": _constant, "cosine": _cosine}
-
-
-def learning_rate(hp: Hyperparameters, step: jax.Array) -> jax.Array:
-    """The rate of `step`, counted from 0: linear warm-up that reaches the peak at its last step, then the schedule."""
-    warmup = hp["train.warmup_steps"]
-    warm = jnp.minimum(1.0, (step + 1) / jnp.maximum(warmup, 1))
-    progress = jnp.clip((step - warmup) / jnp.maximum(hp["train.max_steps"] - warmup, 1), 0.0, 1.0)
-    share = jax.lax.switch(hp["train.schedule"], list(SCHEDULES.values()), progress, hp)
-    return hp["train.learning_rate"] * warm * share
-
-
-def build_optimizer(hp: Hyperparameters, rate: jax.Array) -> optax.GradientTransformation:
-    """Clipping by global norm, then AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) with decay on matrices only.
+def build_optimizer(name: str, hp: Hyperparameters, rate: jax.Array) -> optax.GradientTransformation:
+    """Clipping by global norm, the direction, decay of matrices apart from it (Loshchilov and Hutter 2019, arXiv
+    1711.05101), and the rate.
 
     Called inside the traced step, so `hp` and `rate` are traced; what `init` returns does not depend on their values.
     """
     return optax.chain(
         optax.clip_by_global_norm(hp["train.clip_norm"]),
-        optax.adamw(
-            rate,
-            b1=hp["train.beta1"],
-            b2=hp["train.beta2"],
-            eps=hp["train.epsilon"],
-            weight_decay=hp["train.weight_decay"],
-            mask=matrices,
-        ),
+        DIRECTIONS[name](hp),
+        optax.add_decayed_weights(hp["train.weight_decay"], mask=matrices),
+        optax.scale_by_learning_rate(rate),
     )
 
 
-def matrices(params: Any) -> Any:
-    """True where weight decay applies: kernels, embeddings and adapters, but no norm's weight and no bias.
+def _adam(hp: Hyperparameters) -> optax.GradientTransformation:
+    """Kingma and Ba 2015, arXiv 1412.6980."""
+    return optax.scale_by_adam(hp["train.beta1"], hp["train.beta2"], hp["train.epsilon"])
 
-    The arrays of the layers are stacked, so below `layers` a matrix has three axes.
+
+def _adafactor(hp: Hyperparameters) -> optax.GradientTransformation:
+    """Shazeer and Stern 2018, arXiv 1804.04235, without momentum: a row and a column of second moments a matrix.
+
+    Updates are not multiplied by the parameters' size, which is 0 where an adapter starts.
     """
+    return optax.chain(
+        optax.scale_by_factored_rms(decay_rate=hp["train.adafactor_decay"]),
+        optax.clip_by_block_rms(1.0),
+    )
 
-    def is_matrix(path: tuple, leaf: jax.Array) -> bool:
-        stacked = "layers" in jax.tree_util.keystr(path, simple=True, separator=".").split(".")
-        return leaf.ndim - stacked >= 2
 
-    return jax.tree.map_with_path(is_matrix, params)
+def _lion(hp: Hyperparameters) -> optax.GradientTransformation:
+    """Chen et al. 2023, arXiv 2302.06675. Every update has the size of the rate: a tenth of AdamW's suits it."""
+    return optax.scale_by_lion(hp["train.beta1"], hp["train.beta2"])
+
+
+def _sgd(hp: Hyperparameters) -> optax.GradientTransformation:
+    return optax.trace(hp["train.momentum"])
+
+
+def _muon(hp: Hyperparameters) -> optax.GradientTransformation:
+    """Momentum made orthogonal (Jordan et al. 2024) for the layers' matrices; Adam for embeddings, norms and biases."""
+    return muon(
+        -1.0,  # `scale_by_learning_rate` turns the sign: its own rate and decay leave the update as it is
+        beta=hp["train.momentum"],
+        eps=hp["train.epsilon"],
+        adam_b1=hp["train.beta1"],
+        adam_b2=hp["train.beta2"],
+        muon_weight_dimension_numbers=_stacks_of_matrices,
+        consistent_rms=MUON_RMS,
+    )
+
+
+# What becomes of the clipped gradient before decay and rate.
+DIRECTIONS: dict[str, Callable[[Hyperparameters], optax.GradientTransformation]] = {
+    "adamw": _adam,
+    "adafactor": _adafactor,
+    "lion": _lion,
+    "sgd": _sgd,
+    "muon": _muon,
+}
+
+
+def matrices(params: Any) -> Any:
+    """True where weight decay applies: kernels, embeddings and adapters, but no norm's weight and no bias."""
+    return jax.tree.map_with_path(lambda path, leaf: leaf.ndim - _is_stacked(path) >= 2, params)
+
+
+def _stacks_of_matrices(params: Any) -> Any:
+    """Which axes of a leaf are one matrix, for Muon: (layers, out, in) are `layers` of them. None where Adam serves."""
+    one_each_layer = MuonDimensionNumbers(reduction_axis=-1, output_axis=-2)
+    return jax.tree.map_with_path(
+        lambda path, leaf: one_each_layer if _is_stacked(path) and leaf.ndim >= 3 else None, params
+    )
+
+
+def _is_stacked(path: tuple) -> bool:
+    """Below `layers` every array has the layers as its first axis."""
+    return "layers" in jax.tree_util.keystr(path, simple=True, separator=".").split(".")

@@ -15,7 +15,8 @@ from flax import nnx
 from podium.core.config import RunConfig
 from trainer.architecture import Architecture
 from trainer.loss import chunked_cross_entropy
-from trainer.optimizer import Hyperparameters, build_optimizer, learning_rate
+from trainer.optimizer import build_optimizer
+from trainer.schedule import Hyperparameters, learning_rate
 
 Tree = Any
 Batch = dict[str, jax.Array]  # trainer.data.FIELDS, each (accumulation, batch, seq)
@@ -64,7 +65,8 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
     ) -> tuple[Tree, Tree, dict[str, jax.Array]]:
         loss, gradients = loss_and_gradients(trainable, frozen, batch, hp)
         rate = learning_rate(hp, step)
-        updates, updated_state = build_optimizer(hp, rate).update(gradients, opt_state, trainable)
+        optimizer = build_optimizer(config.train.optimizer, hp, rate)
+        updates, updated_state = optimizer.update(gradients, opt_state, trainable)
         grad_norm = optax.tree.norm(gradients)
         finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(optax.tree.norm(updates))
         new = (optax.apply_updates(trainable, updates), updated_state)

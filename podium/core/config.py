@@ -76,14 +76,23 @@ class TrainConfig(Section):
     max_steps: Annotated[int, T] = Field(100, ge=1, description="optimizer steps; the schedule spans them")
     batch_size: Annotated[int, P] = Field(8, ge=1, description="sequences a micro-batch")
     gradient_accumulation_steps: Annotated[int, P] = Field(1, ge=1, description="micro-batches an optimizer step")
-    optimizer: Annotated[Literal["adamw"], P] = "adamw"
+    optimizer: Annotated[Literal["adamw", "adafactor", "lion", "sgd", "muon"], P] = "adamw"
     learning_rate: Annotated[float, T] = Field(3e-4, gt=0, description="peak")
-    schedule: Annotated[Literal["constant", "cosine"], T] = "cosine"
+    schedule: Annotated[Literal["constant", "linear", "cosine", "wsd", "inverse_sqrt"], T] = "cosine"
     warmup_steps: Annotated[int, T] = Field(0, ge=0)
-    final_lr_fraction: Annotated[float, T] = Field(0.0, ge=0, le=1, description="of the peak, at the end of the cosine")
+    decay_fraction: Annotated[float, T] = Field(
+        0.2, gt=0, le=1, description="wsd: the share of the steps after warm-up in which the rate falls"
+    )
+    final_lr_fraction: Annotated[float, T] = Field(
+        0.0, ge=0, le=1, description="of the peak, at the end of linear, cosine and wsd"
+    )
     weight_decay: Annotated[float, T] = Field(0.0, ge=0)
-    beta1: Annotated[float, T] = Field(0.9, ge=0, lt=1)
-    beta2: Annotated[float, T] = Field(0.95, ge=0, lt=1)
+    beta1: Annotated[float, T] = Field(0.9, ge=0, lt=1, description="of AdamW, Lion, and Muon where it is Adam")
+    beta2: Annotated[float, T] = Field(0.95, ge=0, lt=1, description="of the same")
+    momentum: Annotated[float, T] = Field(0.9, ge=0, lt=1, description="of SGD and Muon")
+    adafactor_decay: Annotated[float, T] = Field(
+        0.8, gt=0, lt=1, description="how fast Adafactor's second moments lengthen their memory"
+    )
     epsilon: Annotated[float, T] = Field(1e-8, gt=0)
     clip_norm: Annotated[float, T] = Field(1.0, gt=0, description="global gradient norm")
     label_smoothing: Annotated[float, T] = Field(0.0, ge=0, lt=1)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +7,8 @@ import optax
 import pytest
 
 from podium.core.config import RunConfig
-from trainer.optimizer import SCHEDULES, build_optimizer, hyperparameters, learning_rate, matrices
+from trainer.optimizer import DIRECTIONS, build_optimizer, hyperparameters, matrices
+from trainer.schedule import SCHEDULES
 
 PARAMS = {
     "embedding": np.full((5, 4), 2.0, np.float32),
@@ -15,31 +18,33 @@ PARAMS = {
         "norm": {"weight": np.full((3, 4), 2.0, np.float32)},
     },
 }
+# Every traced key of the optimizer, away from its default.
+CHANGED = {
+    **{"train.learning_rate": 0.02, "train.weight_decay": 0.1, "train.clip_norm": 0.5, "train.epsilon": 1e-6},
+    **{"train.beta1": 0.8, "train.beta2": 0.9, "train.momentum": 0.5, "train.adafactor_decay": 0.6},
+}
 
 
-def rates(**train: object) -> list[float]:
-    config = RunConfig().with_overrides({f"train.{name}": value for name, value in train.items()})
-    hp = hyperparameters(config)
-    at = jax.jit(learning_rate)
-    return [float(at(hp, np.int32(step))) for step in range(config.train.max_steps)]
+def stepper(name: str) -> Callable[..., tuple]:
+    """`step(params, state, gradients, hp) -> (params, state)` at the peak of the learning rate.
+
+    Compiled ahead of time, so that what would need another program is refused.
+    """
+
+    def step(params: dict, state: tuple, gradients: dict, hp: dict) -> tuple:
+        updates, state = build_optimizer(name, hp, hp["train.learning_rate"]).update(gradients, state, params)
+        return optax.apply_updates(params, updates), state
+
+    return jax.jit(step).lower(PARAMS, start(name, PARAMS), PARAMS, hyperparameters(RunConfig())).compile()
 
 
-def test_constant_with_warmup_reaches_the_peak_at_the_last_warmup_step() -> None:
-    found = rates(schedule="constant", learning_rate=1e-2, warmup_steps=4, max_steps=6)
-    assert found == pytest.approx([2.5e-3, 5e-3, 7.5e-3, 1e-2, 1e-2, 1e-2])
+def start(name: str, params: dict) -> tuple:
+    return build_optimizer(name, hyperparameters(RunConfig()), jnp.float32(0)).init(params)
 
 
-def test_cosine_is_optax_cosine_from_the_end_of_warmup() -> None:
-    found = rates(schedule="cosine", learning_rate=1e-2, warmup_steps=3, max_steps=10, final_lr_fraction=0.1)
-    reference = optax.cosine_decay_schedule(1e-2, decay_steps=7, alpha=0.1)
-    assert found[3:] == pytest.approx([float(reference(step)) for step in range(7)], rel=1e-5)
-    assert found[2] == pytest.approx(1e-2)
-    assert min(found[3:]) > 1e-3  # the last step is still worth taking
-
-
-def test_warmup_over_every_step_and_none_at_all() -> None:
-    assert rates(learning_rate=1.0, warmup_steps=3, max_steps=3) == pytest.approx([1 / 3, 2 / 3, 1])
-    assert rates(learning_rate=1.0, warmup_steps=0, max_steps=2)[0] == 1.0
+def noise(seed: int) -> dict:
+    draw = np.random.default_rng(seed)
+    return jax.tree.map(lambda x: draw.normal(size=x.shape).astype(np.float32), PARAMS)
 
 
 def test_hyperparameters_are_scalars_of_one_type_each_whatever_the_values() -> None:
@@ -57,32 +62,93 @@ def test_hyperparameters_are_scalars_of_one_type_each_whatever_the_values() -> N
     )
 
 
-def test_only_matrices_decay() -> None:
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_each_learns_and_no_changed_value_compiles(name: str) -> None:
+    """Towards a target from a point beside it, by the gradients of half the squared distance."""
+    params, target, step = noise(1), noise(2), stepper(name)
+    state = start(name, params)
+
+    def distance() -> float:
+        return float(optax.tree.norm(jax.tree.map(np.subtract, params, target)))
+
+    before = distance()
+    for rate in (0.3, 0.1, 0.03, 0.01):
+        hp = hyperparameters(RunConfig().with_overrides({"train.learning_rate": rate, "train.clip_norm": 1e3}))
+        for _ in range(100):
+            params, state = step(params, state, jax.tree.map(np.subtract, params, target), hp)
+    assert distance() < 0.1 * before
+    changed, _ = step(params, state, target, hyperparameters(RunConfig().with_overrides(CHANGED)))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(changed))
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("adamw", ["beta1", "beta2", "epsilon"]),
+        ("adafactor", ["adafactor_decay"]),
+        ("lion", ["beta1", "beta2"]),
+        ("sgd", ["momentum"]),
+        ("muon", ["momentum", "beta1", "beta2"]),
+    ],
+)
+def test_each_key_that_is_said_to_matter_does(name: str, keys: list[str]) -> None:
+    step = stepper(name)
+
+    def after_four(overrides: dict) -> dict:
+        hp, params, state = hyperparameters(RunConfig().with_overrides(overrides)), PARAMS, start(name, PARAMS)
+        for seed in range(4):
+            params, state = step(params, state, noise(seed), hp)
+        return params
+
+    usual = after_four({})
+    for key in [*keys, "learning_rate", "weight_decay"]:
+        changed = after_four({f"train.{key}": 0.5 if key == "epsilon" else CHANGED[f"train.{key}"]})
+        assert not all(jax.tree.leaves(jax.tree.map(np.array_equal, usual, changed))), key
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_only_matrices_decay_and_alike(name: str) -> None:
     hp = hyperparameters(RunConfig().with_overrides({"train.weight_decay": 0.5}))
-    optimizer = build_optimizer(hp, jnp.float32(0.1))
+    optimizer = build_optimizer(name, hp, jnp.float32(0.1))
     zeros = jax.tree.map(np.zeros_like, PARAMS)
     updates, _ = optimizer.update(zeros, optimizer.init(PARAMS), PARAMS)
-    decayed = {jax.tree_util.keystr(path): leaf.any() for path, leaf in jax.tree.leaves_with_path(updates)}
-    assert {name for name, moved in decayed.items() if moved} == {"['embedding']", "['layers']['q']['kernel']"}
-    assert float(updates["embedding"][0, 0]) == pytest.approx(-0.1 * 0.5 * 2.0)
+    moved = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(updates) if leaf.any()}
+    assert set(moved) == {"['embedding']", "['layers']['q']['kernel']"}
+    for leaf in moved.values():
+        np.testing.assert_allclose(leaf, -0.1 * 0.5 * 2.0, rtol=1e-6)
+    assert matrices(PARAMS)["layers"]["q"] == {"kernel": True, "bias": False}
 
 
 def test_traced_adamw_moves_as_one_with_constants_does() -> None:
     config = RunConfig().with_overrides(
         {"train.beta1": 0.8, "train.beta2": 0.9, "train.weight_decay": 0.1, "train.clip_norm": 0.5}
     )
-    hp = hyperparameters(config)
-
-    @jax.jit
-    def traced(gradients: dict, state: tuple, hp: dict) -> tuple:
-        return build_optimizer(hp, hp["train.learning_rate"]).update(gradients, state, PARAMS)
-
+    hp, step = hyperparameters(config), stepper("adamw")
     reference = optax.chain(
         optax.clip_by_global_norm(0.5), optax.adamw(3e-4, 0.8, 0.9, 1e-8, weight_decay=0.1, mask=matrices)
     )
-    state = other_state = reference.init(PARAMS)
+    params = other = PARAMS
+    state, other_state = start("adamw", PARAMS), reference.init(PARAMS)
     for scale in (0.01, 3.0):  # under and over the clip norm
         gradients = jax.tree.map(lambda x, scale=scale: x * np.float32(scale), PARAMS)
-        updates, state = traced(gradients, state, hp)
-        expected, other_state = reference.update(gradients, other_state, PARAMS)
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), updates, expected)
+        params, state = step(params, state, gradients, hp)
+        updates, other_state = reference.update(gradients, other_state, other)
+        other = optax.apply_updates(other, updates)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), params, other)
+
+
+def test_muon_makes_every_layer_orthogonal_by_itself() -> None:
+    gradients = noise(3)
+    gradients["layers"]["q"]["kernel"][1] *= 1000  # one layer's size is no other's business
+    hp = hyperparameters(RunConfig().with_overrides({"train.clip_norm": 1e9}))
+    optimizer = build_optimizer("muon", hp, jnp.float32(-1))
+    updates, _ = optimizer.update(gradients, optimizer.init(PARAMS), PARAMS)
+    for update in np.asarray(updates["layers"]["q"]["kernel"]):
+        singular = np.linalg.svd(update / (0.2 * 4**0.5), compute_uv=False)  # (4,), of MUON_RMS and the wider side
+        assert (singular > 0.5).all() and (singular < 1.4).all()  # five Newton-Schulz steps come this near to 1
+
+
+def test_adafactor_keeps_a_row_and_a_column_of_a_large_matrix() -> None:
+    large = {"layers": {"q": {"kernel": np.ones((2, 256, 128), np.float32)}}}
+    state = start("adafactor", large)
+    assert sum(np.size(leaf) for leaf in jax.tree.leaves(state)) < 0.02 * large["layers"]["q"]["kernel"].size
