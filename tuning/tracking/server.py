@@ -11,6 +11,11 @@ from tuning.tracking import store
 HOST = "127.0.0.1"
 
 
+def url(port: int) -> str:
+    """The page of experiments; MLflow would open its pages for language-model applications otherwise."""
+    return f"http://{HOST}:{port}/#/experiments?workflowType=machine_learning"
+
+
 def server_command(port: int, uri: str | None = None) -> tuple[list[str], Mapping[str, str]]:
     """(command, environment) of a server that shows the tracking store on 127.0.0.1, made first where there is none.
 
