@@ -7,7 +7,9 @@ from itertools import count, islice
 
 from podium.core.records import ReasoningTrace, TraceStep
 from trainer.recipes.reasoning_problems import templates
-from trainer.recipes.reasoning_problems.problem import Draw, Template
+from trainer.recipes.reasoning_problems.problem import Draw, Problem, Template
+
+MAX_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -29,31 +31,42 @@ def compose(name: str, parts: Sequence[Part], seed: int, avoid: Collection[str] 
 
 
 def _drawn(name: str, part: Part, seed: int, seen: set[str]) -> Iterator[ReasoningTrace]:
-    """Without end: one problem of every template, then one of each again in its next wording, and so on."""
+    """One problem of every template, then one of each again in its next wording, and so on.
+
+    Raises:
+        RuntimeError: the templates have no more prompts to give.
+    """
     pool = [(topic, template) for topic in part.topics for template in templates(topic)]
     for wave in count():
+        before = len(seen)
         for topic, template in sorted(pool, key=lambda item: _mixed(f"{name}/{seed}/{wave}", item[1].name)):
             forms = sorted(range(template.forms), key=lambda form: _mixed(f"{name}/{seed}", f"{template.name}/{form}"))
-            trace = _trace(f"{name}/{seed}/{wave}", part.category, topic, template, forms[wave % len(forms)], seen)
-            if trace is not None:
-                seen.add(trace.prompt)
-                yield trace
+            problem = _new(f"{name}/{seed}/{wave}", template, forms[wave % len(forms)], seen)
+            if problem is not None:
+                seen.add(problem.prompt)
+                yield _trace(problem, part.category, topic, template)
+        if len(seen) == before:
+            raise RuntimeError(
+                f"part {part.category!r} of {name!r} has no {part.count} different prompts; ask for fewer"
+            )
 
 
-def _trace(
-    key: str, category: str, topic: str, template: Template, form: int, seen: Collection[str]
-) -> ReasoningTrace | None:
-    """None where every try gives a prompt that is `seen`: the template has hardly anything that varies."""
-    for attempt in range(20):
+def _new(key: str, template: Template, form: int, seen: Collection[str]) -> Problem | None:
+    """A problem whose prompt is not `seen`; None where there is hardly anything that varies and every try gives one."""
+    for attempt in range(MAX_TRIES):
         problem = template.problem(Draw(f"{key}/{template.name}/{attempt}"), form)
         if problem.prompt not in seen:
-            return ReasoningTrace(
-                prompt=problem.prompt,
-                final_answer=problem.answer,
-                steps=tuple(TraceStep(i=i, type=t, content=c) for i, (t, c) in enumerate(problem.steps, start=1)),
-                meta={"category": category, "topic": topic, "template": template.name, "difficulty": template.level},
-            )
+            return problem
     return None
+
+
+def _trace(problem: Problem, category: str, topic: str, template: Template) -> ReasoningTrace:
+    return ReasoningTrace(
+        prompt=problem.prompt,
+        final_answer=problem.answer,
+        steps=tuple(TraceStep(i=i, type=kind, content=text) for i, (kind, text) in enumerate(problem.steps, start=1)),
+        meta={"category": category, "topic": topic, "template": template.name, "difficulty": template.level},
+    )
 
 
 def _mixed(salt: str, text: str) -> bytes:
