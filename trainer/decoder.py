@@ -156,8 +156,10 @@ class Decoder(nnx.Module):
     def init_cache(self, batch: int, length: int, dtype: jnp.dtype) -> KVCache:
         """An empty cache for `length` tokens a row."""
         shape = (self.arch.layers, batch, length, self.arch.kv_heads, self.arch.head_dim)
-        empty = jnp.zeros((batch, length), jnp.int32)
-        return KVCache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), empty, empty, jnp.zeros((), jnp.int32))
+        # Each its own array: a buffer that two fields shared could not be donated.
+        keys, values = jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)
+        positions, segment_ids = jnp.zeros((batch, length), jnp.int32), jnp.zeros((batch, length), jnp.int32)
+        return KVCache(keys, values, positions, segment_ids, jnp.zeros((), jnp.int32))
 
 
 def _layer_step(
@@ -177,15 +179,8 @@ def _layer_step(
     if cache is not None:
         cache = cache.with_layer(number, key, value)
         key, value = cache.layer(number)
-    attended = attend(
-        query,
-        key.astype(x.dtype),
-        value.astype(x.dtype),
-        distance,
-        window,
-        arch.attention_scale,
-        arch.attention_softcap,
-    )
+    key, value = key.astype(x.dtype), value.astype(x.dtype)  # a cache may be in another
+    attended = attend(query, key, value, distance, window, arch.attention_scale, arch.attention_softcap)
     return (layer.finish(x, attended, lora_alpha), cache), None
 
 

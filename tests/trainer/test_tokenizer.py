@@ -102,3 +102,13 @@ def test_a_corrupt_tokenizer_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the tokenizer") as caught:
         Tokenizer(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.realdata
+def test_a_real_tokenizer(realdata: Path) -> None:
+    tokenizer = Tokenizer(realdata / "stories15m")
+    assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.vocab_size) == (1, 2, 32000)
+    for text in ("Once upon a time", "48/2 = <<48/2=24>>24\n#### 72", " two  spaces", "\nline"):
+        assert tokenizer.encode_prompt(text)[0] == 1
+        assert tokenizer.encode_completion(text)[-1] == 2
+        assert tokenizer.decode(tokenizer.encode_completion(text)) == text
