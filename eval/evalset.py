@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from eval.scorers import DEFAULT, get_scorer
 from podium.core.errors import UsageError
 from podium.core.files import read_jsonl, write_jsonl
 from podium.core.hashing import sha256_file
@@ -28,6 +29,18 @@ def split_of(sample_id: str) -> Split:
     return "holdout" if bucket < HOLDOUT_PERCENT else "dev"
 
 
+def split_of_sample(sample: Sample) -> Split:
+    """By its id, or by its `meta.group`, so that items which belong together (the outputs of a task) stay together."""
+    return split_of(str(sample.meta.get("group", sample.id)))
+
+
+class Header(Record):
+    """The first line of an evalset whose items are not to be scored by `answer`; it may be left out."""
+
+    evalset_version: Literal["1"]
+    scorer: str
+
+
 class ScoredSet(Record):
     """Which items a scorecard or predictions are about; equal sets make comparable scores."""
 
@@ -43,14 +56,19 @@ class Evalset:
     path: Path
     sha256: str
     samples: tuple[Sample, ...]
+    scorer: str = DEFAULT
 
     def split(self, which: str, max_items: int | None = None) -> tuple[Sample, ...]:
         """The samples of `dev`, `holdout` or `all`, in file order. Raises UsageError: another name, or none there."""
         chosen = check_split(which)
-        found = tuple(sample for sample in self.samples if chosen == "all" or split_of(sample.id) == chosen)
+        found = tuple(sample for sample in self.samples if chosen == "all" or split_of_sample(sample) == chosen)
         if not found:
             raise UsageError(f"evalset {self.name!r} has no items in split {which}; use `all` or a larger set")
         return found[:max_items]
+
+    def chosen_scorer(self, asked_for: str | None) -> str:
+        """What a config or a person asked for (`eval.scorer`), else what the evalset names."""
+        return asked_for or self.scorer
 
     def scored_set(self, which: str, max_items: int | None = None) -> ScoredSet:
         return ScoredSet(name=self.name, sha256=self.sha256, split=check_split(which), max_items=max_items)
@@ -68,12 +86,16 @@ def load_evalset(name_or_path: str | Path) -> Evalset:
     """Read an evalset by name or path.
 
     Raises:
-        UsageError: not found, no items, a malformed line, or an id twice; with file, line and reason.
+        UsageError: not found, no items, a malformed line, an id twice or an unknown scorer; with file, line and reason.
     """
     path = find_evalset(str(name_or_path))
     first_line: dict[str, int] = {}
     samples = []
+    scorer = DEFAULT
     for number, value in read_jsonl(path):
+        if number == 1 and isinstance(value, dict) and "evalset_version" in value:
+            scorer = _header_scorer(value, f"{path}:1")
+            continue
         sample = parse_record(Sample, value, f"{path}:{number}")
         if sample.id in first_line:
             raise UsageError(
@@ -83,14 +105,30 @@ def load_evalset(name_or_path: str | Path) -> Evalset:
         samples.append(sample)
     if not samples:
         raise UsageError(f"{path} holds no items; an evalset needs at least one")
-    return Evalset(path.stem, path, sha256_file(path), tuple(samples))
+    return Evalset(path.stem, path, sha256_file(path), tuple(samples), scorer)
 
 
-def write_evalset(path: Path, samples: Iterable[Sample], replace: bool = False) -> Evalset:
-    """Write and read back. Raises UsageError when `path` is there already and is not to be replaced."""
+def _header_scorer(value: dict[str, Any], where: str) -> str:
+    scorer = parse_record(Header, value, where).scorer
+    try:
+        return get_scorer(scorer).spec
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def write_evalset(path: Path, samples: Iterable[Sample], replace: bool = False, scorer: str = DEFAULT) -> Evalset:
+    """Write and read back.
+
+    Raises:
+        UsageError: `path` is there already and is not to be replaced, or `scorer` cannot judge one of the items.
+    """
     if path.exists() and not replace:
         raise UsageError(f"evalset {path.stem!r} is there already ({path}); give another name or --replace")
-    write_jsonl(path, (sample.model_dump(mode="json", exclude_defaults=True) for sample in samples))
+    samples, judge = list(samples), get_scorer(scorer)
+    for sample in samples:
+        judge.check(sample)
+    header = [] if scorer == DEFAULT else [Header(evalset_version="1", scorer=judge.spec).model_dump(mode="json")]
+    write_jsonl(path, [*header, *(sample.model_dump(mode="json", exclude_defaults=True) for sample in samples)])
     return load_evalset(path)
 
 

@@ -1,16 +1,38 @@
 """Reading predictions.jsonl, and what predictions_meta.json beside it says about its origin."""
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from eval.evalset import Evalset, ScoredSet
 from podium.core.errors import UsageError
-from podium.core.files import read_json
-from podium.core.records import Prediction, parse_record, read_records
+from podium.core.files import read_json, read_text
+from podium.core.records import Prediction, parse_record
 
 
-def read_predictions(path: Path) -> list[Prediction]:
-    """Raises UsageError for a missing file or a malformed line, named with file, line and reason."""
-    return read_records(Prediction, path)
+@dataclass(frozen=True)
+class PredictionFile:
+    """What a predictions file holds."""
+
+    predictions: list[Prediction]
+    malformed: list[str]  # "line 3: text is missing; add it", one for each line that is no prediction
+
+
+def read_predictions(path: Path) -> PredictionFile:
+    """Every line; one that is malformed costs itself only. Raises UsageError for a missing file or one not of text."""
+    predictions, malformed = [], []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            predictions.append(parse_record(Prediction, json.loads(line), f"line {number}"))
+        except json.JSONDecodeError as error:
+            malformed.append(f"line {number}: not JSON ({error.msg})")
+        except (ValueError, RecursionError) as error:  # e.g. a number of more digits than Python reads
+            malformed.append(f"line {number}: not JSON that can be read ({' '.join(str(error).split())})")
+        except UsageError as error:
+            malformed.append(str(error))
+    return PredictionFile(predictions, malformed)
 
 
 def meta_path(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """What a set of predictions is worth: overall, by group and item by item. docs/evaluation.md has the terms."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Literal
@@ -11,8 +11,8 @@ from pydantic import Field
 
 from eval.evalset import Evalset, ScoredSet
 from eval.predictions import predicted_set, read_predictions, set_to_score
-from eval.scorer import Score
-from eval.scorers import get_scorer
+from eval.scorer import POINTS, Score
+from eval.scorers import DEFAULT, get_scorer
 from podium.core.errors import UsageError
 from podium.core.records import Prediction, Record, Sample
 
@@ -27,6 +27,14 @@ class GroupScore(Record):
     n_items: int
 
 
+class Metric(Record):
+    """One of the metrics that a scorer declares, or that several predictions an item give: a mean over items."""
+
+    value: float
+    n_items: int
+    interval: tuple[float, float]  # as that of answer_correctness
+
+
 class Scorecard(Record):
     """`scorecard.json`. Points from 0 to 100, except `primary_score` and the items' values, which go from 0 to 1."""
 
@@ -39,85 +47,92 @@ class Scorecard(Record):
     n_items: int = Field(ge=1)  # n_scored + n_missing
     n_scored: int  # items with a prediction
     n_missing: int  # items without one: wrong
-    n_skipped: int  # prediction lines that were not used: unknown ids and repeats
+    n_skipped: int  # prediction lines that were not used: unknown ids, repeats and malformed ones
+    n_unreadable: int = 0  # items with a prediction in which nothing was found that could be an answer: wrong
+    n_samples: int = 1  # predictions an item; where an item has fewer, those that are not there are wrong
     stddev: float  # of the items' points, ddof=0
     interval: tuple[float, float]  # 95%, percentile bootstrap over items
     seed: int  # of the bootstrap
+    metrics: dict[str, Metric] = Field(default_factory=dict)  # what the scorer declares beside the value
     sections: dict[str, GroupScore]
     categories: dict[str, GroupScore]
     difficulties: dict[str, GroupScore]
     unknown_ids: tuple[str, ...]
     duplicate_ids: tuple[str, ...]
+    malformed: tuple[str, ...] = ()  # line and reason
     scores: tuple[Score, ...]  # in the order of the samples
 
 
 def score_predictions(
     samples: Sequence[Sample],
     predictions: Iterable[Prediction],
-    scorer: str = "answer",
+    scorer: str = DEFAULT,
     seed: int = 0,
     *,
     evalset: ScoredSet | None = None,
+    malformed: Sequence[str] = (),
 ) -> Scorecard:
-    """Score every sample; of several predictions for one id the first counts.
+    """Score every sample; of several predictions with one id and sample number the first counts.
 
     Raises:
-        UsageError: no samples, or an unknown scorer.
+        UsageError: no samples, an unknown scorer, or one that cannot judge one of the samples.
     """
     if not samples:
         raise UsageError("there are no items to score; choose another split or evalset")
     judge = get_scorer(scorer)
-    known = {sample.id for sample in samples}
-    by_id: dict[str, Prediction] = {}
-    unknown, duplicates = [], []
-    for prediction in predictions:
-        if prediction.id not in known:
-            unknown.append(prediction.id)
-        elif prediction.id in by_id:
-            duplicates.append(prediction.id)
-        else:
-            by_id[prediction.id] = prediction
-    scores = tuple(judge.score(sample, by_id.get(sample.id)) for sample in samples)
+    for sample in samples:
+        judge.check(sample)
+    by_id, unknown, duplicates = _grouped_by_id(samples, predictions)
+    scores = tuple(judge.score_items([(sample, list(by_id[sample.id].values())) for sample in samples]))
     values = [score.value for score in scores]
+    n_missing = sum(score.missing for score in scores)
     return Scorecard(
         evalset=evalset,
-        scorer=judge.name,
+        scorer=judge.spec,
         scorer_version=judge.version,
         answer_correctness=_points(values),
         primary_score=_points(values) / 100,
         n_items=len(samples),
-        n_scored=len(by_id),
-        n_missing=len(samples) - len(by_id),
-        n_skipped=len(unknown) + len(duplicates),
+        n_scored=len(samples) - n_missing,
+        n_missing=n_missing,
+        n_skipped=len(unknown) + len(duplicates) + len(malformed),
+        n_unreadable=sum(score.extracted is None for score in scores) - n_missing,
+        n_samples=max(1, *(len(found) for found in by_id.values())),
         stddev=float(np.std(100 * np.asarray(values))),
         interval=bootstrap_interval(values, seed),
         seed=seed,
+        metrics=_metrics(scores, judge.metrics, seed),
         sections=_grouped(samples, values, lambda sample: sample.section),
         categories=_grouped(samples, values, lambda sample: sample.category),
         difficulties=_grouped(samples, values, lambda sample: sample.difficulty),
         unknown_ids=tuple(unknown),
         duplicate_ids=tuple(duplicates),
+        malformed=tuple(malformed),
         scores=scores,
     )
 
 
 def score_file(
-    path: Path, evalset: Evalset, *, split: str | None = None, scorer: str = "answer", seed: int = 0
+    path: Path, evalset: Evalset, *, split: str | None = None, scorer: str | None = None, seed: int = 0
 ) -> Scorecard:
     """Score predictions.jsonl on `split`, or where it is None on the split that the predictions were made for.
 
+    A malformed line is counted and named in the scorecard.
+
     Raises:
-        UsageError: a malformed file, or predictions that were made for another evalset or split.
+        UsageError: no such file, or predictions that were made for another evalset or split.
     """
     chosen = set_to_score(evalset, predicted_set(path), split)
     samples = evalset.split(chosen.split, chosen.max_items)
     elsewhere = {sample.id for sample in evalset.samples} - {sample.id for sample in samples}
-    predictions = (prediction for prediction in read_predictions(path) if prediction.id not in elsewhere)
-    return score_predictions(samples, predictions, scorer, seed, evalset=chosen)
+    file = read_predictions(path)
+    predictions = [prediction for prediction in file.predictions if prediction.id not in elsewhere]
+    judge = evalset.chosen_scorer(scorer)
+    return score_predictions(samples, predictions, judge, seed, evalset=chosen, malformed=file.malformed)
 
 
-def bootstrap_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean, in points (Efron & Tibshirani 1993, chapter 13).
+def bootstrap_interval(values: Sequence[float], seed: int, scale: float = POINTS) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean, times `scale` (Efron & Tibshirani 1993, chapter 13).
 
     Drawing n items with replacement is one multinomial draw over the values that occur: its cost does not grow with n.
     """
@@ -125,7 +140,7 @@ def bootstrap_interval(values: Sequence[float], seed: int) -> tuple[float, float
     distinct = np.array(sorted(counts))  # (distinct,)
     shares = np.array([counts[value] for value in sorted(counts)]) / len(values)
     drawn = np.random.default_rng(seed).multinomial(len(values), shares, size=N_RESAMPLES)  # (resamples, distinct)
-    means = 100 * (drawn @ distinct) / len(values)  # (resamples,)
+    means = scale * (drawn @ distinct) / len(values)  # (resamples,)
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return float(low), float(high)
@@ -134,6 +149,33 @@ def bootstrap_interval(values: Sequence[float], seed: int) -> tuple[float, float
 def floored(value: float, digits: int = 2) -> str:
     """`value` for people, cut and never rounded up: 99.999 is 99.99."""
     return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
+
+
+def _grouped_by_id(
+    samples: Sequence[Sample], predictions: Iterable[Prediction]
+) -> tuple[dict[str, dict[int, Prediction]], list[str], list[str]]:
+    """The predictions of every sample by their sample number, then the unknown ids and those that came twice."""
+    by_id: dict[str, dict[int, Prediction]] = {sample.id: {} for sample in samples}
+    unknown, duplicates = [], []
+    for prediction in predictions:
+        found = by_id.get(prediction.id)
+        if found is None:
+            unknown.append(prediction.id)
+        elif prediction.sample in found:
+            duplicates.append(prediction.id)
+        else:
+            found[prediction.sample] = prediction
+    return by_id, unknown, duplicates
+
+
+def _metrics(scores: Sequence[Score], scales: Mapping[str, float], seed: int) -> dict[str, Metric]:
+    """Every metric of the scores, in the order in which they have them; one that is not declared is a share."""
+    found = {}
+    for name in scores[0].metrics:
+        values, scale = [score.metrics[name] for score in scores], scales.get(name, POINTS)
+        interval = bootstrap_interval(values, seed, scale)
+        found[name] = Metric(value=scale * sum(values) / len(values), n_items=len(values), interval=interval)
+    return found
 
 
 def _points(values: Sequence[float]) -> float:

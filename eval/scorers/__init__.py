@@ -1,14 +1,29 @@
-"""The scorers, one file each, by name."""
+"""The scorers, one file each, by name. docs/evaluation.md has the semantics of each."""
 
 from eval.scorer import Scorer
 from eval.scorers.answer import AnswerScorer
+from eval.scorers.arc_grid import ArcGridScorer
+from eval.scorers.arc_program import ArcProgramScorer
+from eval.scorers.choice import ChoiceScorer
+from eval.scorers.contains import ContainsScorer
+from eval.scorers.exact import ExactScorer
+from eval.scorers.format import FormatScorer
+from eval.scorers.numeric import NumericScorer
 from podium.core.errors import UsageError
 
-SCORERS: dict[str, type[Scorer]] = {scorer.name: scorer for scorer in (AnswerScorer,)}
+SCORERS: dict[str, type[Scorer]] = {
+    scorer.name: scorer
+    for scorer in (
+        *(AnswerScorer, ExactScorer, NumericScorer, ChoiceScorer, ContainsScorer, FormatScorer),
+        *(ArcGridScorer, ArcProgramScorer),
+    )
+}
+DEFAULT = AnswerScorer.name
 
 
-def get_scorer(name: str) -> Scorer:
-    """Raises UsageError for an unknown name."""
+def get_scorer(spec: str) -> Scorer:
+    """The scorer of a name, or of a name with an option: `numeric:0.01`. Raises UsageError for an unknown one."""
+    name, colon, option = spec.partition(":")
     if name not in SCORERS:
         raise UsageError(f"scorer {name!r}, must be one of {', '.join(SCORERS)}")
-    return SCORERS[name]()
+    return SCORERS[name](option if colon else None)

@@ -1,20 +1,26 @@
-"""`answer`: the extracted answer equals the expected one, or an accepted one, once both are normalised."""
+"""`answer`: the extracted answer says what the expected one, or an accepted one, says."""
 
-from eval.extract import extract
+from eval.extract import Extracted, extract, last_number
 from eval.normalise import normalise
-from eval.scorer import Score, Scorer
-from podium.core.records import Prediction, Sample
+from eval.quantity import quantity, same_answer
+from eval.scorers.extracting import ExtractingScorer
+from podium.core.records import Sample
 
 
-class AnswerScorer(Scorer):
+class AnswerScorer(ExtractingScorer):
     name = "answer"
-    version = "1"
+    version = "2"
 
-    def _judge(self, sample: Sample, prediction: Prediction) -> Score:
-        found = extract(prediction.text)
-        if found is None:
-            return self._result(sample, 0.0, None, "empty: the prediction holds no text")
-        for right in (sample.expected_answer, *sample.accepted):
-            if normalise(found.answer) == normalise(right):
-                return self._result(sample, 1.0, found.answer, f"{found.rule}: equals {right!r}")
-        return self._result(sample, 0.0, found.answer, f"{found.rule}: is not {sample.expected_answer!r}")
+    def strict(self, text: str) -> Extracted | None:
+        return extract(text)
+
+    def lenient(self, text: str, sample: Sample) -> Extracted | None:
+        """The last number, where a number is wanted; words are not looked for."""
+        wanted = (sample.expected_answer, *sample.accepted)
+        return last_number(text) if any(quantity(right) for right in wanted) else None
+
+    def same(self, found: str, right: str) -> bool:
+        return same_answer(found, right)
+
+    def vote_key(self, extracted: str) -> str:
+        return str(quantity(extracted) or normalise(extracted))

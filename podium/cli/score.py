@@ -22,12 +22,14 @@ def score(
     split: Annotated[
         str | None, typer.Option(help="dev, holdout or all; that of the predictions when not given.")
     ] = None,
-    scorer: Annotated[str, typer.Option(help="See docs/evaluation.md.")] = "answer",
+    scorer: Annotated[
+        str | None, typer.Option(help="See docs/evaluation.md; that of the evalset when not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap interval.")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scorecard here, as JSON.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON and nothing else.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail when an item has no prediction, two, or a prediction no item.")
+        bool, typer.Option("--strict", help="Fail unless every line is a prediction that can be read, one an item.")
     ] = False,
 ) -> None:
     """Score predictions against an evalset. A missing prediction counts as wrong."""
@@ -35,8 +37,8 @@ def score(
     from eval.scorecard import score_file
 
     card = score_file(predictions, load_evalset(evalset), split=split, scorer=scorer, seed=seed)
-    if strict and (card.n_missing or card.n_skipped):
-        raise PodiumError(f"{predictions}: {_problems(card)}; --strict accepts exactly one prediction an item")
+    if strict and (problems := _problems(card)):
+        raise PodiumError(f"{predictions}: {problems}; --strict accepts exactly one readable prediction an item")
     if out:
         write_json(out, card.model_dump(mode="json"))
     if as_json:
@@ -51,7 +53,16 @@ def _problems(card: Scorecard) -> str:
     from eval.evalset import named
 
     missing = [score.id for score in card.scores if score.missing]
-    found = (("missing", missing), ("of unknown id", card.unknown_ids), ("repeated", card.duplicate_ids))
+    unreadable = [
+        f"{score.id}: {score.reason}" for score in card.scores if score.extracted is None and not score.missing
+    ]
+    found = (
+        ("malformed", card.malformed),
+        ("missing", missing),
+        ("of unknown id", card.unknown_ids),
+        ("repeated", card.duplicate_ids),
+        ("unreadable", unreadable),
+    )
     return "; ".join(f"{len(ids)} {what} ({named(ids)})" for what, ids in found if ids)
 
 
@@ -66,9 +77,13 @@ def _show(card: Scorecard) -> None:
     low, high = card.interval
     typer.echo(f"answer_correctness  {floored(card.answer_correctness)}  (95% {floored(low)} to {floored(high)})")
     typer.echo(f"primary_score       {floored(card.primary_score, 4)}")
-    typer.echo(f"items               {card.n_items}: {card.n_scored} scored, {card.n_missing} missing")
-    if card.n_missing or card.n_skipped:
-        typer.echo(f"warning             {_problems(card)}")
+    for name, metric in card.metrics.items():
+        low, high = metric.interval
+        typer.echo(f"{name:<19} {floored(metric.value)}  (95% {floored(low)} to {floored(high)})")
+    several = f", {card.n_samples} predictions each" if card.n_samples > 1 else ""
+    typer.echo(f"items               {card.n_items}: {card.n_scored} scored, {card.n_missing} missing{several}")
+    if problems := _problems(card):
+        typer.echo(f"warning             {problems}")
     Console().print(_table(card))
 
 

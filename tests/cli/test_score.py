@@ -27,6 +27,8 @@ def test_the_table_and_the_card(podium, home, predictions):
     assert "evalset             tiny_v1 (all)" in done.out
     assert "answer_correctness  66.66  (95% " in done.out
     assert "primary_score       0.6666" in done.out
+    assert "scorer              answer version 2" in done.out
+    assert "lenient             66.66  (95% " in done.out
     assert "items               480: 480 scored, 0 missing" in done.out
     assert "warning" not in done.out
     card = Scorecard.model_validate_json((home / "scorecard.json").read_text())
@@ -47,20 +49,40 @@ def test_json_is_the_card_and_nothing_else(podium, predictions):
 
 def test_problems_are_reported_and_strict_fails_on_them(podium, home, predictions):
     path, rows = predictions
-    write_jsonl(path, [*rows[:-1], rows[0], {"id": "zz", "text": "1"}])
-    problems = f"1 missing ({rows[-1]['id']}); 1 of unknown id (zz); 1 repeated ({rows[0]['id']})"
+    write_jsonl(path, [*rows[:-2], {**rows[-2], "text": " "}, rows[0], {"id": "zz", "text": "1"}, {"id": "a"}])
+    problems = (
+        f"1 malformed (line 482: text is missing; add it); 1 missing ({rows[-1]['id']}); 1 of unknown id (zz); "
+        f"1 repeated ({rows[0]['id']}); 1 unreadable ({rows[-2]['id']}: empty: the prediction holds no text)"
+    )
     done = podium("score", path, "--evalset", "tiny_v1")
     assert done.code == 0
     assert f"warning             {problems}" in done.out
     strict = podium("score", path, "--evalset", "tiny_v1", "--strict", "--out", home / "card.json")
     assert strict.code == 1
-    assert strict.err == f"error: {path}: {problems}; --strict accepts exactly one prediction an item\n"
+    assert strict.err == f"error: {path}: {problems}; --strict accepts exactly one readable prediction an item\n"
     assert not (home / "card.json").exists()
 
 
 def test_strict_is_content_with_one_prediction_an_item(podium, predictions):
     path, _ = predictions
     assert podium("score", path, "--evalset", "tiny_v1", "--strict").code == 0
+
+
+def test_several_predictions_an_item(podium, predictions):
+    path, rows = predictions
+    write_jsonl(path, [*rows, *({**row, "sample": 1, "text": "?"} for row in rows)])
+    done = podium("score", path, "--evalset", "tiny_v1")
+    assert "answer_correctness  33.33  (95% " in done.out
+    assert "pass@2              66.66  (95% " in done.out
+    assert "majority            66.66  (95% " in done.out
+    assert "items               480: 480 scored, 0 missing, 2 predictions each" in done.out
+
+
+def test_another_scorer(podium, predictions):
+    path, _ = predictions
+    done = podium("score", path, "--evalset", "tiny_v1", "--scorer", "exact")
+    assert "scorer              exact version 1" in done.out
+    assert "answer_correctness  0.00" in done.out  # of texts in tags none is the answer and nothing else
 
 
 def test_predictions_of_another_evalset_are_refused(podium, home, predictions):
@@ -79,7 +101,10 @@ def test_predictions_of_another_evalset_are_refused(podium, home, predictions):
         (("none.jsonl", "--evalset", "tiny_v1"), "none.jsonl does not exist; check the path"),
         (("predictions.jsonl", "--evalset", "nope"), "evalset 'nope' not found"),
         (("predictions.jsonl", "--evalset", "tiny_v1", "--split", "test"), "split 'test', must be one of"),
-        (("predictions.jsonl", "--evalset", "tiny_v1", "--scorer", "x"), "scorer 'x', must be one of answer"),
+        (
+            ("predictions.jsonl", "--evalset", "tiny_v1", "--scorer", "x"),
+            "scorer 'x', must be one of answer, exact, numeric",
+        ),
     ],
 )
 def test_wrong_input(podium, arguments, message):

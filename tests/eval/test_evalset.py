@@ -126,3 +126,51 @@ def test_a_written_set_is_read_back_and_not_overwritten(sample, tmp_path):
 def test_named_cuts_long_lists():
     assert named("abcde") == "a, b, c, d, e"
     assert named("abcdefg") == "a, b, c, d, e and 2 more"
+
+
+def test_a_header_names_the_scorer(sample, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    evalset = write_evalset(path, [sample("a")], scorer="numeric:0.01")
+    assert path.read_text().split("\n")[0] == '{"evalset_version": "1", "scorer": "numeric:0.01"}'
+    assert (evalset.scorer, len(evalset.samples)) == ("numeric:0.01", 1)
+    assert (evalset.chosen_scorer(None), evalset.chosen_scorer("exact")) == ("numeric:0.01", "exact")
+    assert write_evalset(tmp_path / "plain.jsonl", [sample("a")]).scorer == "answer"
+    assert (tmp_path / "plain.jsonl").read_text().startswith('{"id": "a"')
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ('{"evalset_version": "1", "scorer": "x"}', "scorer 'x', must be one of answer"),
+        ('{"evalset_version": "1"}', "scorer is missing; add it"),
+        ('{"evalset_version": "2", "scorer": "answer"}', "evalset_version='2'"),
+        ('{"evalset_version": "1", "scorer": "answer", "split": 1}', "unknown key 'split'"),
+    ],
+)
+def test_a_bad_header_is_named(evalset_file, header, reason):
+    path = evalset_file({"id": "a"})
+    path.write_text(f"{header}\n{path.read_text()}")
+    with pytest.raises(UsageError) as raised:
+        load_evalset(path)
+    assert str(raised.value).startswith(f"{path}:1: {reason}")
+
+
+def test_a_header_anywhere_else_is_no_item(evalset_file):
+    path = evalset_file({"id": "a"})
+    path.write_text(path.read_text() + '{"evalset_version": "1", "scorer": "answer"}\n')
+    with pytest.raises(UsageError, match=r"set.jsonl:2: id is missing"):
+        load_evalset(path)
+
+
+def test_a_set_that_its_scorer_cannot_judge_is_not_written(sample, tmp_path):
+    with pytest.raises(UsageError, match="item 'a': the answer 'x' is no number"):
+        write_evalset(tmp_path / "mine.jsonl", [sample("a", expected_answer="x")], scorer="numeric")
+    assert not (tmp_path / "mine.jsonl").exists()
+
+
+def test_a_group_is_not_divided(evalset_file):
+    rows = [{"id": f"i{number}", "meta": {"group": f"g{number // 4}"}} for number in range(80)]
+    evalset = load_evalset(evalset_file(*rows))
+    groups = [{sample.meta["group"] for sample in evalset.split(split)} for split in ("dev", "holdout")]
+    assert not groups[0] & groups[1] and len(groups[0] | groups[1]) == 20
+    assert all(len(evalset.split(split)) % 4 == 0 for split in ("dev", "holdout"))

@@ -33,7 +33,7 @@ def test_overall_and_groups(sample):
     assert {name: group.answer_correctness for name, group in card.categories.items()} == {"c": 50.0, "sum": 100.0}
     assert {name: group.n_items for name, group in card.difficulties.items()} == {"easy": 1, "hard": 2}
     assert [score.id for score in card.scores] == ["a", "b", "c"]
-    assert (card.scorer, card.scorer_version, card.evalset) == ("answer", "1", None)
+    assert (card.scorer, card.scorer_version, card.evalset) == ("answer", "2", None)
 
 
 def test_missing_counts_as_wrong_and_extra_lines_are_listed(sample):
@@ -146,6 +146,18 @@ def test_predictions_for_something_else_are_refused(run):
 
 def test_a_malformed_prediction_is_named(run):
     evalset, path = run
-    path.write_text('{"id": "i1", "text": "1"}\n{"id": "i2"}\n')
-    with pytest.raises(UsageError, match=r"predictions.jsonl:2: text is missing"):
-        score_file(path, evalset)
+    lines = ['{"id": "i1", "text": "1"}', '{"id": "i2"}', "", "{", "3", '{"id": "i3", "text": "1", "sample": -1}']
+    path.write_text(
+        "\n".join([*lines, '{"id": "i4", "text": "1", "n_output_tokens": ' + "9" * 5000 + "}", "[" * 99999])
+    )
+    card = score_file(path, evalset)
+    assert (card.n_scored, card.n_missing, card.n_skipped) == (1, 19, 6)
+    reasons = (
+        *("line 2: text is missing; add it", "line 4: not JSON (Expecting property name", "line 5: holds int, must be"),
+        *(
+            "line 6: sample=-1: Input should be",
+            "line 7: not JSON that can be read",
+            "line 8: not JSON that can be read",
+        ),
+    )
+    assert all(found.startswith(reason) for found, reason in zip(card.malformed, reasons, strict=True))

@@ -1,15 +1,5 @@
 import pytest
 
-from eval.scorers import get_scorer
-from podium.core.errors import UsageError
-from podium.core.records import Prediction, Sample
-
-
-def judge(text: str | None, expected: str = "1234", accepted: tuple[str, ...] = ()):
-    facts = {"section": "core", "category": "sum", "difficulty": "easy"}
-    sample = Sample(id="a", prompt="p", expected_answer=expected, accepted=accepted, **facts)
-    return get_scorer("answer").score(sample, None if text is None else Prediction(id="a", text=text))
-
 
 @pytest.mark.parametrize(
     ("text", "expected", "accepted", "value", "extracted", "reason"),
@@ -17,26 +7,49 @@ def judge(text: str | None, expected: str = "1234", accepted: tuple[str, ...] = 
         ("<answer>1,234</answer>", "1234", (), 1.0, "1,234", "answer tag: equals '1234'"),
         ("1\n#### 1234", "1,234", (), 1.0, "1234", "hash marks: equals '1,234'"),
         ("The answer is PARIS.", "Paris", (), 1.0, "PARIS", "answer phrase: equals 'Paris'"),
+        (r"So \boxed{\frac{1}{2}}.", "0.5", (), 1.0, r"\frac{1}{2}", "boxed: equals '0.5'"),
         ("4", "5", ("four", "4.0"), 1.0, "4", "last line: equals '4.0'"),
         ("4", "5", ("four",), 0.0, "4", "last line: is not '5'"),
-        ("1234 apples", "1234", (), 0.0, "1234 apples", "last line: is not '1234'"),
+        ("<answer>Paris</answer>", "Rome", (), 0.0, "Paris", "answer tag: is not 'Rome'"),
         ("<answer>2</answer>\n1234", "1234", (), 0.0, "2", "answer tag: is not '1234'"),
         ("<answer></answer>", "!", (), 0.0, "", "answer tag: is not '!'"),
+        ("<answer>5 km</answer>", "5", (), 1.0, "5 km", "answer tag: equals '5'"),
+        ("<answer>$5</answer>", "€5", (), 0.0, "$5", "answer tag: is not '€5'"),
+        ("12/4", "3", (), 0.0, "12/4", "last line: is not '3'"),
         ("", "1", (), 0.0, None, "empty: the prediction holds no text"),
     ],
 )
-def test_table(text, expected, accepted, value, extracted, reason):
-    score = judge(text, expected, accepted)
+def test_table(judge, text, expected, accepted, value, extracted, reason):
+    score = judge("answer", text, expected, accepted)
     assert (score.value, score.extracted, score.reason) == (value, extracted, reason)
     assert (score.id, score.expected, score.missing) == ("a", expected, False)
+    assert score.metrics == {"lenient": value}
 
 
-def test_a_missing_prediction_is_wrong_and_says_so():
-    score = judge(None)
+@pytest.mark.parametrize(
+    ("text", "expected", "lenient", "reason"),
+    [
+        ("1234 apples", "1234", 1.0, "last line: is not '1234'; leniently right: last number '1234'"),
+        (
+            "<answer>about 72 eggs</answer>",
+            "72",
+            1.0,
+            "answer tag: is not '72'; leniently right: last number '72'",
+        ),
+        ("He has 72. Then he rests.", "72", 1.0, "last line: is not '72'; leniently right: last number '72'"),
+        ("First 72, then 5 left over", "72", 0.0, "last line: is not '72'"),
+        ("<answer>Paris, 3</answer> 72", "72", 0.0, "answer tag: is not '72'"),  # the tag holds a number of its own
+        ("I think Paris it is", "Paris", 0.0, "last line: is not 'Paris'"),  # words are not looked for
+        ("I think 4 it is", "four", 0.0, "last line: is not 'four'"),
+    ],
+)
+def test_strict_and_lenient_stand_side_by_side(judge, text, expected, lenient, reason):
+    score = judge("answer", text, expected)
+    assert (score.value, score.metrics, score.reason) == (0.0, {"lenient": lenient}, reason)
+
+
+def test_a_missing_prediction_is_wrong_and_says_so(judge):
+    score = judge("answer", None, "1")
     assert (score.value, score.extracted, score.missing) == (0.0, None, True)
     assert score.reason == "missing: no prediction for this item"
-
-
-def test_unknown_scorer():
-    with pytest.raises(UsageError, match="scorer 'exactly', must be one of answer"):
-        get_scorer("exactly")
+    assert score.metrics == {"lenient": 0.0}

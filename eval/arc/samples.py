@@ -1,0 +1,71 @@
+"""Tasks as items of an evalset, one a test output, and attempts at such items as the competition's submission."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from eval.arc.grids import Grid, format_grid
+from eval.arc.submission import Submission, build_submission
+from eval.arc.tasks import Task, grid_prompt, output_ids, parse_task, program_prompt, task_json
+from podium.core.errors import UsageError
+from podium.core.records import Sample
+
+Kind = Literal["arc_grid", "arc_program"]
+EASY_CELLS, MEDIUM_CELLS = 50, 200  # at most, of test input and output together
+
+
+def arc_samples(tasks: Mapping[str, Task], kind: Kind) -> list[Sample]:
+    """An item a test output, with the ids of `output_ids`; the outputs of a task are a group that no split divides.
+
+    Raises:
+        UsageError: a task without solutions: an evalset needs answers.
+    """
+    return [_sample(task, i, id_, kind) for task in tasks.values() for i, id_ in enumerate(output_ids(task))]
+
+
+def task_of(sample: Sample) -> Task:
+    """The task of an item. Raises UsageError where the item is of none."""
+    id_ = sample.meta.get("group")
+    if not isinstance(id_, str) or "task" not in sample.meta:
+        raise UsageError(
+            f"item {sample.id!r} is of no ARC task; `podium evalset import FILE --format arc` makes items that are"
+        )
+    task = parse_task(id_, sample.meta["task"], f"item {sample.id!r}: meta.task")
+    if sample.id not in output_ids(task):
+        raise UsageError(f"item {sample.id!r} is of no test output of task {id_}; import the set again")
+    return task
+
+
+def one_output(sample: Sample) -> Task:
+    """The task of an item with no other test pair than the one that the item asks for."""
+    task = task_of(sample)
+    return Task(task.id, task.train, (task.test[output_ids(task).index(sample.id)],))
+
+
+def submission_of(
+    samples: Iterable[Sample], attempts: Mapping[str, Sequence[Grid]]
+) -> tuple[Submission, dict[str, Task]]:
+    """The submission for all tasks of `samples`, in their order, and these tasks: what `write_submission` wants.
+
+    `attempts` maps the items' ids to grids, best first; an item without any gets the competition's placeholder.
+
+    Raises:
+        UsageError: an item of no ARC task, or attempts for an unknown id.
+    """
+    tasks = {task.id: task for task in map(task_of, samples)}
+    return build_submission(tasks, attempts), tasks
+
+
+def _sample(task: Task, i: int, id_: str, kind: Kind) -> Sample:
+    pair = task.test[i]
+    if pair.output is None:
+        raise UsageError(f"task {task.id} has no solution, and an evalset needs answers; give --solutions FILE")
+    n_cells = sum(len(grid) * len(grid[0]) for grid in (pair.input, pair.output))
+    return Sample(
+        id=id_,
+        prompt=grid_prompt(task, i) if kind == "arc_grid" else program_prompt(Task(task.id, task.train, (pair,))),
+        expected_answer=format_grid(pair.output),
+        section="core",
+        category="arc",
+        difficulty="easy" if n_cells <= EASY_CELLS else "medium" if n_cells <= MEDIUM_CELLS else "hard",
+        meta={"group": task.id, "task": task_json(task)},
+    )

@@ -1,0 +1,55 @@
+"""`arc_program`: the text holds a Python solve(grid); the two programs best on the train pairs make the attempts."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from eval.arc.programs import attempts, development_fitness, find_program, rank
+from eval.arc.samples import one_output
+from eval.arc.scorer import ArcScorer, Attempts
+from eval.arc.tasks import Task
+from eval.sandbox import ProgramResult, Sandbox
+from eval.scorer import POINTS, Item, Metrics
+from podium.core.records import Sample
+
+
+class ArcProgramScorer(ArcScorer):
+    """`fitness` and `train_pairs` are of the item's best program, for development, and no part of the value."""
+
+    name = "arc_program"
+    version = "1"
+    metrics: ClassVar[Metrics] = {"fitness": 1.0, "train_pairs": POINTS}
+
+    def check(self, sample: Sample) -> None:
+        super().check(sample)
+        one_output(sample)
+
+    def attempts(self, items: Sequence[Item]) -> list[Attempts]:
+        """The programs of all items run in parallel processes; what is written twice for an item runs once."""
+        tasks = [one_output(sample) for sample, _ in items]
+        found = [[find_program(prediction.text) for prediction in predictions] for _, predictions in items]
+        programs = [[text for text in texts if text is not None] for texts in found]
+        runs = [(i, text) for i, texts in enumerate(programs) for text in dict.fromkeys(texts)]
+        with Sandbox() as sandbox:
+            results = sandbox.run_many([(text, _inputs(tasks[i])) for i, text in runs])
+        by_run = dict(zip(runs, results, strict=True))
+        return [
+            _attempts(task, texts, [by_run[i, text] for text in texts])
+            for i, (task, texts) in enumerate(zip(tasks, programs, strict=True))
+        ]
+
+
+def _inputs(task: Task) -> list[object]:
+    return [pair.input for pair in (*task.train, *task.test)]
+
+
+def _attempts(task: Task, programs: Sequence[str], results: Sequence[ProgramResult]) -> Attempts:
+    if not programs:
+        return Attempts([], "no program in the text", dict.fromkeys(ArcProgramScorer.metrics, 0.0))
+    best, *others = ranked = rank(task, programs, results)
+    (grids,) = attempts(task, ranked).values()
+    metrics = {
+        "fitness": float(development_fitness(task, best)),
+        "train_pairs": best.train_correct / best.n_train,
+    }
+    second = f", then {others[0].reason}" if others else ""
+    return Attempts(grids, f"{best.reason}{second}", metrics)

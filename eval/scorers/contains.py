@@ -1,0 +1,28 @@
+"""`contains`: the expected answer, or an accepted one, stands somewhere in the text, as whole words."""
+
+import re
+
+from eval.normalise import normalise
+from eval.scorer import Score, Scorer
+from podium.core.records import Prediction, Sample
+
+
+class ContainsScorer(Scorer):
+    name = "contains"
+    version = "1"
+    votes = False
+
+    def _judge(self, sample: Sample, prediction: Prediction) -> Score:
+        text = prediction.text.strip()
+        if not text:
+            return self._result(sample, 0.0, None, "empty: the prediction holds no text")
+        for right in (sample.expected_answer, *sample.accepted):
+            if _contains(normalise(text), normalise(right)):
+                return self._result(sample, 1.0, right, f"whole text: contains {right!r}")
+        return self._result(sample, 0.0, text, f"whole text: does not contain {sample.expected_answer!r}")
+
+
+def _contains(text: str, answer: str) -> bool:
+    """Not the 5 of 15, of 1.5, of 5.2 or of -5."""
+    before = r"(?<!\w)(?<!\d\.)" + (r"(?<!-)" if answer[:1].isdigit() else "")
+    return re.search(before + re.escape(answer) + r"(?!\w)(?!\.\d)", text) is not None

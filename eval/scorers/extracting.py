@@ -1,0 +1,44 @@
+"""What `answer`, `numeric` and `choice` share: strict and lenient extraction side by side, never mixed."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from eval.extract import Extracted
+from eval.scorer import POINTS, Metrics, Score, Scorer
+from podium.core.records import Prediction, Sample
+
+
+class ExtractingScorer(Scorer):
+    """The value is by strict extraction alone; `lenient` counts what lenient extraction finds right as well."""
+
+    metrics: ClassVar[Metrics] = {"lenient": POINTS}
+
+    @abstractmethod
+    def strict(self, text: str) -> Extracted | None:
+        """The answer where one belongs; None when there is no text."""
+
+    @abstractmethod
+    def lenient(self, text: str, sample: Sample) -> Extracted | None:
+        """The answer wherever it is; None when nothing like one is there."""
+
+    @abstractmethod
+    def same(self, found: str, right: str) -> bool: ...
+
+    def _judge(self, sample: Sample, prediction: Prediction) -> Score:
+        found = self.strict(prediction.text)
+        if found is None:
+            return self._result(sample, 0.0, None, "empty: the prediction holds no text", {"lenient": 0.0})
+        right = self._right(sample, found)
+        if right is not None:
+            return self._result(sample, 1.0, found.answer, f"{found.rule}: equals {right!r}", {"lenient": 1.0})
+        reason = f"{found.rule}: is not {sample.expected_answer!r}"
+        loose = self.lenient(prediction.text, sample)
+        if loose is None or self._right(sample, loose) is None:
+            return self._result(sample, 0.0, found.answer, reason, {"lenient": 0.0})
+        reason += f"; leniently right: {loose.rule} {loose.answer!r}"
+        return self._result(sample, 0.0, found.answer, reason, {"lenient": 1.0})
+
+    def _right(self, sample: Sample, found: Extracted) -> str | None:
+        """The right answer that was found, as the evalset writes it."""
+        rights = (sample.expected_answer, *sample.accepted)
+        return next((right for right in rights if self.same(found.answer, right)), None)

@@ -1,0 +1,56 @@
+"""`numeric`: the extracted number is within a tolerance of the expected one: `numeric` or `numeric:0.01`."""
+
+import math
+from fractions import Fraction
+
+from eval.extract import Extracted, extract, last_number
+from eval.quantity import quantity, same_quantity
+from eval.scorers.extracting import ExtractingScorer
+from podium.core.errors import UsageError
+from podium.core.records import Sample
+
+TOLERANCE = 1e-6
+
+
+class NumericScorer(ExtractingScorer):
+    name = "numeric"
+    version = "1"
+
+    def __init__(self, option: str | None = None) -> None:
+        """Raises UsageError unless the option is a tolerance, 0 or more and below 1."""
+        self._option = option
+        self._tolerance = Fraction(_tolerance(option)) if option is not None else Fraction(TOLERANCE)
+
+    @property
+    def spec(self) -> str:
+        return self.name if self._option is None else f"{self.name}:{self._option}"
+
+    def check(self, sample: Sample) -> None:
+        for right in (sample.expected_answer, *sample.accepted):
+            if quantity(right) is None:
+                raise UsageError(
+                    f"item {sample.id!r}: the answer {right!r} is no number, as scorer {self.name} needs it"
+                )
+
+    def strict(self, text: str) -> Extracted | None:
+        return extract(text)
+
+    def lenient(self, text: str, sample: Sample) -> Extracted | None:
+        del sample
+        return last_number(text)
+
+    def same(self, found: str, right: str) -> bool:
+        return same_quantity(found, right, self._tolerance)
+
+    def vote_key(self, extracted: str) -> str:
+        return str(quantity(extracted) or extracted)
+
+
+def _tolerance(option: str) -> str:
+    try:
+        value = float(option)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise UsageError(f"scorer 'numeric:{option}': the tolerance must be a number, 0 or more and below 1")
+    return option
