@@ -1,6 +1,5 @@
 """`podium ui`."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,9 +9,7 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000,
 ) -> None:
     """Open MLflow's pages on this workspace's studies, for comparing trials; Ctrl-C ends it."""
-    from tuning.tracking.server import server_command, url
+    from tuning.tracking.server import serve
 
-    command, environment = server_command(port)
-    typer.echo(f"studies, trials and submissions, in about 10 seconds: {url(port)}")
-    typer.echo("Ctrl-C ends it")
-    os.execvpe(command[0], command, environment)
+    typer.echo("starting MLflow's server (about 10 seconds) ...")
+    serve(port, on_ready=lambda url: typer.echo(f"studies, trials and submissions: {url} (Ctrl-C ends it)"))

@@ -18,18 +18,17 @@ def test_the_ui_shows_the_store_on_this_machine_alone(home):
     command = [sys.executable, "-m", "podium.cli.main", "ui", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        assert server.stdout.readline().endswith(
-            f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning\n"
-        )
-        while "Uvicorn running" not in (line := server.stdout.readline()):
-            assert line, "the server ended"
+        assert server.stdout.readline() == "starting MLflow's server (about 10 seconds) ...\n"
+        shown = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)\n"
+        assert server.stdout.readline() == f"studies, trials and submissions: {shown}"
         search = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search?max_results=10"
         with urlopen(search) as answer:
             assert "Default" in {experiment["name"] for experiment in json.load(answer)["experiments"]}
         assert (home / "workspace" / "mlflow.db").is_file()
     finally:
         server.send_signal(signal.SIGINT)
-        server.communicate()
+        printed, _ = server.communicate()
+    assert (server.returncode, printed) == (130, "interrupted\n")
 
 
 def test_a_taken_port_is_one_line(home, capsys):

@@ -2,10 +2,14 @@
 
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from urllib.request import urlopen
 
-from podium.core.errors import UsageError
+from podium.core.errors import PodiumError, UsageError
+from podium.core.paths import workspace
 from tuning.tracking import store
 
 HOST = "127.0.0.1"
@@ -16,34 +20,52 @@ def url(port: int) -> str:
     return f"http://{HOST}:{port}/#/experiments?workflowType=machine_learning"
 
 
-def server_command(port: int, uri: str | None = None) -> tuple[list[str], Mapping[str, str]]:
-    """(command, environment) of a server that shows the tracking store on 127.0.0.1, made first where there is none.
+def serve(port: int, uri: str | None = None, on_ready: Callable[[str], None] = print) -> None:
+    """Run MLflow's server until it ends or is interrupted; `on_ready` gets its address once it answers.
 
     Raises:
-        UsageError: the port is taken, or the tracking URI is a server already.
+        UsageError: the port is taken, or the tracking URI is a server already; the store is made where there is none.
+        PodiumError: the server ended by itself.
     """
+    command, environment = server_command(port, uri)
+    log = workspace() / "mlflow-server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as file:
+        server = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        while server.poll() is None and not _answers(port):
+            time.sleep(0.2)
+        if server.poll() is None:
+            on_ready(url(port))
+        if server.wait():
+            raise PodiumError(f"MLflow's server ended with exit code {server.returncode}; {log} says why")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def server_command(port: int, uri: str | None = None) -> tuple[list[str], Mapping[str, str]]:
+    """(command, environment) of a server on 127.0.0.1 that shows the tracking store. Raises UsageError as `serve`."""
     uri = store.tracking_uri(uri)
     if uri.partition(":")[0] in ("http", "https", "databricks"):
         raise UsageError(f"tracking URI {uri!r} is a server already; open it in a browser")
     _check_free(port)
     store.open_client(uri)
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        uri,
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level error"]
     if uri == store.default_uri():
         command += ["--default-artifact-root", store.default_artifacts().as_uri()]
     # Its job processes are for features we do not use, and cost five processes and 2 GB.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return command, {**os.environ, **quiet}
+    return command, {**os.environ, **quiet, "PYTHONWARNINGS": "ignore"}
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urlopen(f"http://{HOST}:{port}/health", timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _check_free(port: int) -> None:
