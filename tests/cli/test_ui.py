@@ -27,8 +27,8 @@ def test_the_ui_shows_the_store_on_this_machine_alone(home):
         assert (home / "workspace" / "mlflow.db").is_file()
     finally:
         server.send_signal(signal.SIGINT)
-        printed, _ = server.communicate()
-    assert (server.returncode, printed) == (130, "interrupted\n")
+        server.communicate()
+    assert server.returncode == 130
 
 
 def test_a_taken_port_is_one_line(home, capsys):
