@@ -137,28 +137,11 @@ def same_prompt_key(prompt: str) -> str:
     return " ".join(prompt.casefold().split())
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What `check_evalset` found wrong; ids of samples."""
-
-    duplicate_prompts: tuple[tuple[str, str], ...]  # (id, id of the earlier item with the same prompt)
-    overlap: tuple[str, ...]  # items whose prompt is in the trainset
-
-    @property
-    def clean(self) -> bool:
-        return not self.duplicate_prompts and not self.overlap
-
-
-def check_evalset(evalset: Evalset, trainset: Path | None = None) -> Findings:
-    """Duplicate prompts within the set, and overlap with the trainset in folder `trainset`."""
+def duplicate_prompts(evalset: Evalset) -> list[tuple[str, str]]:
+    """Pairs of ids: an item, and the earlier item that has the same prompt."""
     first: dict[str, str] = {}
-    duplicates = []
-    for sample in evalset.samples:
-        earlier = first.setdefault(same_prompt_key(sample.prompt), sample.id)
-        if earlier != sample.id:
-            duplicates.append((sample.id, earlier))
-    overlap = overlapping_ids(evalset.samples, trainset) if trainset else ()
-    return Findings(tuple(duplicates), overlap)
+    pairs = ((sample.id, first.setdefault(same_prompt_key(sample.prompt), sample.id)) for sample in evalset.samples)
+    return [(later, earlier) for later, earlier in pairs if later != earlier]
 
 
 def overlapping_ids(samples: Iterable[Sample], trainset: Path) -> tuple[str, ...]:

@@ -52,27 +52,37 @@ def import_(
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A name under evalsets/, or a file.")],
     trainset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A trainset that must share no prompt with it.")
+        list[str] | None, typer.Option(metavar="NAME", help="A trainset that must share no prompt with it; repeatable.")
     ] = None,
 ) -> None:
-    """Check schema, duplicates and overlap with a trainset. Exit code 1 when two prompts are the same."""
-    from eval.evalset import check_evalset, load_evalset, named
+    """Check schema, answers, duplicates and contamination by trainsets. Exit code 1 when two prompts are the same."""
+    from eval.contamination import contamination
+    from eval.evalset import duplicate_prompts, load_evalset, named
+    from eval.scorecard import floored
+    from eval.scorers import get_scorer
 
-    folder = find_trainset(trainset) if trainset else None
+    folders = [find_trainset(name) for name in trainset or ()]
     evalset = load_evalset(file)
-    findings = check_evalset(evalset, folder)
+    for sample in evalset.samples:
+        get_scorer(evalset.scorer).check(sample)
+    duplicates = duplicate_prompts(evalset)
+    facts = [contamination(evalset, folder) for folder in folders]
     _show(evalset)
-    typer.echo(f"duplicates   {len(findings.duplicate_prompts)}")
-    if folder:
-        typer.echo(f"overlap      {len(findings.overlap)} with trainset {folder.name}")
-    if findings.duplicate_prompts:
-        pairs = named(f"{later} = {earlier}" for later, earlier in findings.duplicate_prompts)
+    typer.echo(f"duplicates   {len(duplicates)}")
+    for fact in facts:
+        near = [f"{found.id} = line {found.line}, {floored(100 * found.shared, 0)}%" for found in fact.near]
+        also = f": {named(near)}" if near else ""
+        typer.echo(f"overlap      {len(fact.exact)} with trainset {fact.trainset}")
+        typer.echo(f"near         {len(near)} with trainset {fact.trainset}{also}")
+    if duplicates:
+        pairs = named(f"{later} = {earlier}" for later, earlier in duplicates)
         raise PodiumError(f"{evalset.name}: items with the same prompt: {pairs}; remove one of each pair")
-    if folder and findings.overlap:
-        raise PodiumError(
-            f"{evalset.name}: prompts that are also in trainset {folder.name!r}: {named(findings.overlap)}; "
-            f"remove them from one of the two"
-        )
+    for fact in facts:
+        if fact.exact:
+            raise PodiumError(
+                f"{evalset.name}: prompts that are also in trainset {fact.trainset!r}: {named(fact.exact)}; "
+                f"remove them from one of the two"
+            )
 
 
 def _show(evalset: Evalset) -> None:
@@ -80,7 +90,7 @@ def _show(evalset: Evalset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from eval.evalset import DIFFICULTIES, split_of
+    from eval.evalset import DIFFICULTIES, split_of_sample
 
     cells: Counter[tuple[str, str]] = Counter((sample.section, sample.difficulty) for sample in evalset.samples)
     table = Table("section", box=None, pad_edge=False)
@@ -89,8 +99,9 @@ def _show(evalset: Evalset) -> None:
     for section in sorted({section for section, _ in cells}):
         counts = [cells[section, difficulty] for difficulty in DIFFICULTIES]
         table.add_row(section, *map(str, (*counts, sum(counts))))
-    splits = Counter(split_of(sample.id) for sample in evalset.samples)
+    splits = Counter(split_of_sample(sample) for sample in evalset.samples)
     typer.echo(f"evalset      {evalset.name} ({portable(evalset.path)})")
     typer.echo(f"sha256       {evalset.sha256}")
+    typer.echo(f"scorer       {evalset.scorer}")
     typer.echo(f"items        {len(evalset.samples)}: dev {splits['dev']}, holdout {splits['holdout']}")
     Console().print(table)

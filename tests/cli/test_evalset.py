@@ -39,6 +39,8 @@ def test_check_of_the_shipped_set_against_its_trainset(podium):
     assert ["core", "48", "96", "72", "216"] in [line.split() for line in done.out.splitlines()]
     assert "duplicates   0" in done.out
     assert "overlap      0 with trainset tiny-reasoning" in done.out
+    assert "near         0 with trainset tiny-reasoning" in done.out
+    assert "scorer       answer" in done.out
 
 
 def test_check_names_overlapping_items_and_exits_1(podium, write):
@@ -49,6 +51,25 @@ def test_check_names_overlapping_items_and_exits_1(podium, write):
     assert done.code == 1
     assert "error: set: prompts that are also in trainset 'mine': b; remove them from one of the two" in done.err
     assert "overlap      1" in done.out
+
+
+def test_check_reports_near_duplicates_of_several_trainsets(podium, write):
+    prompt = "Max bought stamps at the post office, 16 in all, and lost 3 of them. How many has he now?"
+    path = write({"id": "a", **ROW, "prompt": prompt}, {"id": "b", **ROW})
+    for name, text in (("far", "x"), ("close", prompt.replace("Max", "Bella"))):
+        traces = write({"prompt": text, "response": "4"}, name="traces.jsonl")
+        podium("trainset", "import", traces, "--as", name, "--format", "prompt-response")
+    done = podium("evalset", "check", path, "--trainset", "far", "--trainset", "close")
+    assert (done.code, done.err) == (0, "")
+    assert "near         0 with trainset far\n" in done.out
+    assert "near         1 with trainset close: a = line 1, 94%\n" in done.out
+
+
+def test_check_of_answers_that_the_scorer_cannot_judge(podium, write):
+    path = write({"evalset_version": "1", "scorer": "choice"}, {"id": "a", **ROW})
+    done = podium("evalset", "check", path)
+    assert done.code == 2
+    assert done.err == "error: item 'a': expected_answer '2', must be a letter A to E\n"
 
 
 def test_check_names_duplicate_prompts(podium, write):

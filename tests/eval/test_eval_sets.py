@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from eval.evalset import check_evalset, load_evalset, same_prompt_key
+from eval.evalset import duplicate_prompts, load_evalset, same_prompt_key
 from eval.normalise import normalise
 from podium.core.paths import shipped
 from podium.core.records import Sample
@@ -83,7 +83,7 @@ def test_answer_stands_in_no_prompt_as_a_phrase(name: str) -> None:
 @both
 def test_no_prompt_twice(name: str) -> None:
     prompts = [item.prompt for item in samples(name)]
-    assert check_evalset(load_evalset(shipped() / "evalsets" / f"{name}.jsonl")).clean
+    assert duplicate_prompts(load_evalset(shipped() / "evalsets" / f"{name}.jsonl")) == []
     assert repeats(prompts) == []
 
 

@@ -2,9 +2,10 @@ import pytest
 
 from eval.evalset import (
     assert_disjoint,
-    check_evalset,
+    duplicate_prompts,
     load_evalset,
     named,
+    overlapping_ids,
     split_of,
     write_evalset,
 )
@@ -89,7 +90,7 @@ def test_missing_corrupt_and_empty_files(tmp_path):
         load_evalset(path)
 
 
-def test_findings(evalset_file, tmp_path):
+def test_duplicates_and_overlap(evalset_file, tmp_path):
     evalset = load_evalset(
         evalset_file(
             {"id": "a", "prompt": "What is  1+1?"},
@@ -98,10 +99,8 @@ def test_findings(evalset_file, tmp_path):
         )
     )
     folder = trainset(tmp_path, "other", "What is\n1+1?")
-    findings = check_evalset(evalset, folder)
-    assert findings.duplicate_prompts == (("b", "a"),)
-    assert findings.overlap == ("a", "b")
-    assert not findings.clean
+    assert duplicate_prompts(evalset) == [("b", "a")]
+    assert overlapping_ids(evalset.samples, folder) == ("a", "b")
     with pytest.raises(UsageError, match=r"evalset 'set' and trainset '.*' share 2 prompts \(a, b\); remove them"):
         assert_disjoint(evalset, folder)
 
@@ -109,8 +108,8 @@ def test_findings(evalset_file, tmp_path):
 def test_a_clean_set(evalset_file, tmp_path):
     evalset = load_evalset(evalset_file({"id": "a"}, {"id": "b"}))
     folder = trainset(tmp_path, "c")
-    assert check_evalset(evalset, folder).clean
-    assert check_evalset(evalset).clean
+    assert duplicate_prompts(evalset) == []
+    assert overlapping_ids(evalset.samples, folder) == ()
     assert_disjoint(evalset, folder)
 
 
