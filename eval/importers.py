@@ -1,12 +1,16 @@
-"""Reading other people's test sets, JSONL of several layouts, into samples. docs/evaluation.md shows a line of each."""
+"""Reading other people's test sets into samples. docs/evaluation.md shows what each format looks like."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from eval.arc.samples import arc_samples
+from eval.arc.tasks import load_tasks
 from eval.extract import extract
 from eval.normalise import normalise
+from eval.scorers import DEFAULT
+from eval.scorers.choice import LETTERS
 from podium.core.errors import UsageError
 from podium.core.files import read_jsonl
 from podium.core.records import Sample, parse_record
@@ -14,14 +18,42 @@ from podium.core.records import Sample, parse_record
 Row = Mapping[str, Any]
 
 
-def import_samples(path: Path, name: str, layout: str, limit: int | None = None) -> list[Sample]:
-    """The lines of `path`, or the first `limit` of them, as samples with ids `name-00001`, ... by line number.
+def import_set(
+    path: Path,
+    name: str,
+    layout: str,
+    *,
+    solutions: Path | None = None,
+    scorer: str | None = None,
+    limit: int | None = None,
+) -> tuple[list[Sample], str]:
+    """The items of a file and the scorer to judge them by: `scorer`, else the one that goes with the format.
+
+    `limit` takes the first lines, or of ARC the first tasks. `solutions` is for ARC, and so are the scorers arc_grid
+    and arc_program, which say what is asked for: a grid or a program.
+
+    Raises:
+        UsageError: unknown format, nothing in it, or a bad line or task, named with its file, place and reason.
+    """
+    chosen = scorer or SCORERS.get(layout, DEFAULT)
+    if layout != "arc":
+        if solutions:
+            raise UsageError(f"--solutions {solutions}: format {layout!r} has none; they are for format arc")
+        return import_lines(path, name, layout, limit), chosen
+    if chosen not in ("arc_grid", "arc_program"):
+        raise UsageError(f"scorer {chosen!r}: format arc needs arc_grid or arc_program")
+    tasks = dict(islice(load_tasks(path, solutions).items(), limit))
+    return arc_samples(tasks, "arc_grid" if chosen == "arc_grid" else "arc_program"), chosen
+
+
+def import_lines(path: Path, name: str, layout: str, limit: int | None = None) -> list[Sample]:
+    """The lines of a JSONL file, or the first `limit` of them, with ids `name-00001`, ... by line number.
 
     Raises:
         UsageError: unknown layout, no lines, an id twice, or a bad line, named with file, line number and reason.
     """
     if layout not in LAYOUTS:
-        raise UsageError(f"format {layout!r}, must be one of {', '.join(LAYOUTS)}")
+        raise UsageError(f"format {layout!r}, must be one of {', '.join(FORMATS)}")
     samples: dict[str, Sample] = {}
     for number, row in islice(read_jsonl(path), limit):
         where = f"{path}:{number}"
@@ -66,7 +98,59 @@ def prompt_response(row: Row) -> dict[str, Any]:
     return {**defaults, **given, "prompt": _text(row, "prompt"), "expected_answer": found.answer}
 
 
-LAYOUTS: dict[str, Callable[[Row], dict[str, Any]]] = {"gsm8k": gsm8k, "prompt-response": prompt_response}
+def multiple_choice(row: Row) -> dict[str, Any]:
+    """{"question", "choices", "answer"}: two to five choices; the answer is a letter, a place from 0, or a choice.
+
+    ARC's and OpenBookQA's {"question", "choices": {"text", "label"}, "answerKey"} is read too.
+    """
+    choices, labels = _choices(row)
+    place = _place(row["answer"] if "answer" in row else row.get("answerKey"), choices, labels)
+    lines = [f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
+    defaults = {"section": "core", "category": "multiple-choice", "difficulty": "medium"}
+    given = {key: row[key] for key in ("id", "section", "category", "difficulty") if key in row}
+    return {
+        **defaults,
+        **given,
+        "prompt": "\n".join([_text(row, "question"), *lines, "Answer with the letter of the right choice."]),
+        "expected_answer": LETTERS[place],
+        "accepted": (choices[place],),
+    }
+
+
+LAYOUTS: dict[str, Callable[[Row], dict[str, Any]]] = {
+    "gsm8k": gsm8k,
+    "prompt-response": prompt_response,
+    "multiple-choice": multiple_choice,
+}
+FORMATS = (*LAYOUTS, "arc")
+SCORERS = {"multiple-choice": "choice", "arc": "arc_grid"}  # of a format that does not go with `answer`
+
+
+def _choices(row: Row) -> tuple[list[str], list[str]]:
+    """The choices, and what each is called: its label, or A, B, ..."""
+    given = row.get("choices")
+    choices, labels = (given.get("text"), given.get("label")) if isinstance(given, dict) else (given, None)
+    if not isinstance(choices, list) or not all(isinstance(choice, str) and choice.strip() for choice in choices):
+        raise ValueError(f"'choices' is {choices!r}, must be a list of texts that are not empty")
+    if not 2 <= len(choices) <= len(LETTERS):
+        raise ValueError(f"'choices' has {len(choices)} texts, must have 2 to {len(LETTERS)}")
+    choices = [choice.strip() for choice in choices]
+    if len({normalise(choice) for choice in choices}) < len(choices):
+        raise ValueError("'choices' holds the same text twice")
+    labels = list(LETTERS[: len(choices)]) if labels is None else labels
+    if not isinstance(labels, list) or len(labels) != len(choices):
+        raise ValueError(f"'label' is {labels!r}, must be a list of {len(choices)}, one a choice")
+    return choices, [str(label) for label in labels]
+
+
+def _place(answer: Any, choices: list[str], labels: list[str]) -> int:
+    if isinstance(answer, str):
+        for known in (labels, choices):
+            if answer.strip() in known:
+                return known.index(answer.strip())
+    elif isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
+        return answer
+    raise ValueError(f"the answer is {answer!r}, must be one of {', '.join(labels)}, a place from 0, or a choice")
 
 
 def _text(row: Row, key: str) -> str:

@@ -34,18 +34,23 @@ def build(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file; for ARC the challenges.")],
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the evalset.")],
-    layout: Annotated[str, typer.Option("--format", help="gsm8k or prompt-response.")],
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Take the first N lines only.")] = None,
+    layout: Annotated[str, typer.Option("--format", help="gsm8k, prompt-response, multiple-choice or arc.")],
+    solutions: Annotated[Path | None, typer.Option(metavar="FILE", help="The solutions of ARC challenges.")] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="The set's scorer; ARC: arc_grid or arc_program. See docs/evaluation.md.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Take the first N lines or tasks.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an evalset of this name.")] = False,
 ) -> None:
-    """Import a JSONL file as an evalset. A bad line is named, and nothing is written."""
+    """Import a file as an evalset. A bad line is named, and nothing is written."""
     from eval.evalset import write_evalset
-    from eval.importers import import_samples
+    from eval.importers import import_set
 
     path = home() / "evalsets" / f"{check_name(name, 'evalset')}.jsonl"
-    _show(write_evalset(path, import_samples(file, name, layout, limit), replace))
+    samples, chosen = import_set(file, name, layout, solutions=solutions, scorer=scorer, limit=limit)
+    _show(write_evalset(path, samples, replace, chosen))
 
 
 @app.command("check")

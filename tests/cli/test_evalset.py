@@ -87,6 +87,22 @@ def test_check_of_wrong_input_is_wrong_usage(podium, write):
     assert "trainset 'nope' not found" in missing.err
 
 
+def test_import_of_arc_and_of_multiple_choice(podium, home, write):
+    pairs = {"train": [{"input": [[1]], "output": [[2]]}], "test": [{"input": [[3]]}]}
+    (home / "c.json").write_text(json.dumps({"one": pairs}))
+    (home / "s.json").write_text(json.dumps({"one": [[[5]]]}))
+    command = ("evalset", "import", "c.json", "--format", "arc", "--as", "arc")
+    done = podium(*command, "--solutions", "s.json", "--scorer", "arc_program")
+    assert done.code == 0, done.err
+    assert "scorer       arc_program\n" in done.out
+    assert "evalset check" not in done.out and podium("evalset", "check", "arc").code == 0
+    refused = podium(*command, "--replace")
+    assert refused.code == 2
+    assert refused.err == ("error: task one has no solution, and an evalset needs answers; give --solutions FILE\n")
+    rows = write({"question": "q", "choices": ["x", "y"], "answer": 0})
+    assert "scorer       choice\n" in podium("evalset", "import", rows, "--format", "multiple-choice", "--as", "mc").out
+
+
 def test_import_and_its_refusals(podium, home, write):
     source = write({"question": "q", "answer": "w\n#### 5"}, {"question": "r", "answer": "w\n#### 6"}, name="in.jsonl")
     command = ("evalset", "import", source, "--format", "gsm8k", "--as")
