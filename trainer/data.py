@@ -1,109 +1,132 @@
-"""From a trainset to batches. Which examples make up a step follows from (seed, step) alone: nothing has state."""
+"""From a trainset to batches: tokenised once, then cut, padded or packed into rows of fixed length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from podium.core.config import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace
-from trainer.template import completion_text, prompt_text
+from trainer.order import batch_indices, bucketed_indices
+from trainer.packing import pack
+from trainer.template import Template, choose_template
+from trainer.tokenizer import Tokenizer
 from trainer.trainsets import read_manifest, read_traces
 
 FIELDS = {
     "tokens": np.int32,
     "targets": np.int32,  # the token that follows
     "weights": np.float32,  # 1 where the target is learned, 0 on the prompt and on padding
-    "positions": np.int32,
-    "segment_ids": np.int32,  # 1 for the example, 0 for padding
+    "positions": np.int32,  # from 0 in each example
+    "segment_ids": np.int32,  # 1 for the first example of a row, 2 for the next; 0 for padding
 }
-
-
-class Encoder(Protocol):
-    """What of a tokenizer is needed here."""
-
-    def encode_prompt(self, text: str) -> list[int]: ...
-    def encode_completion(self, text: str) -> list[int]: ...
 
 
 @dataclass(frozen=True)
 class TokenizedTrainset:
-    """Every example, padded to one length; each array of `fields` is (examples, seq)."""
+    """Every example in rows of one length; each array of `fields` is (rows, seq)."""
 
     name: str
     sha256: str  # of traces.jsonl
     fields: dict[str, np.ndarray]
+    n_examples: int  # a row each, unless they are packed
     n_truncated: int  # cut at the end, so that part of the completion is not learned
     n_dropped: int  # of the completion nothing was left
+    template: str  # plain or chat
+    bucket_lengths: tuple[int, ...]  # ascending; the last is the length of the rows
 
     @property
-    def n_examples(self) -> int:
+    def n_rows(self) -> int:
         return len(self.fields["tokens"])
 
+    @property
+    def lengths(self) -> list[int]:
+        """What `batch` may give as seq."""
+        return [self.bucket_lengths[bucket] for bucket in np.unique(self._buckets)]
+
     def batch(self, seed: int, step: int, accumulation: int, batch_size: int) -> dict[str, np.ndarray]:
-        """The examples of `step`, counted from 0; each field is (accumulation, batch_size, seq)."""
-        chosen = batch_indices(seed, step, self.n_examples, accumulation * batch_size)
-        return {name: rows[chosen].reshape(accumulation, batch_size, -1) for name, rows in self.fields.items()}
+        """The rows of `step`, counted from 0; each field is (accumulation, batch_size, seq)."""
+        if len(self.bucket_lengths) == 1:
+            length, chosen = self.bucket_lengths[0], batch_indices(seed, step, self.n_rows, accumulation * batch_size)
+        else:
+            bucket, chosen = bucketed_indices(seed, step, self._buckets, accumulation * batch_size)
+            length = self.bucket_lengths[bucket]
+        shape = (accumulation, batch_size, length)
+        return {name: rows[chosen, :length].reshape(shape) for name, rows in self.fields.items()}
+
+    @cached_property
+    def _buckets(self) -> np.ndarray:
+        """The number of each row's bucket. (rows,) uint8"""
+        if len(self.bucket_lengths) == 1:
+            return np.zeros(self.n_rows, np.uint8)
+        return np.searchsorted(self.bucket_lengths, (self.fields["segment_ids"] > 0).sum(axis=1)).astype(np.uint8)
 
 
-def load_trainset(folder: Path, encoder: Encoder, max_seq_len: int) -> TokenizedTrainset:
+def load_trainset(folder: Path, tokenizer: Tokenizer, data: DataConfig) -> TokenizedTrainset:
     """Read and tokenise a trainset folder.
 
     Raises:
-        UsageError: missing, changed or malformed files, or nothing left to learn in `max_seq_len` tokens.
+        UsageError: missing, changed or malformed files, no such template, or nothing left to learn.
     """
     manifest = read_manifest(folder)
-    return tokenize(manifest.name, manifest.sha256, read_traces(folder), encoder, max_seq_len)
+    return tokenize(manifest.name, manifest.sha256, read_traces(folder), choose_template(tokenizer, data), data)
 
 
 def tokenize(
-    name: str, sha256: str, traces: Sequence[ReasoningTrace], encoder: Encoder, max_seq_len: int
+    name: str, sha256: str, traces: Sequence[ReasoningTrace], template: Template, data: DataConfig
 ) -> TokenizedTrainset:
-    """Prompt and completion of every trace as one padded row. Raises UsageError when nothing is left to learn."""
-    rows = [_row(trace, encoder, max_seq_len) for trace in traces]
-    kept = [row for row, n_cut in rows if row["weights"].any()]
+    """Prompt and completion of every trace in padded rows. Raises UsageError when nothing is left to learn."""
+    examples = [_Example(template.prompt(trace.prompt), template.completion(trace)) for trace in traces]
+    kept = [example for example in examples if example.n_learned(data.max_seq_len)]
     if not kept:
         raise UsageError(
-            f"trainset {name!r}: no completion is left of {len(rows)} examples with data.max_seq_len={max_seq_len}; "
-            "raise data.max_seq_len"
+            f"trainset {name!r}: no completion is left of {len(examples)} examples with "
+            f"data.max_seq_len={data.max_seq_len}; raise data.max_seq_len"
         )
-    n_truncated = sum(n_cut > 0 and bool(row["weights"].any()) for row, n_cut in rows)
-    fields = {field: np.stack([row[field] for row in kept]) for field in FIELDS}
-    return TokenizedTrainset(name, sha256, fields, n_truncated, n_dropped=len(rows) - len(kept))
-
-
-def batch_indices(seed: int, step: int, n_examples: int, batch: int) -> np.ndarray:
-    """The examples of `step`: the next of an endless row of epochs, each a permutation of its own. (batch,) int64"""
-    places = np.arange(step * batch, (step + 1) * batch)
-    epochs, offsets = places // n_examples, places % n_examples
-    return np.array([_permutation(seed, int(epoch), n_examples)[at] for epoch, at in zip(epochs, offsets, strict=True)])
-
-
-@lru_cache(maxsize=8)
-def _permutation(seed: int, epoch: int, n: int) -> np.ndarray:
-    # Raw Philox words sorted, and not Generator.permutation: numpy keeps only the former the same between releases.
-    words = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64)).random_raw(n)
-    return np.argsort(words, kind="stable")
-
-
-def _row(trace: ReasoningTrace, encoder: Encoder, max_seq_len: int) -> tuple[dict[str, np.ndarray], int]:
-    """One example, padded to (max_seq_len,), and how many of its tokens were cut.
-
-    The last token is a target only, so an example of max_seq_len + 1 tokens still fits.
-    """
-    prompt, completion = (
-        encoder.encode_prompt(prompt_text(trace.prompt)),
-        encoder.encode_completion(completion_text(trace)),
+    rows = [[number] for number in range(len(kept))]
+    if data.packing:
+        rows = pack([example.n_tokens(data.max_seq_len) for example in kept], data.max_seq_len)
+    filled = [_row([kept[number] for number in numbers], data.max_seq_len) for numbers in rows]
+    return TokenizedTrainset(
+        name=name,
+        sha256=sha256,
+        fields={field: np.stack([row[field] for row in filled]) for field in FIELDS},
+        n_examples=len(kept),
+        n_truncated=sum(example.n_tokens() > data.max_seq_len for example in kept),
+        n_dropped=len(examples) - len(kept),
+        template=template.name,
+        bucket_lengths=(*data.length_buckets, data.max_seq_len),
     )
-    ids = (prompt + completion)[: max_seq_len + 1]
-    length = len(ids) - 1
+
+
+@dataclass(frozen=True)
+class _Example:
+    prompt: list[int]
+    completion: list[int]
+
+    def n_tokens(self, limit: int | None = None) -> int:
+        """Places in a row; the last token is a target only, so an example of limit + 1 tokens still fits."""
+        n = len(self.prompt) + len(self.completion) - 1
+        return n if limit is None else min(n, limit)
+
+    def n_learned(self, limit: int) -> int:
+        return max(self.n_tokens(limit) - max(len(self.prompt) - 1, 0), 0)
+
+
+def _row(examples: Sequence[_Example], max_seq_len: int) -> dict[str, np.ndarray]:
+    """Examples one behind the other, each in a segment of its own, padded to (max_seq_len,)."""
     row = {name: np.zeros(max_seq_len, dtype) for name, dtype in FIELDS.items()}
-    row["tokens"][:length] = ids[:-1]
-    row["targets"][:length] = ids[1:]
-    row["weights"][max(len(prompt) - 1, 0) : length] = 1.0
-    row["positions"][:length] = np.arange(length)
-    row["segment_ids"][:length] = 1
-    return row, len(prompt) + len(completion) - len(ids)
+    start = 0
+    for segment, example in enumerate(examples, start=1):
+        length, ids = example.n_tokens(max_seq_len), example.prompt + example.completion
+        end = start + length
+        row["tokens"][start:end] = ids[:length]
+        row["targets"][start:end] = ids[1 : length + 1]
+        row["weights"][start + max(len(example.prompt) - 1, 0) : end] = 1.0
+        row["positions"][start:end] = np.arange(length)
+        row["segment_ids"][start:end] = segment
+        start = end
+    return row

@@ -15,7 +15,7 @@ from podium.core.records import Prediction, Sample
 from trainer.architecture import Architecture
 from trainer.attention import KVCache
 from trainer.loss import logits
-from trainer.template import prompt_text
+from trainer.template import choose_template
 from trainer.tokenizer import Tokenizer
 
 Tree = Any
@@ -110,13 +110,14 @@ def generate(
     `decode` returns (batch, max_new_tokens) token ids.
     """
     size, length = config.generate.batch_size, config.generate.max_prompt_tokens
+    template = choose_template(tokenizer, config.data)
     predictions: list[Prediction] = []
     n_cut = 0
     for start in range(0, len(samples), size):
         if deadline.expired():
             break
         chosen = samples[start : start + size]
-        prompts = [tokenizer.encode_prompt(prompt_text(sample.prompt)) for sample in chosen]
+        prompts = [template.prompt(sample.prompt) for sample in chosen]
         n_cut += sum(len(prompt) > length for prompt in prompts)
         rows = decode(pad_prompts(prompts, size, length))
         predictions += [_prediction(sample, row, tokenizer) for sample, row in zip(chosen, rows, strict=False)]

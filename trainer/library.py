@@ -39,7 +39,7 @@ class ProgramLibrary:
         self.compile_s = 0.0
         self._clock = clock or MonotonicClock()
         self._bases: dict[tuple[str, ...], BaseModel] = {}
-        self._trainsets: dict[tuple[str, str, int], TokenizedTrainset] = {}
+        self._trainsets: dict[tuple[str, str, str], TokenizedTrainset] = {}
         self._programs: dict[tuple[str, str], Program] = {}
         self._lock = threading.RLock()
 
@@ -52,12 +52,12 @@ class ProgramLibrary:
             return self._bases[key]
 
     def trainset(self, config: RunConfig) -> TokenizedTrainset:
-        """Tokenised once for each trainset, tokenizer and length. Raises UsageError as `load_trainset` does."""
+        """Tokenised once for each trainset, tokenizer and `data` section. Raises UsageError as `load_trainset` does."""
         with self._lock:
             folder, tokenizer = find_trainset(config.data.trainset), self.base(config).tokenizer
-            key = (read_manifest(folder).sha256, tokenizer.sha256, config.data.max_seq_len)
+            key = (read_manifest(folder).sha256, tokenizer.sha256, config.data.model_dump_json())
             if key not in self._trainsets:
-                self._trainsets[key] = load_trainset(folder, tokenizer, config.data.max_seq_len)
+                self._trainsets[key] = load_trainset(folder, tokenizer, config.data)
             return self._trainsets[key]
 
     def program(self, config: RunConfig) -> "Program":
@@ -101,7 +101,7 @@ class Program:
         self._config, self._base, self._compile = config, base, compile_
         self._graphdef, self._dtype = build_decoder(base, config), compute_dtype(config.train.dtype)
         self._lock = threading.RLock()
-        self._compiled: dict[str, Any] = {}
+        self._compiled: dict[CompileKey, Any] = {}
         # Only adapters on a model without weights have a base that the seed makes; elsewhere it is loaded, or nothing.
         self._seed_makes_base = base.params is None and config.lora.enabled
         self.trainable, frozen, self.opt_state = jax.eval_shape(self._init, base.params, np.int32(0))
@@ -119,8 +119,11 @@ class Program:
 
     @property
     def step(self) -> Callable[..., Any]:
-        train = self._config.train
-        shape = (train.gradient_accumulation_steps, train.batch_size, self._config.data.max_seq_len)
+        return self.step_of(self._config.data.max_seq_len)
+
+    def step_of(self, length: int) -> Callable[..., Any]:
+        """The step for batches of `length` tokens: a length bucket's, or data.max_seq_len."""
+        shape = (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
         return self._once("train", _by(shape), lambda: self._wanted_step(shape))
 
     @property
@@ -134,9 +137,10 @@ class Program:
 
     def _once(self, name: str, shapes: str, wanted: Callable[[], Wanted]) -> Any:
         with self._lock:
-            if name not in self._compiled:
-                self._compiled[name] = self._compile((self._config.program_key, name, shapes), wanted())
-            return self._compiled[name]
+            key = (self._config.program_key, name, shapes)
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(key, wanted())
+            return self._compiled[key]
 
     @property
     def _shared(self) -> nnx.State:

@@ -29,6 +29,8 @@ def run_provenance(config: RunConfig, base: BaseModel, trainset: TokenizedTrains
             "n_examples": trainset.n_examples,
             "n_truncated": trainset.n_truncated,
             "n_dropped": trainset.n_dropped,
+            "n_rows": trainset.n_rows,
+            "template": trainset.template,
         },
         "from_step": step,
     }

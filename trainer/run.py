@@ -102,7 +102,8 @@ class TrainingRun:
         if self._trainset is not None:
             return
         trainset = self.library.trainset(self.config)
-        _ = self._program.step  # compiled here, so that no step's time holds a compilation
+        for length in trainset.lengths:
+            self._program.step_of(length)  # compiled here, so that no step's time holds a compilation
         self._initialise()
         # What an earlier session wrote beyond this step is made again.
         self._metrics.cut(lambda step: step <= self.step and self._is_log_step(step))
@@ -213,7 +214,8 @@ class TrainingRun:
         train = self.config.train
         batch = self._trainset.batch(train.seed, step, train.gradient_accumulation_steps, train.batch_size)
         trainable, frozen = self._weights
-        trainable, self._opt_state, metrics = self._program.step(
+        step_function = self._program.step_of(batch["tokens"].shape[-1])
+        trainable, self._opt_state, metrics = step_function(
             trainable, self._opt_state, frozen, batch, self._hp, np.int32(step)
         )
         self._weights = trainable, frozen

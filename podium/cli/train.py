@@ -81,10 +81,12 @@ def _prepare(config: RunConfig, out: Path, resume: bool) -> ProgramLibrary:
     use_compile_cache()
     how = f"LoRA of rank {config.lora.rank}" if config.lora.enabled else "all parameters"
     typer.echo(f"device: asked for {config.device.kind}, found {found}")
-    typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}")
+    chat = ", chat template" if trainset.template == "chat" else ""
+    typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}{chat}")
     typer.echo(
         f"trainset: {trainset.name}, {trainset.n_examples} examples of up to {config.data.max_seq_len} tokens; "
         f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because nothing of their completion fits"
+        + (f"; packed into {trainset.n_rows} rows" if config.data.packing else "")
     )
     return library
 

@@ -57,6 +57,24 @@ class DataConfig(Section):
 
     trainset: str = Field("tiny-reasoning", description="a name under trainsets/, or a path")
     max_seq_len: Annotated[int, P] = Field(64, ge=8, description="tokens; longer examples are cut and counted")
+    packing: bool = Field(False, description="several examples a row, each seeing itself only")
+    length_buckets: tuple[int, ...] = Field(
+        (), description="instead of packing: shorter lengths, ascending; a batch is padded to one of them"
+    )
+    template: Literal["auto", "plain", "chat"] = Field("auto", description="auto: chat where the tokenizer has one")
+    layout: Literal["steps", "reasoning"] = Field("steps", description="reasoning puts steps in <reasoning> tags")
+
+    @model_validator(mode="after")
+    def _buckets_are_a_choice(self) -> Self:
+        wanted, shown = sorted({n for n in self.length_buckets if 8 <= n < self.max_seq_len}), list(self.length_buckets)
+        if wanted != shown:
+            raise ValueError(
+                f"data.length_buckets={shown}, must ascend from 8 or more to less than "
+                f"data.max_seq_len={self.max_seq_len}, which is the last bucket itself"
+            )
+        if self.packing and self.length_buckets:
+            raise ValueError(f"data.packing=true with data.length_buckets={shown}: choose one of them")
+        return self
 
 
 class LoraConfig(Section):

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
 
 from podium.core.config import RunConfig
+from podium.core.records import ReasoningTrace
 from trainer.library import ProgramLibrary
 from trainer.optimizer import hyperparameters
+from trainer.trainsets import write_trainset
 
 
 def one_step(library: ProgramLibrary, config: RunConfig, **changed: np.ndarray) -> tuple:
@@ -30,6 +34,20 @@ def test_four_times_two_is_one_times_eight(library: ProgramLibrary, config: RunC
     # AdamW's first step is nearly the sign of the gradient: only where that is all rounding can the two differ.
     differences = np.concatenate([np.abs(a - b).ravel() for a, b in zip(leaves(whole), leaves(parts), strict=True)])
     assert np.quantile(differences, 0.999) < 1e-5
+
+
+def test_packed_loss_is_the_unpacked_one(library: ProgramLibrary, trainset: Path, config: RunConfig) -> None:
+    """All of a trainset in one step, a row each and packed."""
+    eight = trainset.parent / "eight"
+    traces = [ReasoningTrace(prompt=f"{n}+1=?", final_answer="8" * n) for n in range(1, 9)]
+    write_trainset(eight, traces, name="eight", recipe="test", recipe_version="1", seed=None)
+    apart = config.with_overrides({"data.trainset": str(eight), "data.max_seq_len": 32})
+    packed = apart.with_overrides({"data.packing": True, "data.max_seq_len": 64, "train.batch_size": 3})
+    assert (library.trainset(apart).n_rows, library.trainset(packed).n_rows) == (8, 3)
+    assert library.trainset(apart).n_truncated == 0
+    (_, one), (_, other) = one_step(library, apart), one_step(library, packed)
+    for name in ("loss", "grad_norm", "n_tokens"):
+        assert other[name] == pytest.approx(one[name], rel=1e-5)
 
 
 def test_loss_is_the_mean_over_learned_tokens(library: ProgramLibrary, config: RunConfig) -> None:

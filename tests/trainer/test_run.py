@@ -72,7 +72,8 @@ def test_the_folder_says_what_was_run(start: Callable, forever: Deadline) -> Non
     assert load_config(run.out / "config.yaml") == run.config
     facts = read_json(run.out / "provenance.json")
     assert facts["device"] == {"asked": "auto", "platform": "cpu", "kind": "cpu", "count": facts["device"]["count"]}
-    assert facts["trainset"] == {"name": "sums", "n_examples": 100, "n_truncated": 0, "n_dropped": 0}
+    counts = {"n_examples": 100, "n_rows": 100, "n_truncated": 0, "n_dropped": 0}
+    assert facts["trainset"] == {"name": "sums", **counts, "template": "plain"}
     assert facts["model_id"] == "tiny" and set(facts["sha256"]) == {"model", "tokenizer", "trainset"}
     assert facts["config_sha256"] == run.config.hash and facts["dtype"] == "float32"
 
@@ -93,6 +94,22 @@ def test_a_resumed_run_ends_in_the_same_bits(
     for a, b in zip(final_parameters(whole, library), final_parameters(resumed, library), strict=True):
         np.testing.assert_array_equal(a, b)
     assert lines(resumed) == lines(whole)
+
+
+def test_a_bucketed_run_has_a_step_a_length_and_resumes_to_the_same_bits(
+    start: Callable, library: ProgramLibrary, forever: Deadline
+) -> None:
+    bucketed = {"data__length_buckets": [20], "train__max_steps": 6, "train__log_every_steps": 1}
+    whole = finish(start("whole", **bucketed), forever)
+    part = start("part", **bucketed)
+    part.advance(3, forever)
+    part.save()
+    part.close()
+    resumed = start("part", **bucketed)
+    assert resumed.restore() == 3
+    assert lines(finish(resumed, forever)) == lines(whole)
+    shapes = {shapes for key, name, shapes in library.compiles if (key, name) == (whole.config.program_key, "train")}
+    assert shapes == {"1x8x20", "1x8x32"}
 
 
 def test_pauses_change_nothing(start: Callable, library: ProgramLibrary, forever: Deadline) -> None:

@@ -1,0 +1,23 @@
+"""Several examples in one row, so that little of a batch is padding."""
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def pack(lengths: Sequence[int], row_length: int) -> list[list[int]]:
+    """Examples by row: the longest first, each into the fullest row that has room (best fit, decreasing).
+
+    Rows depend on the lengths alone. An example never spans two rows; none may be longer than `row_length`.
+    """
+    rows: list[list[int]] = []
+    room: list[tuple[int, int]] = []  # (tokens left, row), the fullest first
+    for example in np.argsort(-np.asarray(lengths), kind="stable").tolist():
+        at = bisect_left(room, (lengths[example], 0))
+        left, row = room.pop(at) if at < len(room) else (row_length, len(rows))
+        if row == len(rows):
+            rows.append([])
+        rows[row].append(example)
+        insort(room, (left - lengths[example], row))
+    return rows
