@@ -65,7 +65,11 @@ def _run(name: str, trials: int) -> dict[str, Any]:
     """One way in a process of its own: what it measured, and its start-up."""
     begun = time.time()
     command = [sys.executable, "-m", "benchmarks.sweep_overhead", "--only", name, "--trials", str(trials)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # In the home: MLflow's client keeps the artifacts of (a) and (b) in the current folder.
+    paths = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=_home(), env={**os.environ, **paths}
+    )
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

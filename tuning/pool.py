@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayError
 
 from podium.core.config import RunConfig
 from podium.core.paths import home, workspace
@@ -22,7 +22,7 @@ from podium.core.records import Report
 from podium.core.states import State
 from tuning.host import Host
 from tuning.machine import DeviceGroup
-from tuning.study import stop_file
+from tuning.study import request_stop, stop_file
 from tuning.worker import WorkerKind
 
 BARRIER_TIMEOUT_S = 60.0
@@ -74,12 +74,15 @@ class Pool:
         self._last_s = 0.0
         self._revivals: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
 
-    async def ready(self) -> list[dict[str, Any]]:
-        """Until every worker has started. Raises what kept one from starting."""
-        stats = await asyncio.gather(*(worker.actor.stats.remote() for worker in self._workers))
-        for index in range(len(self._workers)):
-            await self._release(index)
-        return list(stats)
+    async def ready(self) -> None:
+        """Until every worker has started. If one cannot, the sweep is stopped and this raises what kept it."""
+        try:
+            await asyncio.gather(*(self._start(index) for index in range(len(self._workers))))
+        except RayError:
+            request_stop(self._folder, "a worker did not start")
+            async with self._changed:
+                self._changed.notify_all()
+            raise
 
     async def join(self) -> None:
         """A barrier for the clients: Tune would cancel the later ones while the first are taking all the trials."""
@@ -149,11 +152,11 @@ class Pool:
         """Wait for a worker and put the trial on it. False when the sweep is to stop."""
         key = seat.config.program_key
         async with self._changed:
-            await self._changed.wait_for(lambda: self._free)
-            index = min(self._free, key=lambda i: (key not in self._workers[i].programs, i))
+            await self._changed.wait_for(lambda: self._free or stop_file(self._folder).exists())
             if stop_file(self._folder).exists():
                 self._changed.notify()
                 return False
+            index = min(self._free, key=lambda i: (key not in self._workers[i].programs, i))
             self._free.remove(index)
         seat.worker = index
         self._workers[index].programs.add(key)
@@ -181,13 +184,13 @@ class Pool:
         assert seat.worker is not None
         worker = self._workers[seat.worker]
         worker.deaths, worker.programs = worker.deaths + 1, set()
-        task = asyncio.ensure_future(self._revive(seat.worker))
+        task = asyncio.ensure_future(self._start(seat.worker))
         self._revivals.add(task)
         task.add_done_callback(self._revivals.discard)
         seat.worker, seat.checkpoint = None, None  # the newest checkpoint in its folder
 
-    async def _revive(self, index: int) -> None:
-        await self._workers[index].actor.stats.remote()
+    async def _start(self, index: int) -> None:
+        await self._workers[index].actor.stats.remote()  # answers once it has started
         await self._release(index)
 
 

@@ -165,10 +165,23 @@ def create(space: SearchSpace, name: str | None, data: Mapping[str, str]) -> Any
     study = open_storage(folder, create_for=space)
     study.set_user_attr("data", dict(data))
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
-    if space.baseline:
-        study.enqueue_trial(space.baseline_params() or {}, user_attrs={BASELINE: True})
+    enqueue(study, space)
     write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study
     return study
+
+
+def enqueue(study: Any, space: SearchSpace) -> None:
+    """Have an Optuna study begin with the base config, and go on with what the space starts with."""
+    if space.baseline:
+        study.enqueue_trial(space.baseline_params() or {}, user_attrs={BASELINE: True})
+    for values in space.start_with:
+        study.enqueue_trial(space.params(values))
+
+
+def draw(trial: Any, space: SearchSpace) -> dict[str, Any]:
+    """The overrides of an Optuna trial; none for the base config where it lies outside the space."""
+    outside = trial.user_attrs.get(BASELINE) and space.baseline_params() is None
+    return {} if outside else space.suggest(trial)
 
 
 def refuse_taken(name: str) -> None:
@@ -244,6 +257,12 @@ class DriverLock:
 def stop_file(folder: Path) -> Path:
     """While it is there, workers end their trials at the next step and no new trial starts."""
     return folder / "stop"
+
+
+def request_stop(folder: Path, reason: str) -> None:
+    """Have the sweep of the study in `folder` end: trials at their next step, with a checkpoint."""
+    if not stop_file(folder).exists():
+        write_text(stop_file(folder), reason)
 
 
 def _claim(space: SearchSpace, name: str | None) -> Path:

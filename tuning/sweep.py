@@ -10,7 +10,7 @@ from typing import Any
 
 from podium.core.clock import Deadline
 from podium.core.errors import UsageError
-from podium.core.files import write_json, write_text
+from podium.core.files import write_json
 from podium.core.paths import study_dir
 from podium.core.states import State
 from tuning import tracking
@@ -26,6 +26,7 @@ from tuning.study import (
     load_study_space,
     refuse_taken,
     reopen,
+    request_stop,
     stop_file,
     view,
 )
@@ -141,12 +142,6 @@ def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -
         "steps_saved": sum(trial.config.train.max_steps for trial in ended) - steps_run,
         "stopped": stopped.read_text() if stopped.exists() else None,
     }
-
-
-def request_stop(folder: Path, reason: str) -> None:
-    """Have the sweep of the study in `folder` end: trials at their next step, with a checkpoint."""
-    if not stop_file(folder).exists():
-        write_text(stop_file(folder), reason)
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from eval.evalset import Evalset, assert_disjoint, load_evalset
 from eval.predictions import meta_path
 from eval.scorecard import score_predictions
+from eval.scorers import get_scorer
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
-from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import find_trainset, portable
 from podium.core.records import Report, Sample
@@ -67,10 +67,11 @@ class Worker:
 
     @staticmethod
     def check(space: SearchSpace) -> dict[str, str]:
-        """Trainsets and evalset are there and share no prompt. Raises UsageError."""
+        """Data is there, no prompt is in both sets, and the scorer can judge the items. Raises UsageError."""
         evalset = load_evalset(space.base_config.eval.evalset)
-        if not evalset.split("dev"):
-            raise UsageError(f"evalset {evalset.name!r} has no item in its dev split; a sweep needs some to score on")
+        scorer = get_scorer(evalset.chosen_scorer(space.base_config.eval.scorer))
+        for sample in evalset.split("dev"):
+            scorer.check(sample)
         searched = space.parameters.get("data.trainset")
         trainsets = searched.ends() if searched else [space.base_config.data.trainset]
         hashes: dict[str, str] = {}
@@ -127,7 +128,8 @@ def _score(held: _Slot) -> dict[str, float]:
     run, config = held.run, held.run.config
     predictions = run.predict(held.samples, Deadline.after(None))
     about = held.evalset.scored_set("dev", config.eval.max_items)
-    card = score_predictions(held.samples, predictions, evalset=about)
+    scorer = held.evalset.chosen_scorer(config.eval.scorer)
+    card = score_predictions(held.samples, predictions, scorer, evalset=about)
     path = run.out / "predictions.jsonl"
     write_jsonl(path, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
     write_json(

@@ -1,16 +1,24 @@
 """The Ray backend, with the same worker that the inline tests use."""
 
+import sys
+
 import pytest
+from ray import cloudpickle
 
 from podium.core.config import RunConfig
-from podium.core.errors import UsageError
+from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl
 from podium.core.states import State
+from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
 from tuning.backends import make_backend
 from tuning.study import load_study
 
+# Ray's processes cannot import test modules by name.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 pytestmark = pytest.mark.usefixtures("ray_here")
+
+PLAIN = {"scheduler": "none", "report_every_steps": 30}  # three reports a trial
 
 
 def calls(study) -> list[dict]:
@@ -29,15 +37,15 @@ def test_both_backends_decide_alike(run_sweep):
 
 
 def test_two_workers_share_the_trials_and_a_dead_one_is_replaced(run_sweep):
-    study = run_sweep({"scheduler": "none", "workers": 2, "trials": 14}, ask=("die-0", "crash-3"), backend="ray")
+    study = run_sweep({**PLAIN, "workers": 2, "trials": 10}, ask=("die-0", "crash-3"), backend="ray")
     states = {trial.number: trial.state for trial in study.trials}
     assert states[0] is State.COMPLETE and states[3] in (State.FAILED, State.DIVERGED)
     assert set(states.values()) <= {State.COMPLETE, State.DIVERGED, State.FAILED}
-    assert len(states) == 14
+    assert len(states) == 10
     assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
     done = calls(study)
     attached = [call for call in done if call["trial"] == 0 and call["call"] == "attach"]
-    assert [call["step"] for call in attached] == [0, 10]  # it went on from its checkpoint,
+    assert [call["step"] for call in attached] == [0, 30]  # it went on from its checkpoint,
     dead = attached[0]["pid"]
     after = done[done.index(attached[1]) :]
     assert len({call["pid"] for call in after}) == 2  # and two workers, the new one among them,
@@ -45,17 +53,27 @@ def test_two_workers_share_the_trials_and_a_dead_one_is_replaced(run_sweep):
 
 
 def test_a_stopped_sweep_goes_on_where_its_trials_were(run_sweep):
-    plain = {"scheduler": "none", "workers": 2, "trials": 12, "baseline": False}
+    plain = {**PLAIN, "workers": 2, "trials": 10, "baseline": False}
     tame = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
     stopped = run_sweep({**plain, "parameters": tame}, ask=("stop-4",), backend="ray")
     assert stopped.summary["stopped"] == "a test asked for it"
     assert stopped.trial(4).state is State.STOPPED
-    assert len(stopped.trials) < 12
+    assert len(stopped.trials) < 10
     resumed = run_sweep({**plain, "parameters": tame}, resume=stopped.name, backend="ray")
-    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 12
+    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 10
     trained = [(call["trial"], call["step"]) for call in calls(resumed) if call["call"] == "advance"]
-    assert len(trained) == len(set(trained)) == 12 * 9  # no step was trained twice, and none left out
+    assert len(trained) == len(set(trained)) == 10 * 3  # no step was trained twice, and none left out
     assert fates(load_study(stopped.name)) == fates(resumed)
+
+
+class NoWorker(AnalyticWorker):
+    def __init__(self, study_folder) -> None:
+        raise OSError(f"no device for {study_folder.name}")
+
+
+def test_a_worker_that_cannot_start_ends_the_sweep_with_its_reason(run_sweep):
+    with pytest.raises(PodiumError, match=r"a worker did not start: .*no device for small-001"):
+        run_sweep({"workers": 2}, backend="ray", worker=NoWorker)
 
 
 def test_devices_that_are_not_there_are_refused():

@@ -43,11 +43,12 @@ class RayBackend:
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
         pool = start_pool(sweep.make_worker, sweep.folder, self._groups, n_clients, pool_name)
         try:
+            started = pool.ready.remote()  # Tune and its clients start meanwhile
+            _tune(sweep, pool_name, n_clients)
             try:
-                ray.get(pool.ready.remote())
+                ray.get(started)
             except ray.exceptions.RayError as error:
                 raise PodiumError(f"a worker did not start: {_cause(error)}") from error
-            _tune(sweep, pool_name, n_clients)
             return Usage(**ray.get(pool.usage.remote()))
         finally:
             ray.kill(pool)  # and with it the workers, which it owns
