@@ -1,7 +1,7 @@
 """Evalsets: JSONL files of samples, split by item id, checked before use."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -65,6 +65,12 @@ class Evalset:
         if not found:
             raise UsageError(f"evalset {self.name!r} has no items in split {which}; use `all` or a larger set")
         return found[:max_items]
+
+    def part_name(self, samples: Sequence[Sample]) -> str:
+        """The split that `samples` are, each once; `part` where they are none."""
+        ids = {sample.id for sample in samples}
+        in_split = {which: {s.id for s in self.samples if which in ("all", split_of_sample(s))} for which in SPLITS}
+        return next((which for which in reversed(SPLITS) if in_split[which] == ids), "part")
 
     def chosen_scorer(self, asked_for: str | None) -> str:
         """What a config or a person asked for (`eval.scorer`), else what the evalset names."""

@@ -11,7 +11,23 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import typer
 
 import podium
-from podium.cli import demo, evalset, package, predict, promote, score, submit, sweep, train, trainset, ui
+from podium.cli import (
+    compare,
+    demo,
+    evalset,
+    export,
+    leaderboard,
+    package,
+    predict,
+    promote,
+    score,
+    space,
+    submit,
+    sweep,
+    train,
+    trainset,
+    ui,
+)
 from podium.core.errors import PodiumError
 
 app = typer.Typer(
@@ -28,7 +44,11 @@ app.add_typer(evalset.app, name="evalset")
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("score")(score.score)
+app.add_typer(space.app, name="space")
 app.command("sweep")(sweep.sweep)
+app.command("compare")(compare.compare)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("export")(export.export)
 app.command("ui")(ui.ui)
 app.command("promote")(promote.promote)
 app.command("submit")(submit.submit)

@@ -1,0 +1,203 @@
+"""Runs item by item: what the others fixed and broke against the first, and whether that is more than chance.
+
+docs/evaluation.md has the terms. Every run must have been scored on the same samples, by one scorer.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from eval.evalset import Evalset
+from eval.scorecard import Metric, Scorecard, bootstrap_interval
+from podium.core.errors import UsageError
+from podium.core.records import Record, Sample
+
+Verdict = Literal["fixed", "broken", "both right", "both wrong"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run to compare: `texts` holds what was predicted, by item."""
+
+    label: str
+    card: Scorecard
+    texts: Mapping[str, str]
+
+
+class ComparedRun(Record):
+    label: str
+    answer_correctness: float
+    interval: tuple[float, float]
+    n_missing: int
+    metrics: dict[str, Metric]
+
+
+class Difference(Record):
+    """Another run against the first, over some items; points."""
+
+    n_items: int
+    fixed: int  # its value is higher
+    broken: int  # its value is lower
+    both_right: int
+    both_wrong: int  # equal values below 1
+    points: float  # its answer_correctness, less that of the first
+    interval: tuple[float, float]  # 95%, paired percentile bootstrap over items
+    p_value: float  # McNemar's exact test, two-sided
+
+
+class Pairing(Record):
+    base: str
+    other: str
+    overall: Difference
+    sections: dict[str, Difference]
+    categories: dict[str, Difference]
+    difficulties: dict[str, Difference]
+
+
+class Outcome(Record):
+    value: float
+    extracted: str | None
+    reason: str
+    text: str | None  # None where nothing was predicted
+
+
+class ComparedItem(Record):
+    id: str
+    section: str
+    category: str
+    difficulty: str
+    prompt: str
+    expected: str
+    outcomes: tuple[Outcome, ...]  # in the order of the runs
+    verdicts: tuple[Verdict, ...]  # of every run but the first
+
+
+class Comparison(Record):
+    comparison_version: Literal["1"] = "1"
+    evalset: str
+    evalset_sha256: str
+    part: str  # dev, holdout or all, where the items are just these; else `part`
+    n_items: int
+    scorer: str
+    scorer_version: str
+    seed: int
+    runs: tuple[ComparedRun, ...]
+    pairings: tuple[Pairing, ...]  # the first run with each of the others
+    items: tuple[ComparedItem, ...]
+
+
+def compare(evalset: Evalset, samples: Sequence[Sample], entries: Sequence[Entry], seed: int = 0) -> Comparison:
+    """Compare every entry with the first on `samples` of `evalset`.
+
+    Raises:
+        UsageError: fewer than two entries, two of one label, other items, or other scorers or versions of one.
+    """
+    _check(samples, entries)
+    first, *others = entries
+    return Comparison(
+        evalset=evalset.name,
+        evalset_sha256=evalset.sha256,
+        part=evalset.part_name(samples),
+        n_items=len(samples),
+        scorer=first.card.scorer,
+        scorer_version=first.card.scorer_version,
+        seed=seed,
+        runs=tuple(_run(entry) for entry in entries),
+        pairings=tuple(_pairing(samples, first, other, seed) for other in others),
+        items=tuple(_item(sample, place, entries) for place, sample in enumerate(samples)),
+    )
+
+
+def verdict(base: float, other: float) -> Verdict:
+    if base != other:
+        return "fixed" if other > base else "broken"
+    return "both right" if base == 1 else "both wrong"
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """The two-sided exact p-value of as uneven a split, or one more so, if every change were a toss (McNemar 1947)."""
+    n, fewer = fixed + broken, min(fixed, broken)
+    ways, tail = 1, 0  # n choose k, and their sum up to `fewer`
+    for k in range(fewer + 1):
+        tail += ways
+        ways = ways * (n - k) // (k + 1)
+    return min(1.0, float(2 * tail / 2**n))
+
+
+def _check(samples: Sequence[Sample], entries: Sequence[Entry]) -> None:
+    if len(entries) < 2:
+        raise UsageError(f"{len(entries)} runs to compare, must be two or more")
+    labels = [entry.label for entry in entries]
+    twice = [label for label, count in Counter(labels).items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice; compare different runs")
+    scorers = sorted({f"{entry.card.scorer} version {entry.card.scorer_version}" for entry in entries})
+    if len(scorers) > 1:
+        raise UsageError(f"the runs are scored by {' and '.join(scorers)}, which do not compare; score them by one")
+    ids = [sample.id for sample in samples]
+    for entry in entries:
+        if [score.id for score in entry.card.scores] != ids:
+            raise UsageError(f"{entry.label} is not scored on the items to compare; score all runs on the same")
+
+
+def _run(entry: Entry) -> ComparedRun:
+    card = entry.card
+    return ComparedRun(
+        label=entry.label,
+        answer_correctness=card.answer_correctness,
+        interval=card.interval,
+        n_missing=card.n_missing,
+        metrics=card.metrics,
+    )
+
+
+def _pairing(samples: Sequence[Sample], base: Entry, other: Entry, seed: int) -> Pairing:
+    pairs = [(a.value, b.value) for a, b in zip(base.card.scores, other.card.scores, strict=True)]
+
+    def grouped(group: Callable[[Sample], str]) -> dict[str, Difference]:
+        members = defaultdict(list)
+        for sample, pair in zip(samples, pairs, strict=True):
+            members[group(sample)].append(pair)
+        return {name: _difference(found, seed) for name, found in sorted(members.items())}
+
+    return Pairing(
+        base=base.label,
+        other=other.label,
+        overall=_difference(pairs, seed),
+        sections=grouped(lambda sample: sample.section),
+        categories=grouped(lambda sample: sample.category),
+        difficulties=grouped(lambda sample: sample.difficulty),
+    )
+
+
+def _difference(pairs: Sequence[tuple[float, float]], seed: int) -> Difference:
+    count = Counter(verdict(base, other) for base, other in pairs)
+    changes = [other - base for base, other in pairs]
+    return Difference(
+        n_items=len(pairs),
+        fixed=count["fixed"],
+        broken=count["broken"],
+        both_right=count["both right"],
+        both_wrong=count["both wrong"],
+        points=100 * sum(changes) / len(changes),
+        interval=bootstrap_interval(changes, seed),  # an item's two values are drawn together
+        p_value=mcnemar(count["fixed"], count["broken"]),
+    )
+
+
+def _item(sample: Sample, place: int, entries: Sequence[Entry]) -> ComparedItem:
+    scores = [entry.card.scores[place] for entry in entries]
+    return ComparedItem(
+        id=sample.id,
+        section=sample.section,
+        category=sample.category,
+        difficulty=sample.difficulty,
+        prompt=sample.prompt,
+        expected=sample.expected_answer,
+        outcomes=tuple(
+            Outcome(value=score.value, extracted=score.extracted, reason=score.reason, text=entry.texts.get(sample.id))
+            for entry, score in zip(entries, scores, strict=True)
+        ),
+        verdicts=tuple(verdict(scores[0].value, score.value) for score in scores[1:]),
+    )

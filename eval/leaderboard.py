@@ -1,0 +1,100 @@
+"""Runs ranked by their scores on the same items by the same scorer; what does not compare is never in one table."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eval.evalset import ScoredSet
+from podium.core.errors import UsageError
+from podium.core.records import Record, parse_record
+
+
+class Standing(Record):
+    """What a leaderboard takes of a scorecard."""
+
+    evalset: ScoredSet
+    scorer: str
+    scorer_version: str
+    answer_correctness: float
+    interval: tuple[float, float]
+    n_items: int
+    n_missing: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    label: str
+    kind: str  # trial, submission or run
+    standing: Standing
+
+
+class Row(Record):
+    rank: int  # from 1; equal scores have equal ranks
+    label: str
+    kind: str
+    answer_correctness: float
+    interval: tuple[float, float]
+    n_missing: int
+
+
+class Board(Record):
+    """Scores that compare."""
+
+    evalset: ScoredSet
+    n_items: int
+    scorer: str
+    scorer_version: str
+    rows: tuple[Row, ...]  # best first
+
+
+def read_standing(values: Any, where: str) -> Standing:
+    """From the values of a scorecard, its items or not. Raises UsageError for anything else."""
+    if not isinstance(values, Mapping) or not isinstance(values.get("evalset"), Mapping):
+        raise UsageError(f"{where}: is no scorecard on an evalset")
+    known = {name: values[name] for name in Standing.model_fields if name in values}
+    return parse_record(Standing, known, where)
+
+
+def boards(entries: Iterable[Entry]) -> list[Board]:
+    """A board for each version and part of an evalset and each version of a scorer; the fullest first."""
+    groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        found = entry.standing
+        groups[found.evalset.model_dump_json(), found.scorer, found.scorer_version].append(entry)
+    return sorted((_board(group) for group in groups.values()), key=lambda board: -len(board.rows))
+
+
+def mixed_versions(found: Iterable[Board]) -> list[str]:
+    """A warning for each evalset part that is on several boards by the same scorer in different versions."""
+    versions = defaultdict(set)
+    for board in found:
+        versions[board.evalset.name, board.evalset.split, board.scorer].add(board.scorer_version)
+    return [
+        f"{name} ({split}) is scored by {scorer} in versions {', '.join(sorted(known))}, which do not compare"
+        for (name, split, scorer), known in versions.items()
+        if len(known) > 1
+    ]
+
+
+def _board(entries: list[Entry]) -> Board:
+    first = entries[0].standing
+    scores = [entry.standing.answer_correctness for entry in entries]
+    rows = [
+        Row(
+            rank=1 + sum(score > entry.standing.answer_correctness for score in scores),
+            label=entry.label,
+            kind=entry.kind,
+            answer_correctness=entry.standing.answer_correctness,
+            interval=entry.standing.interval,
+            n_missing=entry.standing.n_missing,
+        )
+        for entry in entries
+    ]
+    return Board(
+        evalset=first.evalset,
+        n_items=first.n_items,
+        scorer=first.scorer,
+        scorer_version=first.scorer_version,
+        rows=tuple(sorted(rows, key=lambda row: row.rank)),
+    )
