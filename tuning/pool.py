@@ -26,6 +26,7 @@ from tuning.study import request_stop, stop_file
 from tuning.worker import WorkerKind
 
 BARRIER_TIMEOUT_S = 60.0
+STATS_TIMEOUT_S = 30.0  # a worker may be just being started again
 MAX_FAILURES = 2  # deaths of its worker that a trial survives
 
 
@@ -142,7 +143,7 @@ class Pool:
         workers = []
         for worker in self._workers:
             try:
-                stats = await asyncio.wait_for(worker.actor.stats.remote(), timeout=10)
+                stats = await asyncio.wait_for(worker.actor.stats.remote(), timeout=STATS_TIMEOUT_S)
             except (RayActorError, TimeoutError):
                 stats = {}
             workers.append({**stats, "busy_s": worker.busy_s, "deaths": worker.deaths})
