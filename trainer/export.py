@@ -9,14 +9,38 @@ import jax
 from flax import nnx
 from safetensors import SafetensorError
 
+from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json
+from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
+from trainer.library import ProgramLibrary
 from trainer.lora import merge
 from trainer.models import BaseModel
+from trainer.provenance import input_hashes
 from trainer.tokenizer import tokenizer_files
 from trainer.weights import save_weights
 
 GENERATION = "generation_config.json"
+
+
+def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibrary) -> int:
+    """Write the newest checkpoint of the folder `run` as `save_hf` does, and return its step.
+
+    Raises:
+        UsageError: the folder is there already, the run has no whole checkpoint, or one of another config or model.
+        PodiumError: the disk refused a file.
+    """
+    check_absent(folder)
+    path = Checkpoints(run / "checkpoints", config.train.keep_checkpoints).newest()
+    if path is None:
+        raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
+    meta = read_meta(path)
+    check_same_run(path, meta["config"], config)
+    base, program = library.base(config), library.program(config)
+    check_same_inputs(path, meta["inputs"], input_hashes(base, None))
+    trainable = restore_tree(path, "trainable", program.trainable)
+    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.lora.alpha)
+    return int(path.name)
 
 
 def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora_alpha: float) -> None:
@@ -28,8 +52,7 @@ def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.Sta
         UsageError: the folder is there already.
         PodiumError: the disk refused a file.
     """
-    if folder.exists():
-        raise UsageError(f"{folder} is there already; name a folder that is not")
+    check_absent(folder)
     params = merge(frozen, trainable, lora_alpha) if jax.tree.leaves(frozen) else trainable
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
@@ -44,6 +67,11 @@ def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.Sta
         raise PodiumError(f"cannot write {folder}: {error}; nothing was left there") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_absent(folder: Path) -> None:
+    if folder.exists():
+        raise UsageError(f"{folder} is there already; name a folder that is not")
 
 
 def _config(folder: Path, dtype: str) -> dict[str, Any]:

@@ -1,0 +1,28 @@
+"""`podium export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from podium.core.config import load_config
+
+
+def export(
+    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run: its config and checkpoints.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The Hugging Face folder to make.")],
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
+) -> None:
+    """Write a trained run as a Hugging Face folder: weights with the adapters merged in, config and tokenizer."""
+    config = load_config(run / "config.yaml", {"device.kind": device} if device else None)
+    from trainer.device import select
+
+    select(config.device.kind)
+    from trainer.export import export_run
+    from trainer.library import ProgramLibrary
+
+    library = ProgramLibrary()
+    step = export_run(config, run, to, library)
+    how = f", adapters of rank {config.lora.rank} merged" if config.lora.enabled else ""
+    size_gb = sum(file.stat().st_size for file in to.glob("*.safetensors")) / 1e9
+    typer.echo(f"{library.base(config).model_id} from {run} at step {step}{how}; {size_gb:.3g} GB of weights in {to}")
