@@ -50,6 +50,11 @@ class Progress:
         self.trials[event.trial.number] = event.trial
 
     @property
+    def study(self) -> str:
+        """Its name; it has none before the first trial."""
+        return next((trial.dir.parents[1].name for trial in list(self.trials.values())), "")
+
+    @property
     def n_ended(self) -> int:
         return sum(trial.state not in (State.RUNNING, State.STOPPED) for trial in list(self.trials.values()))
 
@@ -78,7 +83,7 @@ class PlainLines:
         self._progress.hear(event)
         if not self._named:
             self._named = True
-            self._print(f"study {event.trial.dir.parents[1].name}: {self._progress.total} trials")
+            self._print(f"study {self._progress.study}: {self._progress.total} trials")
         if event.kind == "finished":
             self._print(self._ended(event.trial))
         elif event.kind == "reported" and self._progress.elapsed_s - self._printed_s > SILENCE_S:
@@ -111,7 +116,7 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         state = f"[{COLOURS.get(trial.state, 'red')}]{trial.state}[/]"
         table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), what(trial))
     best = progress.best()
-    line = f"{progress.n_ended} of {progress.total} trials, {format_duration(progress.elapsed_s)}"
+    line = f"{progress.study}: {progress.n_ended} of {progress.total} trials, {format_duration(progress.elapsed_s)}"
     if best:
         line += f"; best so far {score_text(best.value)}, trial {best.number}"
     if stopping:

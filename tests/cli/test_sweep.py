@@ -146,7 +146,7 @@ def test_the_table_shows_what_runs_and_the_newest_of_the_others(trial):
     console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     console.print(live_view(progress, stopping=True))
     text = console.export_text()
-    assert "19 of 40 trials" in text
+    assert "sums-001: 19 of 40 trials" in text
     assert "best so far 19.00, trial 19" in text
     assert "Ctrl-C again quits at once" in text
     assert "lr=0.00123" in text
