@@ -25,14 +25,19 @@ def import_trainset(path: Path, layout: str, folder: Path, *, name: str, replace
     Raises:
         UsageError: a bad line (nothing is written), a folder that is there already, or the name of a recipe.
     """
-    if name in TRAINSETS:
-        raise UsageError(f"trainset name {name!r} is that of a recipe; choose another name")
-    if folder.exists() and not replace:
-        raise UsageError(f"trainset {name!r} is there already ({folder}); give another name or --replace")
+    refuse_taken(name, folder, replace)
     traces = import_traces(path, layout)
     return write_trainset(
         folder, traces, name=name, recipe=f"import:{layout}", recipe_version=IMPORT_VERSION, seed=None
     )
+
+
+def refuse_taken(name: str, folder: Path, replace: bool) -> None:
+    """Raises UsageError if `name` cannot be that of a trainset of the user's own."""
+    if name in TRAINSETS:
+        raise UsageError(f"trainset name {name!r} is that of a recipe; choose another name")
+    if folder.exists() and not replace:
+        raise UsageError(f"trainset {name!r} is there already ({folder}); give another name or --replace")
 
 
 def write_trainset(

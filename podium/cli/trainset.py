@@ -44,6 +44,44 @@ def import_(
     _show(import_trainset(file, layout, folder, name=name, replace=replace), folder)
 
 
+@app.command("from-predictions")
+def from_predictions(
+    predictions: Annotated[
+        str, typer.Argument(metavar="PREDICTIONS", help="A file, a run directory, STUDY/N or a submission.")
+    ],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the trainset.")],
+    evalset: Annotated[
+        str | None, typer.Option("--evalset", help="A name or file; that of the run when not given.")
+    ] = None,
+    scorer: Annotated[str | None, typer.Option(help="That of the evalset when not given.")] = None,
+    per_item: Annotated[int | None, typer.Option(metavar="N", min=1, help="Keep the first N of an item.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
+) -> None:
+    """Make a trainset of the predictions that are right: of ARC tasks, their programs."""
+    from eval.predictions import read_predictions
+    from eval.scorers import get_scorer
+    from eval.solved import solved
+    from podium.cli.run_files import find_source
+    from trainer.from_predictions import RightAnswer, trainset_from
+
+    folder = home() / "trainsets" / check_name(name, "trainset")
+    source = find_source(predictions, evalset, scorer)
+    found = solved(source.samples, read_predictions(source.path).predictions, get_scorer(source.scorer), per_item)
+    answers = [
+        RightAnswer(
+            prompt=right.sample.prompt,
+            text=right.text,
+            program=right.program,
+            meta={"category": right.sample.category, "item": right.sample.id, **right.score.metrics},
+        )
+        for right in found
+    ]
+    _show(trainset_from(answers, folder, name=name, source=source.scorer, replace=replace), folder)
+    n_items = len({right.sample.id for right in found})
+    typer.echo(f"items        {n_items} of {len(source.samples)} have a right prediction")
+    typer.echo(f"note: its prompts are those of evalset {source.evalset.name}; score what it trains on another")
+
+
 def _show(manifest: TrainsetManifest, folder: Path) -> None:
     parts = ", ".join(f"{name} {count}" for name, count in manifest.composition.items())
     typer.echo(f"trainset     {manifest.name} ({manifest.recipe} version {manifest.recipe_version})")
