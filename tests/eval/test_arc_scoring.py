@@ -1,12 +1,11 @@
 """ARC tasks as items, both scorers, and predictions as a submission; programs really run in the sandbox."""
 
-import json
-
 import pytest
 
 from eval.arc.grids import find_grids, format_grid
+from eval.arc.predicted import write_predicted_submission
 from eval.arc.samples import arc_samples, one_output, submission_of, task_of
-from eval.arc.submission import NO_GRID, solved_outputs, write_submission
+from eval.arc.submission import NO_GRID, read_submission, solved_outputs
 from eval.arc.tasks import Pair, Task, load_tasks
 from eval.evalset import load_evalset, split_of_sample, write_evalset
 from eval.scorecard import score_predictions
@@ -196,15 +195,34 @@ def test_a_missing_prediction_is_wrong():
 def test_predictions_become_a_submission(tmp_path, scorer):
     samples = arc_samples(TASKS, scorer)
     texts = {"arc_grid": ["1 2", "9 8"], "arc_program": [COPIES, FLIPS]}[scorer]
-    items = [(samples[0], predictions(flip_0=texts)), (samples[2], predictions(copy_0=["2", COPIES]))]
-    tried = get_scorer(scorer).attempts(items)
-    attempts = {sample.id: found.grids for (sample, _), found in zip(items, tried, strict=True)}
-    submission, tasks = submission_of(samples, attempts)
-    write_submission(tmp_path / "submission.json", submission, tasks)
-    assert tasks == TASKS and list(submission) == ["flip", "copy"]
+    found = predictions(flip_0=texts, copy_0=["2", COPIES], flip_1=["no idea"], other_0=["1"])
+    submission = write_predicted_submission(tmp_path / "submission.json", samples, found, scorer)
+    assert list(submission) == ["flip", "copy"]
     assert submission["flip"][1] == {"attempt_1": NO_GRID, "attempt_2": NO_GRID}
-    assert solved_outputs(submission, tasks) == {"flip_0": True, "flip_1": False, "copy_0": True}
-    assert json.loads((tmp_path / "submission.json").read_text()) == submission
+    assert solved_outputs(submission, TASKS) == {"flip_0": True, "flip_1": False, "copy_0": True}
+    assert read_submission(tmp_path / "submission.json", TASKS) == submission
+
+
+def test_a_split_with_one_item_of_a_task_submits_the_task(tmp_path):
+    samples = arc_samples(TASKS, "arc_grid")[:1]
+    submission = write_predicted_submission(
+        tmp_path / "submission.json", samples, predictions(flip_0=["9 8"]), "arc_grid"
+    )
+    assert [len(outputs) for outputs in submission.values()] == [2]
+
+
+def test_other_scorers_and_items_make_no_submission(tmp_path, sample):
+    for samples, scorer, message in (
+        (
+            arc_samples(TASKS, "arc_grid"),
+            "answer",
+            "scorer 'answer' makes no attempts; a submission needs arc_grid or ar",
+        ),
+        ([sample("a")], "arc_grid", "item 'a' is of no ARC task"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            write_predicted_submission(tmp_path / "submission.json", samples, [], scorer)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.realdata
