@@ -5,6 +5,8 @@ Optuna's storage is the one truth. How our states are told to it:
     complete                    COMPLETE with the value
     pruned                      PRUNED with the intermediate values
     diverged, infeasible, oom   PRUNED with the finite intermediate values and the constraint "state" = 1: infeasible.
+                                So are trials that end with a constraint of the space broken; each of those constraints
+                                is told to Optuna as well, by how much it is broken, for every trial that ran.
                                 Telling FAIL would spoil the search, since TPE ignores failed trials and goes on
                                 proposing beside the cliff (49 of 60 proposals diverged, against 19).
     failed                      FAIL: a crash says nothing about the configuration
@@ -12,13 +14,12 @@ Optuna's storage is the one truth. How our states are told to it:
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from ray.tune.search import Searcher
 
-from podium.core.errors import UsageError
 from podium.core.paths import study_dir
 from podium.core.records import Report
 from podium.core.states import State
@@ -26,7 +27,7 @@ from tuning import study as attributes
 from tuning.events import Event, Listener
 from tuning.messages import Job, read_report
 from tuning.samplers import seed_for
-from tuning.space import SearchSpace
+from tuning.space import SearchSpace, broken
 from tuning.study import TrialView, asked_trials, stop_file, trial_view
 
 AVOID = (State.DIVERGED, State.INFEASIBLE, State.OOM)  # the configuration's own fault
@@ -64,13 +65,15 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         """The job of the next trial, or FINISHED."""
         if stop_file(self._folder).exists():
             return str(Searcher.FINISHED)
-        trial = self._adopted() if self._adopt else self._asked()
-        if trial is None:
-            return str(Searcher.FINISHED)
-        self._live[trial_id] = trial
-        _, view = trial
-        self._emit("started", view)
-        return job_of(view).to_config()
+        while begun := self._adopted() if self._adopt else self._asked():
+            trial, view = begun
+            refusal = self._space.refusal(view.overrides)
+            self._emit("started", view)
+            if refusal is None:
+                self._live[trial_id] = begun
+                return job_of(view).to_config()
+            self._finish(trial, replace(view, state=State.INFEASIBLE, reason=refusal))
+        return str(Searcher.FINISHED)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         report = read_report(result)
@@ -82,9 +85,12 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             return
         report = read_report(result) if result and not error else None
         view = self._record(trial_id, report) if report else self._live[trial_id][1]
-        state, reason = _fate(report, view, self._space.metric)
+        violations = self._space.violations(view.config, _facts(report, view)) if report else {}
+        state, reason = _fate(report, view, violations)
         optuna_trial, _ = self._live.pop(trial_id)
         value = view.reports.get(view.step) if state is State.COMPLETE else None
+        for constraint, by in violations.items():
+            optuna_trial.set_constraint(constraint, by)
         self._finish(optuna_trial, replace(view, state=state, reason=reason, value=value), report)
 
     def stop_rest(self) -> None:
@@ -103,24 +109,16 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         return {}  # Tune pickles its searcher beside its own records, which we never read back
 
     def _asked(self) -> tuple[Any, TrialView] | None:
-        while self._n_asked < self._limit:
-            self._study.sampler = self._space.sampler.build(seed_for(self._space.sampler, self._n_asked))
-            trial = self._study.ask()
-            self._n_asked += 1
-            view = self._draw(trial)
-            try:
-                _ = view.config
-            except UsageError as error:
-                self._emit("started", view)
-                self._finish(trial, replace(view, state=State.INFEASIBLE, reason=str(error)))
-            else:
-                return trial, view
-        return None
+        if self._n_asked >= self._limit:
+            return None
+        self._study.sampler = self._space.sampler.build(seed_for(self._space.sampler, self._n_asked))
+        trial = self._study.ask()
+        self._n_asked += 1
+        return trial, self._draw(trial)
 
     def _draw(self, trial: Any) -> TrialView:
         """Draw the parameters and put them on record with the trial, so that a resume need not draw them again."""
-        outside = trial.user_attrs.get(attributes.BASELINE) and self._space.baseline_params() is None
-        trial.set_user_attr(attributes.OVERRIDES, {} if outside else self._space.suggest(trial))
+        trial.set_user_attr(attributes.OVERRIDES, attributes.draw(trial, self._space))
         return self._view(trial)
 
     def _adopted(self) -> tuple[Any, TrialView]:
@@ -193,11 +191,27 @@ def job_of(view: TrialView) -> Job:
     )
 
 
-def _fate(report: Report | None, view: TrialView, metric: str) -> tuple[State, str | None]:
+def _facts(report: Report, view: TrialView) -> dict[str, float]:
+    """What a trial's newest report says that constraints can be about.
+
+    `projected_submit_s` is the training time of all its steps at the speed so far, its compilation included.
+    """
+    trained_s = max(0.0, report.elapsed_s - report.compile_s)
+    projected_s = report.compile_s + trained_s / max(1, report.step) * view.config.train.max_steps
+    return {"elapsed_s": report.elapsed_s, "projected_submit_s": projected_s, **report.metrics}
+
+
+def _fate(report: Report | None, view: TrialView, violations: Mapping[str, float]) -> tuple[State, str | None]:
+    """`violations` is by how much each constraint is broken, for those that could be checked."""
     if report is None:
         return State.FAILED, "the process that ran the trial's client died"
     if report.state is State.RUNNING:
         return State.PRUNED, f"the scheduler stopped it at step {report.step}"
-    if report.state is State.COMPLETE and report.step not in view.reports:
-        return State.FAILED, f"it ended without a finite {metric}"
-    return report.state, report.reason
+    if report.state is not State.COMPLETE:
+        return report.state, report.reason
+    if report.step not in view.reports:
+        return State.FAILED, f"it ended without a finite {view.space.metric}"
+    if unknown := [text for text in view.space.constraints if text not in violations]:
+        return State.FAILED, f"it reported too little to check the constraint {unknown[0]!r}"
+    reason = broken(violations)
+    return (State.INFEASIBLE, reason) if reason else (State.COMPLETE, report.reason)

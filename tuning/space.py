@@ -11,36 +11,14 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from podium.core.config import (
-    Role,
-    RunConfig,
-    Section,
-    check_key,
-    keys_with_role,
-    load_config,
-    load_yaml,
-    one_line,
-)
+from podium.core.config import RunConfig, Section, load_config, load_yaml, one_line
 from podium.core.errors import UsageError
-from podium.core.paths import check_name, find_config
-from tuning.parameters import Parameter, field_type
+from podium.core.paths import find_config
+from tuning.arithmetic import Constraint
+from tuning.parameters import Parameter, in_order
 from tuning.samplers import Sampler, TpeSampler
 from tuning.schedulers import AshaScheduler, Scheduler
-
-# What a worker reports, and the direction that is better.
-METRICS: dict[str, Literal["maximize", "minimize"]] = {
-    "dev/answer_correctness": "maximize",
-    "dev/primary_score": "maximize",
-    "train/loss": "minimize",
-}
-# A parameter must be able to change the trained model: what enters the program, and which data and files are read.
-SEARCHABLE = {
-    *keys_with_role(Role.PROGRAM),
-    *keys_with_role(Role.TRACED),
-    *("data.trainset", "model.tokenizer", "model.revision"),
-}
-# Keys (or sections, with the dot) that do nothing unless another key has this value.
-NEEDS = {"lora.": ("lora.enabled", True), "train.final_lr_fraction": ("train.schedule", "cosine")}
+from tuning.space_checks import METRICS, check
 
 
 class SearchSpace(Section):
@@ -59,6 +37,15 @@ class SearchSpace(Section):
     workers: Literal["auto"] | int = "auto"
     baseline: bool = Field(True, description="run the base config itself as trial 0")
     parameters: dict[str, Parameter] = Field(min_length=1)
+    start_with: tuple[dict[str, Any], ...] = Field((), description="values to try first; what is left out is drawn")
+    constraints: tuple[str, ...] = Field((), description="like peak_memory_gb <= 16; a trial that breaks one is out")
+
+    @field_validator("parameters")
+    @classmethod
+    def _in_order(cls, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
+        if (steps := parameters.get("train.max_steps")) and steps.type == "computed":
+            raise ValueError("train.max_steps is the resource and must be known beforehand; fix it or search it")
+        return in_order(parameters)
 
     @field_validator("sampler", "scheduler", mode="before")
     @classmethod
@@ -95,23 +82,90 @@ class SearchSpace(Section):
     @property
     def max_steps(self) -> int:
         """The most steps a trial can have: the maximum resource."""
-        searched = self.parameters.get("train.max_steps")
-        return int(max(searched.ends())) if searched else self.base_config.train.max_steps
+        return int(max(self.values_of("train.max_steps")))
+
+    def values_of(self, key: str) -> list[Any]:
+        """Low and high, or every value, that the key can have in a trial; nothing where it is computed."""
+        parameter = self.parameters.get(key)
+        if parameter is None:
+            return [self.base_config.get(key)]
+        return parameter.ends() + ([self.base_config.get(key)] if parameter.when else [])
 
     def suggest(self, trial: Any) -> dict[str, Any]:
-        """Draw every parameter from an Optuna trial, one after the other (define by run)."""
-        return {key: parameter.suggest(trial, key) for key, parameter in self.parameters.items()}
+        """Draw the parameters from an Optuna trial, one after the other; which come next depends on what was drawn.
+
+        Where an expression has no value, it says so in the value's place, which no config takes: such a trial is
+        infeasible, and keeps what was drawn.
+        """
+        drawn: dict[str, Any] = {}
+        for key, parameter in self.parameters.items():
+            if parameter.is_there(drawn):
+                try:
+                    drawn[key] = parameter.suggest(trial, key, lambda name: self._number(name, drawn))
+                except UsageError as error:
+                    drawn[key] = str(error)
+        return drawn
 
     def baseline_params(self) -> dict[str, Any] | None:
         """The base config's own values as Optuna spells them; None where it lies outside the searched ranges."""
-        values = {key: self.base_config.get(key) for key in self.parameters}
-        if not all(parameter.contains(values[key]) for key, parameter in self.parameters.items()):
-            return None
-        return {key: parameter.label(values[key]) for key, parameter in self.parameters.items()}
+        there: dict[str, Any] = {}
+        for key, parameter in self.parameters.items():
+            if parameter.is_there(there):
+                there[key] = self.base_config.get(key)
+                if not self._can_be(key, there):
+                    return None
+        return self.params(there)
+
+    def params(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of `values` that a trial with them draws, as Optuna spells them."""
+        there: dict[str, Any] = {}
+        params: dict[str, Any] = {}
+        for key, parameter in self.parameters.items():
+            if not parameter.is_there(there):
+                continue
+            if parameter.type == "fixed":
+                there[key] = parameter.ends()[0]
+            elif key in values and parameter.is_drawn and parameter.contains(values[key]):
+                there[key] = values[key]
+                params[key] = parameter.label(values[key])
+        return params
+
+    def violations(self, config: RunConfig, metrics: Mapping[str, float]) -> dict[str, float]:
+        """By how much each constraint is broken (0 or less: it holds), for those whose metrics are all there.
+
+        One that has no value for these numbers, like a division by zero, is broken by 1.
+        """
+        found = {}
+        for text in self.constraints:
+            rule = Constraint(text)
+            values = {name: float(config.get(name)) for name in rule.names if "." in name} | dict(metrics)
+            if set(rule.names) <= set(values):
+                try:
+                    found[text] = rule.value(values.__getitem__)
+                except UsageError:
+                    found[text] = 1.0
+        return found
 
     def config(self, overrides: Mapping[str, Any]) -> RunConfig:
         """The base config with sampled values in place. Raises UsageError where they do not go together."""
         return self.base_config.with_overrides(overrides)
+
+    def _can_be(self, key: str, values: Mapping[str, Any]) -> bool:
+        """Whether a trial with these values can have the one at `key`."""
+        parameter = self.parameters[key]
+        if parameter.expression is None:
+            return parameter.contains(values[key])
+        return bool(parameter.suggest(None, key, lambda name: self._number(name, values)) == values[key])
+
+    def _number(self, key: str, drawn: Mapping[str, Any]) -> float:
+        return float(drawn[key] if key in drawn else self.base_config.get(key))
+
+    def refusal(self, overrides: Mapping[str, Any]) -> str | None:
+        """Why a trial cannot begin: its values do not go together, or break a constraint that is about them alone."""
+        try:
+            return broken(self.violations(self.config(overrides), {}))
+        except UsageError as error:
+            return str(error)
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
@@ -156,58 +210,17 @@ def parse_space(values: Mapping[str, Any], where: str) -> SearchSpace:
     """A space from its values, `base_config` included. Raises UsageError."""
     try:
         space = SearchSpace.model_validate(values)
+        check(space)
     except ValidationError as error:
         raise UsageError(f"{where}: {one_line(error)}") from error
-    try:
-        _check(space)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     return space
 
 
-def _check(space: SearchSpace) -> None:
-    check_name(space.name, "space")
-    for key in space.parameters:
-        _check_searchable(space, key)
-        _check_values(space, key)
-    for key in (*space.parameters, *space.overrides):
-        _check_effect(space, key)
-
-
-def _check_searchable(space: SearchSpace, key: str) -> None:
-    check_key(key)
-    if key not in SEARCHABLE:
-        raise UsageError(
-            f"parameters: {key} cannot change what is learned, so searching it is refused; set it in the base"
-        )
-    if key in space.overrides:
-        raise UsageError(f"{key} is under both parameters and overrides; keep one")
-
-
-def _check_effect(space: SearchSpace, key: str) -> None:
-    for prefix, (other, needed) in NEEDS.items():
-        if key.startswith(prefix) and key != other:
-            if other in space.parameters:
-                raise UsageError(f"{key} has no effect in trials where {other} is not {needed!r}; fix {other} instead")
-            if space.base_config.get(other) != needed:
-                raise UsageError(f"{key} has no effect while {other} is not {needed!r}; set {other} under overrides")
-
-
-def _check_values(space: SearchSpace, key: str) -> None:
-    """Build the config at both ends, so that a bound that RunConfig refuses is found now."""
-    parameter = space.parameters[key]
-    if parameter.type == "float" and field_type(key) is int:
-        raise UsageError(f"parameters.{key}: type float, but {key} is a whole number; use type: int")
-    for value in parameter.ends():
-        # The one rule that ties fields together; a combination that breaks it is found when it is drawn.
-        room = {"train.warmup_steps": 0} if key == "train.max_steps" else {}
-        try:
-            read = space.base_config.with_overrides({**room, key: value}).get(key)
-        except UsageError as error:
-            raise UsageError(f"parameters.{key}: {error}") from None
-        read = list(read) if isinstance(read, tuple) else read
-        if read != value:
-            raise UsageError(f"parameters.{key}: {value!r} would be read as {read!r}; write it so")
+def broken(violations: Mapping[str, float]) -> str | None:
+    """The first constraint that is broken, and by how much."""
+    return next((f"constraint {text!r} is broken by {by:.4g}" for text, by in violations.items() if by > 0), None)
 
 
 def _find_base(base: str, space_file: Path) -> Path:

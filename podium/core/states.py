@@ -10,7 +10,7 @@ class State(StrEnum):
     COMPLETE = "complete"  # every step was trained and the result was scored
     PRUNED = "pruned"  # the scheduler ended it early
     DIVERGED = "diverged"  # loss became NaN or exploded
-    INFEASIBLE = "infeasible"  # refused before the first step: the device cannot hold it
+    INFEASIBLE = "infeasible"  # refused before the first step, or it broke a constraint of the space
     OOM = "oom"  # the device ran out of memory at run time
     FAILED = "failed"  # it crashed
     STOPPED = "stopped"  # a person, a signal or a deadline ended it

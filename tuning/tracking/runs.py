@@ -140,7 +140,7 @@ def note(study: StudyView, summary: Mapping[str, Any]) -> str:
     lines = [
         f"**{study.name}**: {states} in {format_duration(summary['wall_s'])}",
         f"- {study.space.direction} {study.space.metric}; {study.space.sampler.name}, {study.space.scheduler.name}",
-        *(f"- {key}: {_range(parameter)}" for key, parameter in study.space.parameters.items()),
+        *(f"- {key}: {parameter}" for key, parameter in study.space.parameters.items()),
         f"- best: trial {best.number}, {best.value:.4g}" if best and best.value is not None else "- no complete trial",
         f"- folder: `{study.dir.name}`; promote the best with `podium promote {study.name} --as NAME`",
     ]
@@ -149,12 +149,6 @@ def note(study: StudyView, summary: Mapping[str, Any]) -> str:
 
 def now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _range(parameter: Any) -> str:
-    if parameter.choices is not None:
-        return f"one of {', '.join(map(str, parameter.choices))}"
-    return f"{parameter.low} to {parameter.high}{' (log)' if parameter.log else ''}"
 
 
 def _params(trial: TrialView) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""`podium space`: look at a search space before it costs anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tuning.space import SearchSpace
+
+app = typer.Typer(help="Look at a search space before it costs anything.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Like search_spaces/tiny.yaml.")],
+    samples: Annotated[int, typer.Option(min=0, help="How many configurations to draw and show.")] = 5,
+) -> None:
+    """Check a space, say what it searches, and show what it would draw. Writes nothing."""
+    from tuning.preview import preview
+    from tuning.space import load_space
+
+    space = load_space(file)
+    for line in _about(space):
+        typer.echo(line)
+    for number, (overrides, refusal) in enumerate(preview(space, samples)):
+        values = "  ".join(f"{key}={_short(value)}" for key, value in overrides.items()) or "the base config"
+        typer.echo(f"[{number}] {values}{f'  infeasible: {refusal}' if refusal else ''}")
+
+
+def _about(space: SearchSpace) -> list[str]:
+    return [
+        f"{space.name}: {space.direction} {space.metric} in {space.trials} trials of up to {space.max_steps} steps; "
+        f"sampler {space.sampler.name}, scheduler {space.scheduler.name}",
+        *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
+        *(f"  constraint: {text}" for text in space.constraints),
+    ]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
