@@ -1,140 +1,165 @@
-"""Batched greedy decoding with a KV cache: a compiled prefill, then a compiled loop until every row has ended."""
+"""Answers to prompts: each waits for a free row of the device, and its row goes to the next one when it has ended."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from podium.core.clock import Deadline
-from podium.core.config import RunConfig
+from podium.core.config import GenerateConfig
 from podium.core.records import Prediction, Sample
-from trainer.architecture import Architecture
-from trainer.attention import KVCache
-from trainer.loss import logits
-from trainer.template import choose_template
+from trainer.sampling import item_key
+from trainer.slots import Slots
+from trainer.template import Template
 from trainer.tokenizer import Tokenizer
 
-Tree = Any
-
-
-def make_prefill(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
-    """`prefill(trainable, frozen, lora_alpha, tokens, segment_ids) -> (cache, first tokens)`, to be compiled.
-
-    tokens, segment_ids: (batch, max_prompt_tokens) int32, padded on the left, so that every row's last prompt token is
-    in the last place. First tokens: (batch,) int32.
-    """
-    length = config.generate.max_prompt_tokens + config.generate.max_new_tokens
-
-    def prefill(
-        trainable: Tree, frozen: Tree, lora_alpha: jax.Array, tokens: jax.Array, segment_ids: jax.Array
-    ) -> tuple[KVCache, jax.Array]:
-        decoder = nnx.merge(graphdef, trainable, frozen)
-        cache = decoder.init_cache(tokens.shape[0], length, dtype)
-        positions = jnp.maximum(jnp.cumsum(segment_ids, axis=1) - 1, 0)  # (batch, prompt)
-        hidden, cache = decoder(tokens, positions, segment_ids, cache, dtype=dtype, lora_alpha=lora_alpha)
-        return cache, _greedy(decoder, arch, hidden[:, -1])
-
-    return prefill
-
-
-def make_decode(
-    graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, eos_id: int
-) -> Callable[..., Any]:
-    """`decode(trainable, frozen, lora_alpha, cache, first, lengths) -> (tokens, cache)`, to be compiled.
-
-    first, lengths: (batch,) int32, the tokens that prefill found and the prompts' lengths, 0 for a row that only fills
-    the batch. Tokens: (batch, max_new_tokens) int32; what follows a row's EOS means nothing. The cache is returned so
-    that its buffers can be donated and written to in place, and for nothing else.
-    """
-    n_new = config.generate.max_new_tokens
-
-    def decode(
-        trainable: Tree, frozen: Tree, lora_alpha: jax.Array, cache: KVCache, first: jax.Array, lengths: jax.Array
-    ) -> tuple[jax.Array, KVCache]:
-        decoder = nnx.merge(graphdef, trainable, frozen)
-
-        def unfinished(state: tuple) -> jax.Array:
-            n, _, done, _ = state
-            return (n < n_new) & ~jnp.all(done)
-
-        def next_token(state: tuple) -> tuple:
-            n, tokens, done, cache = state
-            newest = jax.lax.dynamic_slice_in_dim(tokens, n - 1, 1, axis=1)  # (batch, 1)
-            positions = (lengths + n - 1)[:, None]
-            hidden, cache = decoder(newest, positions, jnp.ones_like(newest), cache, dtype=dtype, lora_alpha=lora_alpha)
-            found = _greedy(decoder, arch, hidden[:, 0])
-            tokens = jax.lax.dynamic_update_slice_in_dim(tokens, found[:, None], n, axis=1)
-            return n + 1, tokens, done | (found == eos_id), cache
-
-        tokens = jnp.full((first.shape[0], n_new), eos_id, jnp.int32).at[:, 0].set(first)
-        done = (first == eos_id) | (lengths == 0)
-        _, tokens, _, cache = jax.lax.while_loop(unfinished, next_token, (jnp.int32(1), tokens, done, cache))
-        return tokens, cache
-
-    return decode
+BURST = 32  # tokens a row between two looks at the deadline and at the stop strings
+SHORTEST_BUCKET = 32
 
 
 @dataclass(frozen=True)
-class PromptBatch:
-    """Prompts padded on the left, and rows of nothing up to the batch size."""
+class Device:
+    """The compiled functions of trainer/slots.py, with parameters and hyperparameters filled in."""
 
-    tokens: np.ndarray  # (batch, prompt) int32
-    segment_ids: np.ndarray  # (batch, prompt) int32
-    lengths: np.ndarray  # (batch,) int32
+    empty: Callable[[], Slots]
+    admit: Callable[..., Slots]  # slots, tokens, segment_ids, keys, rows
+    decode: Callable[..., Slots]  # slots, idle, n_free, most
 
 
-def pad_prompts(prompts: Sequence[Sequence[int]], batch_size: int, length: int) -> PromptBatch:
-    """A prompt longer than `length` loses its beginning."""
-    tokens, segment_ids = np.zeros((2, batch_size, length), np.int32)
-    for row, prompt in enumerate(prompts):
-        kept = prompt[-length:]
-        tokens[row, length - len(kept) :] = kept
-        segment_ids[row, length - len(kept) :] = 1
-    return PromptBatch(tokens, segment_ids, segment_ids.sum(axis=1, dtype=np.int32))
+@dataclass(frozen=True)
+class Item:
+    """One of the samples asked of a prompt."""
+
+    place: int  # in the order of the answers
+    id: str
+    sample: int
+    prompt: list[int]
+    bucket: int
+
+    def prediction(self, text: str, n: int, reason: Literal["eos", "length", "stop"]) -> Prediction:
+        return Prediction(id=self.id, sample=self.sample, text=text, n_output_tokens=n, finish_reason=reason)
+
+
+def prompt_buckets(longest: int) -> list[int]:
+    """Lengths that prompts are padded to, the shortest first: the longest, its half and its quarter, none tiny."""
+    return [length for length in (longest // 4, longest // 2) if length >= SHORTEST_BUCKET] + [longest]
+
+
+def n_admitted(batch_size: int) -> int:
+    """How many prompts are put in together: a quarter of the rows, so that few of them wait while it is done."""
+    return -(-batch_size // 4)
 
 
 def generate(
     samples: Sequence[Sample],
     tokenizer: Tokenizer,
-    config: RunConfig,
-    decode: Callable[[PromptBatch], np.ndarray],
+    template: Template,
+    config: GenerateConfig,
+    device: Device,
     deadline: Deadline,
 ) -> tuple[list[Prediction], int]:
-    """What the model writes after each prompt, and how many prompts lost their beginning.
+    """`config.num_samples` answers to each prompt, in the order of the samples, and how many prompts were cut.
 
-    Works in batches of one shape until done or out of time; a sample that there was no time for has no prediction.
-    `decode` returns (batch, max_new_tokens) token ids.
+    A prompt that is too long loses its beginning. An answer that `deadline` left no time for is not there. What is
+    drawn depends on the seed, the sample's id and its number, and not on what is decoded beside it.
     """
-    size, length = config.generate.batch_size, config.generate.max_prompt_tokens
-    template = choose_template(tokenizer, config.data)
-    predictions: list[Prediction] = []
-    n_cut = 0
-    for start in range(0, len(samples), size):
-        if deadline.expired():
-            break
-        chosen = samples[start : start + size]
-        prompts = [template.prompt(sample.prompt) for sample in chosen]
-        n_cut += sum(len(prompt) > length for prompt in prompts)
-        rows = decode(pad_prompts(prompts, size, length))
-        predictions += [_prediction(sample, row, tokenizer) for sample, row in zip(chosen, rows, strict=False)]
-    return predictions, n_cut
+    items, n_cut = _items(samples, template, config)
+    rows = _Rows(items, tokenizer, config, device)
+    answers = dict(rows.answers(deadline))
+    return [answers[item.place] for item in items if item.place in answers], n_cut
 
 
-def _prediction(sample: Sample, row: np.ndarray, tokenizer: Tokenizer) -> Prediction:
-    ends = np.flatnonzero(row == tokenizer.eos_id)
-    ids = row[: ends[0]] if len(ends) else row
-    return Prediction(
-        id=sample.id,
-        text=tokenizer.decode(ids.tolist()),
-        n_output_tokens=len(ids),
-        finish_reason="eos" if len(ends) else "length",
-    )
+def _items(samples: Sequence[Sample], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
+    buckets = prompt_buckets(config.max_prompt_tokens)
+    items, n_cut = [], 0
+    for sample in samples:
+        ids = template.prompt(sample.prompt)
+        n_cut += len(ids) > buckets[-1]
+        kept = ids[-buckets[-1] :]
+        bucket = next(length for length in buckets if len(kept) <= length)
+        items += [Item(len(items) + n, sample.id, n, kept, bucket) for n in range(config.num_samples)]
+    return items, n_cut
 
 
-def _greedy(decoder: nnx.Module, arch: Architecture, hidden: jax.Array) -> jax.Array:
-    """The likeliest next token. hidden: (batch, hidden); returns (batch,) int32."""
-    return jnp.argmax(logits(hidden, decoder.head(), arch.final_softcap), axis=-1).astype(jnp.int32)
+class _Rows:
+    """Which item is in which row of the device."""
+
+    def __init__(self, items: Sequence[Item], tokenizer: Tokenizer, config: GenerateConfig, device: Device) -> None:
+        self._tokenizer, self._config, self._device = tokenizer, config, device
+        self._waiting = deque(items)
+        self._held: list[Item | None] = [None] * config.batch_size
+        self._group = n_admitted(config.batch_size)
+
+    def answers(self, deadline: Deadline) -> Iterator[tuple[int, Prediction]]:
+        """(place, prediction) of each item as it ends, until all have or the deadline has passed."""
+        slots = self._device.empty() if self._waiting else None
+        while (self._waiting or any(self._held)) and not deadline.expired():
+            while self._waiting and self._n_free() >= min(self._group, len(self._waiting)):
+                slots = self._admit(slots)
+            idle = np.array([item is None for item in self._held])
+            n_free = self._group if self._waiting else len(self._held)
+            slots = self._device.decode(slots, idle, np.int32(n_free), np.int32(BURST))
+            yield from self._ended(slots)
+
+    def _n_free(self) -> int:
+        return self._held.count(None)
+
+    def _admit(self, slots: Slots) -> Slots:
+        """Put in the next items, all of one bucket, so that an item's bucket never depends on its neighbours."""
+        bucket = self._waiting[0].bucket
+        most = min(self._group, self._n_free())
+        chosen = [item for item in self._waiting if item.bucket == bucket][:most]
+        taken = {item.place for item in chosen}
+        self._waiting = deque(item for item in self._waiting if item.place not in taken)
+        rows = np.full(self._group, len(self._held), np.int32)  # beyond the last row
+        rows[: len(chosen)] = [row for row, item in enumerate(self._held) if item is None][: len(chosen)]
+        keys = np.zeros((self._group, 2), np.uint32)
+        for number, item in enumerate(chosen):
+            self._held[rows[number]] = item
+            keys[number] = item_key(self._config.seed, item.id, item.sample)
+        tokens, segment_ids = pad_prompts([item.prompt for item in chosen], self._group, bucket)
+        return self._device.admit(slots, tokens, segment_ids, keys, rows)
+
+    def _ended(self, slots: Slots) -> Iterator[tuple[int, Prediction]]:
+        tokens, n, done = np.asarray(slots.tokens), np.asarray(slots.n), np.asarray(slots.done)
+        for row, item in enumerate(self._held):
+            if item is None:
+                continue
+            prediction = self._read(item, tokens[row, : n[row]], bool(done[row]))
+            if prediction is not None:
+                self._held[row] = None
+                yield item.place, prediction
+
+    def _read(self, item: Item, new: np.ndarray, done: bool) -> Prediction | None:
+        """The answer in a row, once it has one."""
+        ends = np.flatnonzero(new == self._tokenizer.eos_id)
+        ids = (new[: ends[0]] if len(ends) else new).tolist()
+        if self._config.stop and (found := self._stopped(ids)):
+            return item.prediction(*found, "stop")
+        if not done:
+            return None
+        return item.prediction(self._tokenizer.decode(ids), len(ids), "eos" if len(ends) else "length")
+
+    def _stopped(self, ids: list[int]) -> tuple[str, int] | None:
+        """Text before the first stop string, and the tokens that it took to write both."""
+
+        def starts(text: str) -> list[int]:
+            return [at for stop in self._config.stop if (at := text.find(stop)) >= 0]
+
+        text = self._tokenizer.decode(ids)
+        if not starts(text):
+            return None
+        n = next(n for n in range(1, len(ids) + 1) if starts(self._tokenizer.decode(ids[:n])))
+        text = self._tokenizer.decode(ids[:n])
+        return text[: min(starts(text))], n
+
+
+def pad_prompts(prompts: Sequence[Sequence[int]], batch_size: int, length: int) -> tuple[Any, Any]:
+    """Tokens and segments, each (batch_size, length) int32, padded on the left; rows of nothing up to the size."""
+    tokens, segment_ids = np.zeros((2, batch_size, length), np.int32)
+    for row, prompt in enumerate(prompts):
+        tokens[row, length - len(prompt) :] = prompt
+        segment_ids[row, length - len(prompt) :] = 1
+    return tokens, segment_ids

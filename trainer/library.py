@@ -21,10 +21,11 @@ from podium.core.paths import find_trainset
 from podium.core.provenance import provenance
 from trainer.data import FIELDS, TokenizedTrainset, load_trainset
 from trainer.device import compute_dtype
-from trainer.generate import make_decode, make_prefill
+from trainer.generate import n_admitted
 from trainer.models import BaseModel, base_key, build_decoder, init_state, load_base
 from trainer.optimizer import build_optimizer, hyperparameters
 from trainer.program import make_train_step
+from trainer.slots import Decoding
 from trainer.trainsets import read_manifest
 
 Tree = Any
@@ -94,7 +95,7 @@ class Wanted:
 class Program:
     """The compiled functions of one program key, and the shapes of what they work on.
 
-    `step`, `prefill` and `decode` are as trainer/program.py and trainer/generate.py describe them.
+    `step` is as trainer/program.py describes it; `empty`, `admit_of` and `decode` are as trainer/slots.py does.
     """
 
     def __init__(self, config: RunConfig, base: BaseModel, compile_: Callable[..., Any]) -> None:
@@ -127,8 +128,13 @@ class Program:
         return self._once("train", _by(shape), lambda: self._wanted_step(shape))
 
     @property
-    def prefill(self) -> Callable[..., Any]:
-        return self._once("prefill", _by(self._prompts.shape), self._wanted_prefill)
+    def empty(self) -> Callable[..., Any]:
+        return self._once("empty", _by((self._config.generate.batch_size,)), self._wanted_empty)
+
+    def admit_of(self, length: int) -> Callable[..., Any]:
+        """For prompts of one bucket's `length`."""
+        shape = (n_admitted(self._config.generate.batch_size), length)
+        return self._once("admit", _by(shape), lambda: self._wanted_admit(shape))
 
     @property
     def decode(self) -> Callable[..., Any]:
@@ -147,10 +153,9 @@ class Program:
         """The frozen weights of loaded models: the base itself under LoRA, else nothing."""
         return self._base.params if self._config.lora.enabled else nnx.State({})
 
-    @property
-    def _prompts(self) -> jax.ShapeDtypeStruct:
-        generate = self._config.generate
-        return jax.ShapeDtypeStruct((generate.batch_size, generate.max_prompt_tokens), np.int32)
+    @cached_property
+    def _decoding(self) -> Decoding:
+        return Decoding(self._graphdef, self._base.arch, self._config, self._dtype, self._base.tokenizer.eos_id)
 
     def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
         trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
@@ -168,16 +173,23 @@ class Program:
         hp, step = hyperparameters(self._config), np.int32(0)
         return Wanted(function, (self.trainable, self.opt_state, self._frozen, batch, hp, step), donate=(0, 1))
 
-    def _wanted_prefill(self) -> Wanted:
-        function = make_prefill(self._graphdef, self._base.arch, self._config, self._dtype)
-        return Wanted(function, (self.trainable, self._frozen, np.float32(0), self._prompts, self._prompts))
+    def _wanted_empty(self) -> Wanted:
+        return Wanted(self._decoding.empty, (self.trainable, self._frozen))
+
+    def _wanted_admit(self, shape: tuple[int, int]) -> Wanted:
+        prompts, n = jax.ShapeDtypeStruct(shape, np.int32), shape[0]
+        keys, rows = jax.ShapeDtypeStruct((n, 2), np.uint32), jax.ShapeDtypeStruct((n,), np.int32)
+        return Wanted(self._decoding.admit, (*self._decoder_inputs, prompts, prompts, keys, rows), donate=(3,))
 
     def _wanted_decode(self) -> Wanted:
-        prefill = self._wanted_prefill()
-        cache, first = jax.eval_shape(prefill.function, *prefill.shapes)
-        eos_id = self._base.tokenizer.eos_id
-        function = make_decode(self._graphdef, self._base.arch, self._config, self._dtype, eos_id)
-        return Wanted(function, (self.trainable, self._frozen, np.float32(0), cache, first, first), donate=(3,))
+        idle = jax.ShapeDtypeStruct((self._config.generate.batch_size,), bool)
+        shapes = (*self._decoder_inputs, idle, np.int32(0), np.int32(0))
+        return Wanted(self._decoding.decode, shapes, donate=(3,))
+
+    @cached_property
+    def _decoder_inputs(self) -> tuple[Tree, ...]:
+        slots = jax.eval_shape(self._decoding.empty, self.trainable, self._frozen)
+        return self.trainable, self._frozen, hyperparameters(self._config), slots
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -17,11 +17,13 @@ from podium.core.records import Prediction, Report, Sample
 from podium.core.states import State
 from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
 from trainer.data import TokenizedTrainset
-from trainer.generate import PromptBatch, generate
+from trainer.generate import Device, generate
 from trainer.library import ProgramLibrary
 from trainer.metrics_log import MetricsLog
 from trainer.optimizer import hyperparameters
 from trainer.provenance import input_hashes, run_provenance
+from trainer.slots import Slots
+from trainer.template import choose_template
 
 # A loss this many times that of a blind guess, or of the first step where that was worse, does not come back.
 EXPLODED = 4.0
@@ -151,14 +153,19 @@ class TrainingRun:
     def predict(self, samples: Sequence[Sample], deadline: Deadline) -> list[Prediction]:
         """What the model writes after each prompt; samples that `deadline` left no time for have no prediction."""
         self._initialise()
-        weights = (*self._weights, self._hp["lora.alpha"])
+        weights, program = self._weights, self._program
 
-        def decode(batch: PromptBatch) -> np.ndarray:  # (batch, max_new_tokens)
-            cache, first = self._program.prefill(*weights, batch.tokens, batch.segment_ids)
-            tokens, _ = self._program.decode(*weights, cache, first, batch.lengths)
-            return np.asarray(tokens)
+        def admit(slots: Slots, tokens: np.ndarray, *others: np.ndarray) -> Slots:
+            return program.admit_of(tokens.shape[1])(*weights, self._hp, slots, tokens, *others)
 
-        predictions, self.n_prompts_cut = generate(samples, self._base.tokenizer, self.config, decode, deadline)
+        device = Device(
+            empty=lambda: program.empty(*weights),
+            admit=admit,
+            decode=lambda slots, *others: program.decode(*weights, self._hp, slots, *others),
+        )
+        tokenizer = self._base.tokenizer
+        template = choose_template(tokenizer, self.config.data)
+        predictions, self.n_prompts_cut = generate(samples, tokenizer, template, self.config.generate, device, deadline)
         return predictions
 
     def save(self, wait: bool = True) -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from podium.core.clock import Deadline
-from podium.core.config import load_config
+from podium.core.config import load_config, parse_assignment
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
@@ -18,13 +18,20 @@ def predict(
     evalset: Annotated[str, typer.Option("--evalset", help="A name under evalsets/, or a file.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="predictions.jsonl; its _meta.json goes beside.")],
     split: Annotated[str, typer.Option(help="dev, holdout or all.")] = "all",
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. key; may be repeated.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
 ) -> None:
     """Let a trained run answer an evalset's prompts."""
     from eval.evalset import load_evalset
     from trainer.device import select, use_compile_cache
 
-    config = load_config(run / "config.yaml", {"device.kind": device} if device else None)
+    overrides = dict(parse_assignment(text) for text in assignments or ())
+    if wrong := [key for key in overrides if not key.startswith("generate.")]:
+        raise UsageError(f"--set {wrong[0]}: predict changes generate. keys only; the run was trained with the others")
+    overrides |= {"device.kind": device} if device else {}
+    config = load_config(run / "config.yaml", overrides)
     chosen = load_evalset(evalset)
     samples = chosen.split(split)
     found = select(config.device.kind)
@@ -54,6 +61,7 @@ def predict(
             "split": split,
             "n": len(predictions),
             "n_prompts_cut": training_run.n_prompts_cut,
+            "generate": config.generate.model_dump(mode="json"),
             "run": portable(run),
             "step": step,
             "config_sha256": config.hash,

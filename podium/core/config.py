@@ -125,11 +125,26 @@ class TrainConfig(Section):
 
 
 class GenerateConfig(Section):
-    """Greedy decoding for predictions."""
+    """Decoding for predictions; greedy at temperature 0."""
 
     batch_size: Annotated[int, P] = Field(32, ge=1, description="prompts decoded together")
     max_prompt_tokens: Annotated[int, P] = Field(32, ge=1, description="longer prompts lose their beginning; counted")
     max_new_tokens: Annotated[int, P] = Field(32, ge=1)
+    num_samples: int = Field(1, ge=1, description="answers a prompt")
+    temperature: Annotated[float, T] = Field(0.0, ge=0)
+    top_k: Annotated[int, T] = Field(0, ge=0, description="draw from the k likeliest tokens; 0 for all")
+    top_p: Annotated[float, T] = Field(1.0, gt=0, le=1, description="draw from the likeliest that hold this share")
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field((), description="an answer ends before any of these")
+    seed: int = Field(0, ge=0, description="what is drawn follows from it and the item, not from the batch")
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        if self.num_samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"generate.num_samples={self.num_samples} with generate.temperature=0 gives the same answer "
+                f"{self.num_samples} times; raise generate.temperature"
+            )
+        return self
 
 
 class EvalConfig(Section):

@@ -68,7 +68,7 @@ class Prediction(Record):
     sample: int = Field(0, ge=0)  # which of several for this item; (id, sample) is unique
     text: str
     n_output_tokens: int | None = Field(None, ge=0)
-    finish_reason: Literal["eos", "length"] | None = None
+    finish_reason: Literal["eos", "length", "stop"] | None = None
 
 
 class Report(Record):

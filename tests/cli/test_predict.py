@@ -75,6 +75,19 @@ def test_one_split(podium: Podium, run: Path, evalset: Path, home: Path) -> None
     assert dev and holdout and not dev & holdout and len(dev | holdout) == 12
 
 
+def test_several_samples_a_prompt(podium: Podium, run: Path, evalset: Path, home: Path) -> None:
+    warm = ("--set", "generate.temperature=0.8", "--set", "generate.num_samples=2", "--set", "generate.seed=4")
+    done = podium("predict", "--run", run, "--evalset", evalset, "--out", "p.jsonl", *warm)
+    assert done.code == 0, done.err
+    predictions = read_records(Prediction, home / "p.jsonl")
+    assert [(found.id, found.sample) for found in predictions] == [(f"q{n}", k) for n in range(12) for k in (0, 1)]
+    settings = json.loads((home / "p_meta.json").read_text())["generate"]
+    assert (settings["temperature"], settings["num_samples"], settings["seed"]) == (0.8, 2, 4)
+    refused = podium("predict", "--run", run, "--evalset", evalset, "--out", "q.jsonl", "--set", "train.seed=1")
+    assert refused.code == 2 and "--set train.seed: predict changes generate. keys only" in refused.err
+    assert not (home / "q.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

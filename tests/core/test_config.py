@@ -96,6 +96,7 @@ CHANGED = {
     "train.schedule": "constant",
     "train.dtype": "bfloat16",
     "train.remat": "none",
+    "generate.top_p": 0.9,
     "lora.enabled": True,
     "lora.targets": ["q"],
 }

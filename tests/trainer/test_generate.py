@@ -9,7 +9,8 @@ from flax import nnx
 
 from podium.core.clock import Deadline, FakeClock
 from podium.core.config import RunConfig
-from trainer.generate import pad_prompts
+from podium.core.errors import UsageError
+from trainer.generate import pad_prompts, prompt_buckets
 from trainer.library import ProgramLibrary
 from trainer.loss import logits
 from trainer.models import build_decoder
@@ -89,30 +90,95 @@ def test_prompts_that_are_too_long_lose_their_beginning_and_are_counted(
 
 
 def test_padding_is_on_the_left_and_fills_the_batch() -> None:
-    batch = pad_prompts([[5, 6], [1, 2, 3, 4, 5]], batch_size=3, length=4)
-    assert batch.tokens.tolist() == [[0, 0, 5, 6], [2, 3, 4, 5], [0, 0, 0, 0]]
-    assert batch.segment_ids.tolist() == [[0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0]]
-    assert batch.lengths.tolist() == [2, 4, 0]
+    tokens, segment_ids = pad_prompts([[5, 6], [2, 3, 4, 5]], batch_size=3, length=4)
+    assert tokens.tolist() == [[0, 0, 5, 6], [2, 3, 4, 5], [0, 0, 0, 0]]
+    assert segment_ids.tolist() == [[0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0]]
 
 
-def test_decoding_ends_when_every_row_has_ended(run: TrainingRun, library: ProgramLibrary) -> None:
-    program, (trainable, frozen), alpha = library.program(run.config), run._weights, np.float32(16)
-    nothing = pad_prompts([], batch_size=4, length=8)
-    cache, first = program.prefill(trainable, frozen, alpha, nothing.tokens, nothing.segment_ids)
-    written = int(cache.index)
-    eos_id = library.base(run.config).tokenizer.eos_id
-    tokens, cache = program.decode(trainable, frozen, alpha, cache, first, nothing.lengths)
-    assert int(cache.index) == written == 8  # not one turn of the loop
-    assert (np.asarray(tokens)[:, 1:] == eos_id).all()
+def test_prompts_have_a_few_lengths_to_be_padded_to() -> None:
+    assert prompt_buckets(24) == [24]
+    assert prompt_buckets(64) == [32, 64]
+    assert prompt_buckets(512) == [128, 256, 512]
 
 
-def test_a_deadline_is_looked_at_between_batches(run: TrainingRun, make_samples: Callable) -> None:
-    samples = make_samples(*PROMPTS)  # two batches
+def asked(run: TrainingRun, samples: list, **generate: object) -> list:
+    """What the trained run answers with other settings of `generate` that compile nothing."""
+    changed = run.config.with_overrides({f"generate.{name}": value for name, value in generate.items()})
+    other = TrainingRun(changed, run.out, run.library)
+    other._weights = run._weights
+    return other.predict(samples, Deadline.after(None))
+
+
+WARM = {"temperature": 1.0, "num_samples": 3}
+
+
+def test_samples_follow_from_seed_and_item_whatever_the_batch(
+    run: TrainingRun, library: ProgramLibrary, make_samples: Callable
+) -> None:
+    samples, compiles = make_samples(*PROMPTS), dict(library.compiles)
+    together = asked(run, samples, **WARM)
+    assert [(found.id, found.sample) for found in together] == [(s.id, n) for s in samples for n in range(3)]
+    assert asked(run, samples, **WARM) == together
+    backwards = asked(run, samples[::-1], **WARM)
+    assert sorted(backwards, key=lambda found: (found.id, found.sample)) == together
+    alone = [found for sample in samples for found in asked(run, [sample], **WARM)]
+    assert alone == together
+    assert asked(run, samples, **WARM, seed=1) != together
+    assert any(together[n].text != together[n + 1].text for n in range(0, len(together), 3))
+    assert dict(library.compiles) == compiles, "a traced setting compiled something"
+
+
+def test_the_likeliest_token_alone_is_greedy(run: TrainingRun, make_samples: Callable, forever: Deadline) -> None:
+    samples = make_samples(*PROMPTS)
+    greedy = run.predict(samples, forever)
+    assert asked(run, samples, temperature=1.0, top_k=1) == greedy
+    assert asked(run, samples, temperature=1.0, top_p=1e-6) == greedy
+    assert asked(run, samples, temperature=1e-4) == greedy
+    assert asked(run, samples, temperature=3.0) != greedy
+
+
+def test_an_answer_ends_before_a_stop_string(run: TrainingRun, make_samples: Callable, forever: Deadline) -> None:
+    samples = make_samples(*PROMPTS)
+    whole = run.predict(samples, forever)
+    for found, free in zip(asked(run, samples, stop=["</answer>", "<answer>"]), whole, strict=True):
+        before, stop, _ = free.text.partition("<answer>")
+        assert (found.text, found.finish_reason) == (before, "stop" if stop else free.finish_reason)
+        assert found.n_output_tokens <= free.n_output_tokens
+    assert any(found.finish_reason == "stop" for found in asked(run, samples, stop=["<answer>"]))
+    assert asked(run, samples, stop=["never written"]) == whole
+
+
+def test_a_row_that_has_ended_goes_to_the_next_prompt(
+    run: TrainingRun, make_samples: Callable, forever: Deadline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve prompts in four rows take fewer tokens a row than three batches of the longest answer would."""
+    program, states = run._program, []
+    admit_of = program.admit_of
+
+    def noting(length: int) -> Callable:
+        def admit(*inputs: object) -> object:
+            states.append(np.asarray(inputs[3].done))
+            return admit_of(length)(*inputs)
+
+        return admit
+
+    monkeypatch.setattr(program, "admit_of", noting)
+    assert len(run.predict(make_samples(*PROMPTS[:6], *PROMPTS[:6]), forever)) == 12
+    assert any(0 < done.sum() < 4 for done in states[4:]), "no prompt came in while others were being answered"
+
+
+def test_a_deadline_is_looked_at_again_and_again(run: TrainingRun, make_samples: Callable) -> None:
+    samples = make_samples(*PROMPTS, *PROMPTS)
     clock = FakeClock(tick_s=1.0)
-    deadline = Deadline(clock, clock.now(), 1.5)
-    assert [prediction.id for prediction in run.predict(samples, deadline)] == ["s-0", "s-1", "s-2", "s-3"]
+    some = run.predict(samples, Deadline(clock, clock.now(), 1.5))
+    assert 0 < len(some) < len(samples)
     assert run.predict(samples, Deadline(clock, clock.now(), 0.5)) == []
     assert run.predict([], Deadline.after(None)) == []
+
+
+def test_the_same_answer_many_times_is_refused(config: RunConfig) -> None:
+    with pytest.raises(UsageError, match=r"generate.num_samples=2 with generate.temperature=0 gives the same answer 2"):
+        config.with_overrides({"generate.num_samples": 2})
 
 
 def test_an_untrained_run_can_be_asked(

@@ -59,6 +59,7 @@ def test_a_second_run_with_the_same_program_key_compiles_nothing(
             **{"train.learning_rate": 1e-4, "train.schedule": "constant", "train.warmup_steps": 2, "train.seed": 9},
             **{"train.weight_decay": 0.1, "train.beta2": 0.99, "train.label_smoothing": 0.1, "train.max_steps": 5},
             **{"train.clip_norm": 0.1, "train.final_lr_fraction": 0.5, "train.log_every_steps": 1},
+            **{"generate.temperature": 0.7, "generate.top_p": 0.9, "generate.top_k": 5, "generate.seed": 3},
         }
     )
     assert other.program_key == short.program_key
@@ -72,7 +73,13 @@ def test_each_program_is_counted_once_with_its_shapes(
 ) -> None:
     whole_trial(config.with_overrides({"train.max_steps": 4}), tmp_path, library, make_samples("1+1=?"), forever)
     found = {key[1:]: count for key, count in library.compiles.items() if key[0] == config.program_key}
-    assert found == {("init", "seed"): 1, ("train", "1x8x32"): 1, ("prefill", "4x8"): 1, ("decode", "4x16"): 1}
+    assert found == {
+        ("init", "seed"): 1,
+        ("train", "1x8x32"): 1,
+        ("empty", "4"): 1,
+        ("admit", "1x8"): 1,
+        ("decode", "4x16"): 1,
+    }
     assert library.compile_s > 0
 
 

@@ -1,0 +1,164 @@
+"""Decoding on the device: a fixed number of rows, each with a prompt and place of its own in the KV cache.
+
+A row that has ended is free for another prompt while the others go on, so a batch does not wait for its longest row.
+Where a row writes follows from its own prompt alone: what it says does not depend on its neighbours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from podium.core.config import RunConfig
+from trainer.architecture import Architecture
+from trainer.attention import KVCache
+from trainer.loss import logits
+from trainer.sampling import next_tokens
+
+Tree = Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RowCache(KVCache):
+    """A cache whose rows are filled to different lengths: `index` is (batch,), and one token is added at a time."""
+
+    def with_tokens(self, positions: Array, segment_ids: Array) -> "RowCache":
+        at = (jnp.arange(len(self.index)), self.index)
+        return replace(
+            self,
+            positions=self.positions.at[at].set(positions[:, 0], mode="drop"),
+            segment_ids=self.segment_ids.at[at].set(segment_ids[:, 0], mode="drop"),
+        )
+
+    def with_layer(self, layer: Array, key: Array, value: Array) -> "RowCache":
+        at = (layer, jnp.arange(len(self.index)), self.index)
+        return replace(
+            self,
+            key=self.key.at[at].set(key[:, 0].astype(self.key.dtype), mode="drop"),
+            value=self.value.at[at].set(value[:, 0].astype(self.value.dtype), mode="drop"),
+        )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Slots:
+    """The state of every row."""
+
+    cache: RowCache
+    tokens: Array  # (batch, max_new_tokens) int32
+    n: Array  # (batch,) int32, how many of them there are
+    lengths: Array  # (batch,) int32, of the prompts
+    keys: Array  # (batch, 2) uint32, see trainer/sampling.py
+    done: Array  # (batch,) bool; also of a row that never held a prompt
+
+
+class Decoding:
+    """The three functions to be compiled. Only program-key fields of `config` are read."""
+
+    def __init__(self, graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, eos_id: int) -> None:
+        self._graphdef, self._arch, self._dtype, self._eos_id = graphdef, arch, dtype, eos_id
+        self._rows, self._n_new = config.generate.batch_size, config.generate.max_new_tokens
+        self._length = config.generate.max_prompt_tokens + self._n_new
+
+    def empty(self, trainable: Tree, frozen: Tree) -> Slots:
+        """Slots that hold nothing; the parameters say only how large a cache is."""
+        cache = nnx.merge(self._graphdef, trainable, frozen).init_cache(self._rows, self._length, self._dtype)
+        zeros = jnp.zeros(self._rows, jnp.int32)
+        tokens, keys = jnp.zeros((self._rows, self._n_new), jnp.int32), jnp.zeros((self._rows, 2), jnp.uint32)
+        cache = RowCache(cache.key, cache.value, cache.positions, cache.segment_ids, zeros)
+        return Slots(cache, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
+
+    def admit(
+        self,
+        trainable: Tree,
+        frozen: Tree,
+        hp: Mapping[str, Array],
+        slots: Slots,
+        tokens: Array,
+        segment_ids: Array,
+        keys: Array,
+        rows: Array,
+    ) -> Slots:
+        """Put prompts into `rows` and find the first token of each.
+
+        tokens, segment_ids: (prompts, length) int32, padded on the left; keys: (prompts, 2); rows: (prompts,) int32, a
+        number beyond the last row for a prompt that only fills up.
+        """
+        decoder = nnx.merge(self._graphdef, trainable, frozen)
+        cache = decoder.init_cache(*tokens.shape, self._dtype)
+        positions = jnp.maximum(jnp.cumsum(segment_ids, axis=1) - 1, 0)  # (prompts, length)
+        hidden, cache = decoder(tokens, positions, segment_ids, cache, dtype=self._dtype, lora_alpha=hp["lora.alpha"])
+        first = self._next(decoder, hidden[:, -1], hp, keys, jnp.zeros_like(rows))
+        return Slots(
+            cache=self._written(slots.cache, cache, rows),
+            tokens=slots.tokens.at[rows, 0].set(first, mode="drop"),
+            n=slots.n.at[rows].set(1, mode="drop"),
+            lengths=slots.lengths.at[rows].set(segment_ids.sum(axis=1), mode="drop"),
+            keys=slots.keys.at[rows].set(keys, mode="drop"),
+            done=slots.done.at[rows].set((first == self._eos_id) | (self._n_new == 1), mode="drop"),
+        )
+
+    def decode(
+        self,
+        trainable: Tree,
+        frozen: Tree,
+        hp: Mapping[str, Array],
+        slots: Slots,
+        idle: Array,
+        n_free: Array,
+        most: Array,
+    ) -> Slots:
+        """Go on until `n_free` rows have ended, or by `most` tokens. idle: (batch,) bool, rows to leave alone."""
+
+        def goes_on(state: tuple[Array, Slots]) -> Array:
+            return (state[0] < most) & (state[1].done.sum() < n_free) & ~state[1].done.all()
+
+        def one_token(state: tuple[Array, Slots]) -> tuple[Array, Slots]:
+            return state[0] + 1, self._one_token(trainable, frozen, hp, state[1])
+
+        slots = replace(slots, done=slots.done | idle)
+        return jax.lax.while_loop(goes_on, one_token, (jnp.int32(0), slots))[1]
+
+    def _one_token(self, trainable: Tree, frozen: Tree, hp: Mapping[str, Array], slots: Slots) -> Slots:
+        decoder = nnx.merge(self._graphdef, trainable, frozen)
+
+        every = jnp.arange(self._rows)
+        newest, places = slots.tokens[every, slots.n - 1], slots.lengths + slots.n - 1  # (batch,)
+        hidden, cache = decoder(
+            newest[:, None],
+            places[:, None],
+            jnp.ones((self._rows, 1), jnp.int32),
+            slots.cache,
+            dtype=self._dtype,
+            lora_alpha=hp["lora.alpha"],
+        )
+        found = self._next(decoder, hidden[:, 0], hp, slots.keys, slots.n)
+        n = jnp.where(slots.done, slots.n, slots.n + 1)
+        return replace(
+            slots,
+            cache=replace(cache, index=jnp.where(slots.done, slots.cache.index, cache.index)),
+            tokens=slots.tokens.at[every, jnp.where(slots.done, self._n_new, slots.n)].set(found, mode="drop"),
+            n=n,
+            done=slots.done | (found == self._eos_id) | (n == self._n_new),
+        )
+
+    def _next(self, decoder: nnx.Module, hidden: Array, hp: Mapping[str, Array], keys: Array, n: Array) -> Array:
+        """hidden: (batch, hidden). Returns (batch,) int32."""
+        return next_tokens(logits(hidden, decoder.head(), self._arch.final_softcap), hp, keys, n)
+
+    def _written(self, cache: RowCache, new: KVCache, rows: Array) -> KVCache:
+        """`cache` with the prompts of `new` at the beginning of `rows`, and nothing behind them."""
+        length = new.positions.shape[1]
+        behind = ((0, 0), (0, self._length - length))
+        return RowCache(
+            key=cache.key.at[:, rows, :length].set(new.key, mode="drop"),
+            value=cache.value.at[:, rows, :length].set(new.value, mode="drop"),
+            positions=cache.positions.at[rows].set(jnp.pad(new.positions, behind), mode="drop"),
+            segment_ids=cache.segment_ids.at[rows].set(jnp.pad(new.segment_ids, behind), mode="drop"),
+            index=cache.index.at[rows].set(length, mode="drop"),
+        )
