@@ -24,12 +24,16 @@ class DeviceInfo:
         return f"{self.platform} ({self.count} x {self.kind})"
 
 
-def select(kind: str) -> DeviceInfo:
+def select(kind: str, preallocate: bool = True) -> DeviceInfo:
     """Make `kind` (auto, cpu, gpu or tpu) the device of this process, and say what was found.
+
+    Without `preallocate` a GPU's memory is taken as it is needed, and not most of it at once.
 
     Raises:
         UsageError: there is no such device here.
     """
+    if not preallocate:
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     if kind == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
         if "jax" in sys.modules:  # then it has read the environment already

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trainer.library import ProgramLibrary
     from trainer.loop import TrainResult
 
-DEVICES = ("auto", "cpu", "gpu", "tpu")
+SMOKE_HELP = "Try the whole path: N steps, batch 1, at most 128 tokens, Adafactor."
 
 
 def train(
@@ -33,7 +33,7 @@ def train(
     max_steps: Annotated[int | None, typer.Option(help="Same as --set train.max_steps=N.")] = None,
     save_every_steps: Annotated[int | None, typer.Option(help="Same as --set train.save_every_steps=N.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
-    smoke_steps: Annotated[int | None, typer.Option(min=1, help="End after N steps, to try the whole path.")] = None,
+    smoke_steps: Annotated[int | None, typer.Option(min=1, metavar="N", help=SMOKE_HELP)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
     time_budget: Annotated[str | None, typer.Option(help="Like 30m or 1h30m, start-up and compiling included.")] = None,
 ) -> None:
@@ -49,7 +49,13 @@ def train(
     }
     overrides |= {key: value for key, value in shortcuts.items() if value is not None}
     run_config = load_config(find_config(config), overrides)
-    library = _prepare(run_config, out, resume)
+    if smoke_steps is not None:
+        if resume:
+            raise UsageError("--smoke-steps with --resume: a smoke run is another run; give it a folder of its own")
+        from trainer.smoke import smoke_config
+
+        run_config = smoke_config(run_config, smoke_steps)
+    library = _prepare(run_config, out, resume, is_smoke=smoke_steps is not None)
     with catch_interrupts() as interrupts:
         from trainer.loop import train as train_run
 
@@ -59,18 +65,17 @@ def train(
             library=library,
             deadline=_deadline(run_config, clock, started_s),
             resume=resume,
-            until_step=smoke_steps,
             stop=interrupts.requested,
             on_log=lambda report: typer.echo(_line(report, run_config)),
         )
-    _finish(result, run_config, out, interrupts, smoke_steps)
+    _finish(result, run_config, out, interrupts)
 
 
-def _prepare(config: RunConfig, out: Path, resume: bool) -> ProgramLibrary:
+def _prepare(config: RunConfig, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
     """Check everything that can be wrong before a file is written, and say what was found."""
     from trainer.device import compute_dtype, select, use_compile_cache
 
-    found = select(config.device.kind)
+    found = select(config.device.kind, preallocate=not is_smoke)
     from trainer.library import ProgramLibrary
     from trainer.loop import holds_run
 
@@ -88,6 +93,11 @@ def _prepare(config: RunConfig, out: Path, resume: bool) -> ProgramLibrary:
         f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because nothing of their completion fits"
         + (f"; packed into {trainset.n_rows} rows" if config.data.packing else "")
     )
+    if is_smoke:
+        train = config.train
+        typer.echo(
+            f"smoke run: {train.max_steps} steps, batch {train.batch_size}, {train.optimizer}, no memory preallocated"
+        )
     return library
 
 
@@ -109,7 +119,7 @@ def _line(report: Report, config: RunConfig) -> str:
     )
 
 
-def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Interrupts, smoke_steps: int | None) -> None:
+def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Interrupts) -> None:
     """Say how it ended; exit code 1 for a run that failed, 130 or 143 for an interrupted one."""
     if result.state in (State.DIVERGED, State.OOM):
         raise PodiumError(f"{result.reason}; the last good checkpoint is in {out / 'checkpoints'}")
@@ -118,8 +128,6 @@ def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Inter
         raise typer.Exit(interrupts.exit_code)
     if result.truncated:
         typer.echo(f"{result.reason}: stopped after step {result.step} of {config.train.max_steps} (truncated)")
-    elif result.state is State.STOPPED:
-        typer.echo(f"smoke steps limit reached ({smoke_steps})")
     loss = "none" if result.final_loss is None else f"{result.final_loss:.4f}"
     typer.echo(
         f"{result.state}: step {result.step}, loss {loss}, {result.tokens:,} tokens "

@@ -65,9 +65,19 @@ def test_a_whole_run(podium: Podium, home: Path) -> None:
     assert [set(line) for line in logged] == [{"step", "loss", "learning_rate", "tokens", "elapsed_s", "phase"}] * 2
 
 
-def test_smoke_steps_then_resume(podium: Podium, home: Path) -> None:
-    done = podium("train", "sums.yaml", "--out", "run", "--smoke-steps", "3")
-    assert done.code == 0 and "smoke steps limit reached (3)" in done.out.splitlines()
+def test_a_smoke_run_tries_the_whole_path_at_little_cost(podium: Podium, home: Path) -> None:
+    done = podium("train", "sums.yaml", "--out", "smoke", "--smoke-steps", "3")
+    assert done.code == 0, done.err
+    assert "smoke run: 3 steps, batch 1, adafactor, no memory preallocated" in done.out.splitlines()
+    assert done.out.splitlines()[-1].startswith("complete: step 3, loss ")
+    saved = yaml.safe_load((home / "smoke" / "config.yaml").read_text())
+    assert (saved["train"]["batch_size"], saved["train"]["optimizer"]) == (1, "adafactor")
+    refused = podium("train", "sums.yaml", "--out", "smoke", "--smoke-steps", "3", "--resume")
+    assert (refused.code, "a smoke run is another run" in refused.err) == (2, True)
+
+
+def test_an_interrupted_run_needs_resume_to_go_on(podium: Podium, home: Path) -> None:
+    assert podium("train", "sums.yaml", "--out", "run", "--time-budget", "0.001s").code == 0
     again = podium("train", "sums.yaml", "--out", "run")
     assert again.code == 2
     assert (
@@ -146,7 +156,7 @@ def test_a_missing_config_is_named(podium: Podium) -> None:
 
 
 def test_a_run_of_another_config_is_not_gone_on_with(podium: Podium) -> None:
-    podium("train", "sums.yaml", "--out", "run", "--smoke-steps", "1")
+    podium("train", "sums.yaml", "--out", "run", "--time-budget", "0.001s")
     done = podium("train", "sums.yaml", "--out", "run", "--resume", "--set", "train.seed=5")
     assert done.code == 2
     assert "is of another config: train.seed (0 there, 5 here)" in done.err

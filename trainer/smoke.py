@@ -1,0 +1,25 @@
+"""A config as small as a try-out needs: the whole path in minutes, before hours are spent on it."""
+
+from podium.core.config import RunConfig
+
+MAX_SEQ_LEN = 128
+
+
+def smoke_config(config: RunConfig, steps: int) -> RunConfig:
+    """`config` for `steps` steps of one short sequence, with the least memory that training can do with.
+
+    Model, trainset, adapters and everything else stay as they are: what is wrong with them shows.
+    """
+    length = min(config.data.max_seq_len, MAX_SEQ_LEN)
+    return config.with_overrides(
+        {
+            "train.max_steps": steps,
+            "train.warmup_steps": min(config.train.warmup_steps, steps),
+            "train.batch_size": 1,
+            "train.gradient_accumulation_steps": 1,
+            "train.optimizer": "adafactor",
+            "train.dtype": "auto",
+            "data.max_seq_len": length,
+            "data.length_buckets": [bucket for bucket in config.data.length_buckets if bucket < length],
+        }
+    )
