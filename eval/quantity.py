@@ -92,7 +92,7 @@ def _fraction(top: str, bottom: str) -> Fraction | None:
 
 
 def _near(value: Fraction, right: Fraction, tolerance: Fraction) -> bool:
-    return abs(value - right) <= tolerance * max(Fraction(1), abs(right))
+    return value == right or (tolerance > 0 and abs(value - right) <= tolerance * max(Fraction(1), abs(right)))
 
 
 def _compatible(one: str | None, other: str | None) -> bool:

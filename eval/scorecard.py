@@ -83,7 +83,7 @@ def score_predictions(
     for sample in samples:
         judge.check(sample)
     by_id, unknown, duplicates = _grouped_by_id(samples, predictions)
-    scores = tuple(judge.score_items([(sample, list(by_id[sample.id].values())) for sample in samples]))
+    scores = tuple(judge.score_items([(sample, by_id[sample.id]) for sample in samples]))
     values = [score.value for score in scores]
     n_missing = sum(score.missing for score in scores)
     return Scorecard(
@@ -97,7 +97,7 @@ def score_predictions(
         n_missing=n_missing,
         n_skipped=len(unknown) + len(duplicates) + len(malformed),
         n_unreadable=sum(score.extracted is None for score in scores) - n_missing,
-        n_samples=max(1, *(len(found) for found in by_id.values())),
+        n_samples=max(1, *map(len, by_id.values())),
         stddev=float(np.std(100 * np.asarray(values))),
         interval=bootstrap_interval(values, seed),
         seed=seed,
@@ -153,18 +153,18 @@ def floored(value: float, digits: int = 2) -> str:
 
 def _grouped_by_id(
     samples: Sequence[Sample], predictions: Iterable[Prediction]
-) -> tuple[dict[str, dict[int, Prediction]], list[str], list[str]]:
-    """The predictions of every sample by their sample number, then the unknown ids and those that came twice."""
-    by_id: dict[str, dict[int, Prediction]] = {sample.id: {} for sample in samples}
+) -> tuple[dict[str, list[Prediction]], list[str], list[str]]:
+    """The predictions of every sample, then the unknown ids and those that came twice."""
+    by_id: dict[str, list[Prediction]] = {sample.id: [] for sample in samples}
     unknown, duplicates = [], []
     for prediction in predictions:
         found = by_id.get(prediction.id)
         if found is None:
             unknown.append(prediction.id)
-        elif prediction.sample in found:
+        elif any(prediction.sample == earlier.sample for earlier in found):
             duplicates.append(prediction.id)
         else:
-            found[prediction.sample] = prediction
+            found.append(prediction)
     return by_id, unknown, duplicates
 
 

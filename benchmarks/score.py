@@ -1,0 +1,165 @@
+"""Scoring beside lm-evaluation-harness: items a second, and whether the two find the same answers in GSM8K.
+
+The harness is no dependency of ours: `--harness PYTHON`, or PODIUM_HARNESS, names an interpreter of an environment that
+has lm_eval. PODIUM_REALDATA names the folder with gsm8k/. What is not there is not measured, and the report says so.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import Report, arguments
+from eval.extract import Extracted, extract, last_number
+from eval.normalise import normalise
+from eval.scorecard import score_predictions
+from podium.core.files import read_jsonl
+from podium.core.records import Prediction, Sample
+
+Finder = Callable[[str], Extracted | None]
+ROUNDS = 3
+# Runs in the harness's environment. The filters and the metric's settings are those of its own gsm8k task.
+HARNESS = """
+import json, sys, time
+import lm_eval, yaml
+from pathlib import Path
+from lm_eval.api.instance import Instance
+from lm_eval.api.metrics import exact_match_fn
+from lm_eval.filters import build_filter_ensemble
+
+task = yaml.safe_load((Path(lm_eval.__file__).parent / "tasks/gsm8k/gsm8k.yaml").read_text())
+settings = {key: task["metric_list"][0][key] for key in ("regexes_to_ignore", "ignore_case", "ignore_punctuation")}
+filters = {
+    one["name"]: build_filter_ensemble(
+        one["name"], [[part["function"], {k: v for k, v in part.items() if k != "function"}] for part in one["filter"]]
+    )
+    for one in task["filter_list"]
+}
+for line in sys.stdin:
+    request = json.loads(line)
+    found, seconds = {}, {}
+    for name, filter in filters.items():
+        began = time.perf_counter()
+        instances = [
+            Instance(request_type="generate_until", doc={}, arguments=("", {}), idx=0, resps=[text])
+            for text in request["texts"]
+        ]
+        filter.apply(instances)
+        found[name] = [instance.filtered_resps[name] for instance in instances]
+        n_right = sum(
+            exact_match_fn(references=[right], predictions=[answer], **settings)["exact_match"]
+            for right, answer in zip(request["rights"], found[name])
+        )
+        seconds[name] = time.perf_counter() - began
+    reply = {"version": lm_eval.__version__, "seconds": seconds, "n_right": float(n_right)}
+    print(json.dumps({**reply, "found": found if request["wanted"] else {}}), flush=True)
+"""
+
+
+class Harness:
+    """lm-evaluation-harness in a process of its own."""
+
+    def __init__(self, python: str) -> None:
+        self._process = subprocess.Popen(
+            [python, "-W", "ignore", "-c", HARNESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def score(self, texts: Sequence[str], rights: Sequence[str], wanted: bool = False) -> dict[str, Any]:
+        """Seconds of both filters with the metric, and with `wanted` what each filter found."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps({"texts": texts, "rights": rights, "wanted": wanted}) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def main() -> None:
+    options = arguments(__doc__, items=100_000, harness=os.environ.get("PODIUM_HARNESS", ""))
+    report = Report("score")
+    worked = gsm8k()
+    harness = Harness(options.harness) if options.harness else None
+    try:
+        speed(report, harness, worked or made_up(), options.items)
+        if harness and worked:
+            agreement(report, harness, "worked answers", worked, extract)
+            bare = [(text.rpartition("\n####")[0], right) for text, right in worked]
+            agreement(report, harness, "without their last line", bare, last_number)
+        else:
+            lacking = "PODIUM_REALDATA" if harness else "--harness PYTHON"
+            report.figure("agreement with the harness", f"not measured: {lacking} is not given")
+    finally:
+        if harness:
+            harness.close()
+    report.end(options.json)
+
+
+def speed(report: Report, harness: Harness | None, rows: Sequence[tuple[str, str]], n_items: int) -> None:
+    """Interleaved, and the best of each: other work on the machine only ever slows one down."""
+    texts, rights = zip(*(rows[i % len(rows)] for i in range(n_items)), strict=True)
+    facts = {"prompt": "p", "section": "core", "category": "gsm8k", "difficulty": "easy"}
+    samples = [Sample(id=str(i), expected_answer=right, **facts) for i, right in enumerate(rights)]
+    predictions = [Prediction(id=str(i), text=text) for i, text in enumerate(texts)]
+    ours, theirs, version = [], [], ""
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        score_predictions(samples, predictions)
+        ours.append(n_items / (time.perf_counter() - began))
+        if harness:
+            done = harness.score(texts, rights)
+            version = done["version"]
+            theirs.append(n_items / sum(done["seconds"].values()))
+    report.figure("podium: strict and lenient, with reasons, groups and intervals", max(ours), "items/s")
+    if theirs:
+        report.figure(f"lm_eval {version}: strict-match and flexible-extract", max(theirs), "items/s")
+    report.reach(f"{n_items} predictions scored", n_items / max(ours), "< 10", "s")
+    report.reach("podium over lm_eval", max(ours) / max(theirs) if theirs else None, ">= 1", "times")
+
+
+def agreement(report: Report, harness: Harness, what: str, rows: Sequence[tuple[str, str]], find: Finder) -> None:
+    """Compare what the harness's flexible extraction finds with ours; list every text where it is not the same."""
+    texts, rights = zip(*rows, strict=True)
+    theirs = [cleaned(found) for found in harness.score(texts, rights, wanted=True)["found"]["flexible-extract"]]
+    ours = [number(found.answer) if found else "" for found in map(find, texts)]
+    other_number = [i for i in range(len(rows)) if number(theirs[i]) != ours[i]]
+    other_text = [i for i in range(len(rows)) if theirs[i] != ours[i] and i not in set(other_number)]
+    report.figure(f"GSM8K {what}: texts", len(rows))
+    report.figure(f"GSM8K {what}: right by lm_eval", sum(map(str.__eq__, theirs, rights)))
+    report.figure(f"GSM8K {what}: right by podium", sum(map(str.__eq__, ours, rights)))
+    report.figure(f"GSM8K {what}: the same number, but lm_eval compares 16.00 as a text", len(other_text))
+    report.reach(f"GSM8K {what}: the same number", 1 - len(other_number) / len(rows), ">= 0.999")
+    for i in (*other_number, *other_text):
+        kind = "another number" if i in set(other_number) else "only another text"
+        end = " ".join(texts[i][-60:].split())
+        found = f"lm_eval {theirs[i]!r}, podium {ours[i]!r}, right {rights[i]!r}"
+        report.figure(f"{kind}: ...{end}", found)
+
+
+def cleaned(found: str) -> str:
+    """As the harness's metric reads it: without commas, dollar signs and a full stop at the end."""
+    return found.replace(",", "").replace("$", "").removesuffix(".")
+
+
+def number(answer: str) -> str:
+    return normalise(answer.replace("$", "").removesuffix("%"))
+
+
+def gsm8k() -> list[tuple[str, str]]:
+    """Every worked answer and its result; empty where the data is not there."""
+    folder = Path(os.environ.get("PODIUM_REALDATA", "")) / "gsm8k"
+    if not folder.is_dir():
+        return []
+    answers = [row["answer"] for part in ("test", "train") for _, row in read_jsonl(folder / f"{part}.jsonl")]
+    return [(answer, cleaned(answer.rpartition("#### ")[2].strip())) for answer in answers]
+
+
+def made_up() -> list[tuple[str, str]]:
+    return [(f"There are {i} boxes of 7, so {i} x 7 = {7 * i}.\n#### {7 * i:,}", str(7 * i)) for i in range(5000)]
+
+
+if __name__ == "__main__":
+    main()
