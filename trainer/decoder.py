@@ -16,8 +16,10 @@ from jax import Array
 from podium.core.config import LoraConfig
 from trainer.architecture import Architecture
 from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate, rotations
-from trainer.lora import Lora, LoraParam
+from trainer.int8 import dequantise, matmul
+from trainer.lora import Dropout, Lora, LoraInputs, LoraParam
 
+PROJECTIONS = ("q", "k", "v", "o", "gate", "up", "down")
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
 ACTIVATIONS = {"silu": nnx.silu, "gelu": partial(nnx.gelu, approximate=False), "gelu_tanh": nnx.gelu}
 
@@ -36,29 +38,35 @@ class Norm(nnx.Module):
 
 
 class Projection(nnx.Module):
-    """x W^T + b, and the adapter's share where there is one."""
+    """x W^T + b, adapted where there is an adapter. The kernel of a frozen base may be in int8 (trainer/int8.py)."""
 
-    def __init__(self, inputs: int, outputs: int, param_dtype: jnp.dtype, bias: bool, rank: int | None) -> None:
-        self.kernel = nnx.Param(jnp.zeros((outputs, inputs), param_dtype))
+    def __init__(
+        self, inputs: int, outputs: int, param_dtype: jnp.dtype, *, bias: bool, int8: bool, lora: Lora | None
+    ) -> None:
+        self.kernel = nnx.Param(jnp.zeros((outputs, inputs), jnp.int8 if int8 else param_dtype))
+        self.scale = nnx.Param(jnp.ones((outputs,), jnp.float32)) if int8 else None
         self.bias = nnx.Param(jnp.zeros((outputs,), param_dtype)) if bias else None
-        self.lora = Lora(inputs, outputs, rank) if rank else None
+        self.lora = lora
 
-    def __call__(self, x: Array, lora_alpha: Array | float) -> Array:
-        y = x @ self.kernel[...].astype(x.dtype).T
-        if self.bias is not None:
-            y = y + self.bias[...].astype(x.dtype)
-        return y if self.lora is None else y + self.lora(x, lora_alpha)
+    def __call__(self, x: Array, lora: LoraInputs) -> Array:
+        kernel = self.kernel[...]
+        y = x @ kernel.astype(x.dtype).T if self.scale is None else matmul(x, kernel, self.scale[...])
+        if self.lora is not None:
+            whole = kernel if self.scale is None else dequantise(kernel, self.scale[...])  # only DoRA looks at it
+            y = self.lora(x, y, whole, lora)
+        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
 
 
 class Layer(nnx.Module):
     """One decoder layer: attention and gated MLP, each with a norm before and, in some families, one after."""
 
-    def __init__(self, arch: Architecture, param_dtype: jnp.dtype, lora: LoraConfig | None) -> None:
+    def __init__(self, arch: Architecture, param_dtype: jnp.dtype, lora: LoraConfig | None, int8: bool) -> None:
         self.arch = arch
 
         def projection(name: str, inputs: int, outputs: int, bias: bool) -> Projection:
-            rank = lora.rank if lora is not None and name in lora.targets else None
-            return Projection(inputs, outputs, param_dtype, bias, rank)
+            adapted = lora is not None and name in lora.targets
+            adapter = Lora(inputs, outputs, lora, PROJECTIONS.index(name)) if adapted else None
+            return Projection(inputs, outputs, param_dtype, bias=bias, int8=int8, lora=adapter)
 
         hidden, mlp, norm = arch.hidden_size, arch.mlp_size, partial(Norm, arch=arch, param_dtype=param_dtype)
         queries, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
@@ -75,22 +83,22 @@ class Layer(nnx.Module):
         self.up = projection("up", hidden, mlp, arch.mlp_bias)
         self.down = projection("down", mlp, hidden, arch.mlp_bias)
 
-    def qkv(self, x: Array, rotation: Array, lora_alpha: Array | float) -> tuple[Array, Array, Array]:
+    def qkv(self, x: Array, rotation: Array, lora: LoraInputs) -> tuple[Array, Array, Array]:
         """Queries (batch, seq, heads, head_dim), keys and values (batch, seq, kv_heads, head_dim), rotated."""
         x = self.attention_norm(x)
         q, k, v = (
-            project(x, lora_alpha).reshape(*x.shape[:2], -1, self.arch.head_dim) for project in (self.q, self.k, self.v)
+            project(x, lora).reshape(*x.shape[:2], -1, self.arch.head_dim) for project in (self.q, self.k, self.v)
         )
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         return rotate(q, rotation), rotate(k, rotation), v
 
-    def finish(self, x: Array, attended: Array, lora_alpha: Array | float) -> Array:
+    def finish(self, x: Array, attended: Array, lora: LoraInputs) -> Array:
         """The rest of the layer. x: (batch, seq, hidden); attended: (batch, seq, heads, head_dim)."""
-        y = self.o(attended.reshape(*x.shape[:2], -1), lora_alpha)
+        y = self.o(attended.reshape(*x.shape[:2], -1), lora)
         x = x + (y if self.post_attention_norm is None else self.post_attention_norm(y))
         z = self.mlp_norm(x)
-        y = self.down(ACTIVATIONS[self.arch.activation](self.gate(z, lora_alpha)) * self.up(z, lora_alpha), lora_alpha)
+        y = self.down(ACTIVATIONS[self.arch.activation](self.gate(z, lora)) * self.up(z, lora), lora)
         return x + (y if self.post_mlp_norm is None else self.post_mlp_norm(y))
 
 
@@ -98,13 +106,21 @@ class Decoder(nnx.Module):
     """Tokens to the hidden states after the final norm; `head()` turns those into logits (trainer/loss.py)."""
 
     def __init__(
-        self, arch: Architecture, rngs: nnx.Rngs, param_dtype: jnp.dtype, lora: LoraConfig | None = None
+        self,
+        arch: Architecture,
+        rngs: nnx.Rngs,
+        param_dtype: jnp.dtype,
+        lora: LoraConfig | None = None,
+        int8: bool = False,
     ) -> None:
-        """`lora=None` makes no adapters. Kernels and embeddings are drawn with variance 1 / inputs; biases are zero."""
+        """`lora=None` makes no adapters. Kernels and embeddings are drawn with variance 1 / inputs; biases are zero.
+
+        With `int8` the layers' kernels have that type, and what is drawn is only good for its shapes.
+        """
         self.arch = arch
         shape = (arch.vocab_size, arch.hidden_size)
         self.embedding = nnx.Param(jnp.zeros(shape, param_dtype))
-        make = partial(Layer, arch, param_dtype, lora)
+        make = partial(Layer, arch, param_dtype, lora, int8)
         self.layers = nnx.vmap(make, axis_size=arch.layers)()  # every array: (layers, ...)
         self.final_norm = Norm(arch.hidden_size, arch, param_dtype)
         self.untied_head = None if arch.tied_head else nnx.Param(jnp.zeros(shape, param_dtype))
@@ -122,6 +138,7 @@ class Decoder(nnx.Module):
         dtype: jnp.dtype,
         remat: str = "none",
         lora_alpha: Array | float = 1.0,
+        lora_dropout: Dropout | None = None,
     ) -> tuple[Array, KVCache | None]:
         """Hidden states (batch, seq, hidden), and the cache with these tokens added.
 
@@ -141,7 +158,7 @@ class Decoder(nnx.Module):
         numbers, windows, ropes, frequencies = _layer_facts(self.arch)
         # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
         rotation = rotations(positions, frequencies)
-        step = partial(_layer_step, graph, self.arch, rotation, distance, lora_alpha)
+        step = partial(_layer_step, graph, self.arch, rotation, distance, LoraInputs(lora_alpha, lora_dropout))
         if remat == "full" and cache is None:
             step = jax.checkpoint(step, prevent_cse=False)  # a scan's body cannot be merged with its recomputation
         (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
@@ -167,21 +184,21 @@ def _layer_step(
     arch: Architecture,
     rotation: Array,
     distance: Array,
-    lora_alpha: Array | float,
+    lora: LoraInputs,
     carry: tuple[Array, KVCache | None],
     inputs: tuple[nnx.State, Array, Array, Array],
 ) -> tuple[tuple[Array, KVCache | None], None]:
     """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
     x, cache = carry
     state, number, window, rope = inputs
-    layer = nnx.merge(graph, state)
-    query, key, value = layer.qkv(x, rotation[rope], lora_alpha)
+    layer, lora = nnx.merge(graph, state), lora.of(number)
+    query, key, value = layer.qkv(x, rotation[rope], lora)
     if cache is not None:
         cache = cache.with_layer(number, key, value)
         key, value = cache.layer(number)
     key, value = key.astype(x.dtype), value.astype(x.dtype)  # a cache may be in another
     attended = attend(query, key, value, distance, window, arch.attention_scale, arch.attention_softcap)
-    return (layer.finish(x, attended, lora_alpha), cache), None
+    return (layer.finish(x, attended, lora), cache), None
 
 
 def _layer_facts(arch: Architecture) -> tuple[Array, Array, Array, Array]:

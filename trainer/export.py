@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 from safetensors import SafetensorError
 
-from podium.core.config import RunConfig
+from podium.core.config import LoraConfig, RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json
 from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
@@ -39,11 +39,11 @@ def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibra
     base, program = library.base(config), library.program(config)
     check_same_inputs(path, meta["inputs"], input_hashes(base, None))
     trainable = restore_tree(path, "trainable", program.trainable)
-    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.lora.alpha)
+    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.lora)
     return int(path.name)
 
 
-def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora_alpha: float) -> None:
+def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora: LoraConfig) -> None:
     """Write weights (adapters merged in), config and tokenizer to `folder`, which appears only when it is whole.
 
     `trainable` and `frozen` are as `trainer.models.init_state` divides them; weights keep the dtype they have there.
@@ -53,7 +53,7 @@ def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.Sta
         PodiumError: the disk refused a file.
     """
     check_absent(folder)
-    params = merge(frozen, trainable, lora_alpha) if jax.tree.leaves(frozen) else trainable
+    params = merge(frozen, trainable, lora) if jax.tree.leaves(frozen) else trainable
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir(parents=True)

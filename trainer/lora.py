@@ -1,43 +1,132 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): two small arrays beside a frozen kernel."""
+"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): two small arrays beside a frozen kernel, and their variants."""
 
+from dataclasses import dataclass
+
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
+
+from podium.core.config import LoraConfig
+from trainer.int8 import dequantise
 
 
 class LoraParam(nnx.Variable):
     """The only variables that LoRA trains; not an `nnx.Param`, so that a filter tells them from the frozen base."""
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Dropout:
+    """Which of an adapter's inputs are zeroed follows from `key` alone; at rate 0 nothing is drawn."""
+
+    rate: Array | float  # scalar
+    key: Array
+
+    def of(self, number: Array | int) -> "Dropout":
+        """That of one layer, or of one projection in it."""
+        return Dropout(self.rate, jax.random.fold_in(self.key, number))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class LoraInputs:
+    """What of the adapters is an input of the program."""
+
+    alpha: Array | float  # scalar
+    dropout: Dropout | None = None
+
+    def of(self, number: Array | int) -> "LoraInputs":
+        return LoraInputs(self.alpha, self.dropout and self.dropout.of(number))
+
+
 class Lora(nnx.Module):
-    """The update alpha / rank * B A of a kernel (out, in). The decoder draws A; B starts at zero, so that at first the
-    model is the base model.
+    """The update scale * B A of a kernel (out, in). The decoder draws A; B starts at zero, so that at first the model
+    is the base model.
 
-    Kept in float32 whatever the base is in: the updates are too small for bfloat16's 8 bits.
+    The scale is alpha / rank, or alpha / sqrt(rank) with rsLoRA (Kalajdzievski 2023, arXiv 2312.03732). With DoRA (Liu
+    et al. 2024, arXiv 2402.09353) the rows of the updated kernel get a norm of their own: that of the base's row, plus
+    `magnitude`. All is kept in float32 whatever the base is in: the updates are too small for bfloat16's 8 bits.
     """
 
-    def __init__(self, inputs: int, outputs: int, rank: int) -> None:
-        self.a = LoraParam(jnp.zeros((rank, inputs), jnp.float32))
-        self.b = LoraParam(jnp.zeros((outputs, rank), jnp.float32))
+    def __init__(self, inputs: int, outputs: int, config: LoraConfig, number: int) -> None:
+        """`number` tells the projections of a layer apart."""
+        self.number, self.rslora = number, config.rslora
+        self.a = LoraParam(jnp.zeros((config.rank, inputs), jnp.float32))
+        self.b = LoraParam(jnp.zeros((outputs, config.rank), jnp.float32))
+        self.magnitude = LoraParam(jnp.zeros((outputs,), jnp.float32)) if config.dora else None
 
-    def __call__(self, x: Array, alpha: Array | float) -> Array:
-        """x: (..., in), alpha: scalar. Returns (..., out) in the dtype of x."""
-        scale = jnp.asarray(alpha / self.a.shape[0], x.dtype)
-        return (x @ self.a[...].astype(x.dtype).T * scale) @ self.b[...].astype(x.dtype).T
+    def __call__(self, x: Array, y: Array, kernel: Array, given: LoraInputs) -> Array:
+        """`y` = x W^T of the base, adapted. x: (..., in); y: (..., out); kernel: (out, in)."""
+        a, b = self.a[...], self.b[...]
+        scale = _scale(given.alpha, a.shape[0], self.rslora)
+        if given.dropout is not None:
+            dropout = given.dropout.of(self.number)
+            x = _drop(x, jnp.asarray(dropout.rate, jnp.float32), dropout.key)
+        y = y + (x @ a.astype(x.dtype).T * jnp.asarray(scale, x.dtype)) @ b.astype(x.dtype).T
+        if self.magnitude is None:
+            return y
+        return y * _gain(kernel, a, b, self.magnitude[...], scale).astype(y.dtype)
 
 
-def merge(params: nnx.State, adapters: nnx.State, alpha: float) -> nnx.State:
-    """`params` with the adapters' updates added to their kernels: the same model without adapters.
+def merge(params: nnx.State, adapters: nnx.State, lora: LoraConfig) -> nnx.State:
+    """`params` with the adapters' updates in their kernels: the same model without adapters, and not in int8.
 
-    Added in float32 and rounded once to the dtype of the kernel.
+    Added in float32 and rounded once to the dtype of the kernel, or of the embedding where the kernel was in int8.
     """
-    merged = dict(nnx.to_flat_state(params))
-    updates = dict(nnx.to_flat_state(adapters))
-    for *module, leaf in updates:
-        if leaf == "a":
-            a, b = updates[(*module, "a")][...], updates[(*module, "b")][...]  # (layers, rank, in), (layers, out, rank)
-            kernel = merged[(*module[:-1], "kernel")]
-            update = (b @ a) * (alpha / a.shape[1])  # (layers, out, in)
-            wide = kernel[...].astype(jnp.float32) + update
-            merged[(*module[:-1], "kernel")] = kernel.replace(wide.astype(kernel[...].dtype))
+    merged, updates = dict(nnx.to_flat_state(params)), dict(nnx.to_flat_state(adapters))
+    dtype = merged["embedding",].dtype
+    for path, variable in list(merged.items()):
+        if path[-1] != "kernel":
+            continue
+        scale, adapter = merged.pop((*path[:-1], "scale"), None), (*path[:-1], "lora")
+        wide = variable[...] if scale is None else dequantise(variable[...], scale[...])  # (layers, out, in)
+        if (*adapter, "a") in updates:
+            parts = [updates[*adapter, name][...] for name in ("a", "b", "magnitude") if (*adapter, name) in updates]
+            wide = jax.vmap(lambda *arrays: _merged(*arrays, lora=lora))(wide.astype(jnp.float32), *parts)
+        merged[path] = variable.replace(wide.astype(dtype))
     return nnx.from_flat_state(merged.items())
+
+
+def _merged(kernel: Array, a: Array, b: Array, magnitude: Array | None = None, *, lora: LoraConfig) -> Array:
+    """kernel: (out, in) float32; a: (rank, in); b: (out, rank); magnitude: (out,)"""
+    scale = _scale(lora.alpha, a.shape[0], lora.rslora)
+    gain = 1.0 if magnitude is None else _gain(kernel, a, b, magnitude, scale)[:, None]
+    return (kernel + (b @ a) * scale) * gain
+
+
+def _scale(alpha: Array | float, rank: int, rslora: bool) -> Array | float:
+    return alpha / rank ** (0.5 if rslora else 1.0)
+
+
+def _gain(kernel: Array, a: Array, b: Array, magnitude: Array, scale: Array | float) -> Array:
+    """What each row of W + scale * B A is multiplied by to have the norm that DoRA gives it: (out,) float32.
+
+    The norms are worked out without W + scale * B A itself. The updated norm is a constant to the gradient (section 4.3
+    of the paper).
+    """
+    wide = jax.lax.stop_gradient(kernel).astype(jnp.float32)
+    a, b, scale = (jax.lax.stop_gradient(x) for x in (a, b, scale))
+    of_base = jnp.sum(wide * wide, axis=-1)  # squared, (out,)
+    cross = jnp.sum((wide @ a.T) * b, axis=-1)
+    of_update = jnp.sum((b @ (a @ a.T)) * b, axis=-1)
+    updated = of_base + 2 * scale * cross + scale**2 * of_update
+    tiny = jnp.finfo(jnp.float32).tiny  # a row of zeros stays one
+    return (jnp.sqrt(of_base) + magnitude) * jax.lax.rsqrt(jnp.maximum(updated, tiny))
+
+
+@jax.custom_vjp
+def _drop(x: Array, rate: Array, key: Array) -> Array:
+    """Dropout (Srivastava et al. 2014). Its own transpose: the backward pass draws the mask again and keeps none."""
+
+    def some(x: Array) -> Array:
+        kept = jax.random.bernoulli(key, 1 - rate, x.shape)
+        return jnp.where(kept, x / (1 - rate).astype(x.dtype), 0)
+
+    return jax.lax.cond(rate > 0, some, lambda x: x, x)
+
+
+_drop.defvjp(
+    lambda x, rate, key: (_drop(x, rate, key), (rate, key)),
+    lambda kept, gradient: (_drop(gradient, *kept), None, None),
+)

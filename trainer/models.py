@@ -17,6 +17,7 @@ from podium.core.hashing import sha256_files
 from trainer.architecture import Architecture, architecture_from_hf, check_family
 from trainer.decoder import Decoder
 from trainer.device import compute_dtype
+from trainer.int8 import quantise_state
 from trainer.lora import LoraParam
 from trainer.sources import TINY, find_files, model_files
 from trainer.tokenizer import Tokenizer
@@ -64,7 +65,7 @@ def load_base(config: RunConfig) -> BaseModel:
             f"{tokenizer_folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
             f"the model in {folder} only vocab_size={arch.vocab_size}; they are not of one model"
         )
-    params = None if folder == TINY else load_weights(folder, arch, param_dtype(config))
+    params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), _is_int8(config))
     revision = f"@{config.model.revision}" if config.model.revision else ""
     return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder)
 
@@ -76,7 +77,7 @@ def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
         UsageError: the config's sequences are longer than the model has positions.
     """
     _check_lengths(config, base.arch)
-    make = partial(_decoder, base.arch, param_dtype(config), _adapters(config))
+    make = partial(_decoder, base.arch, param_dtype(config), _adapters(config), _is_int8(config))
     return nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
 
 
@@ -90,6 +91,7 @@ def init_state(base: BaseModel, config: RunConfig, seed: int) -> tuple[nnx.State
     key = jax.random.key(seed)
     if base.params is None:
         trainable, frozen = _initialise(base.arch, dtype, lora, key)
+        frozen = quantise_state(frozen) if _is_int8(config) else frozen
         return (trainable, frozen) if lora else (frozen, nnx.State({}))
     if lora is None:
         return jax.tree.map(jnp.copy, base.params), nnx.State({})
@@ -129,22 +131,28 @@ def _check_lengths(config: RunConfig, arch: Architecture) -> None:
 
 def _adapters(config: RunConfig) -> LoraConfig | None:
     """What of `lora` shapes the decoder; alpha does not, so it takes no part in what is compiled."""
-    return LoraConfig(enabled=True, rank=config.lora.rank, targets=config.lora.targets) if config.lora.enabled else None
+    lora = config.lora
+    shaping = {"rank": lora.rank, "targets": lora.targets, "rslora": lora.rslora, "dora": lora.dora}
+    return LoraConfig(enabled=True, **shaping) if lora.enabled else None
 
 
-def _decoder(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, key: Array) -> Decoder:
+def _is_int8(config: RunConfig) -> bool:
+    return config.model.base_dtype == "int8"
+
+
+def _decoder(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, int8: bool, key: Array) -> Decoder:
     # Streams of their own, so that a seed gives the same base weights with adapters and without.
-    return Decoder(arch, nnx.Rngs(params=key, lora=jax.random.fold_in(key, 1)), dtype, lora)
+    return Decoder(arch, nnx.Rngs(params=key, lora=jax.random.fold_in(key, 1)), dtype, lora, int8)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _initialise(
     arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, key: Array
 ) -> tuple[nnx.State, nnx.State]:
-    return nnx.state(_decoder(arch, dtype, lora, key), LoraParam, nnx.Param)
+    return nnx.state(_decoder(arch, dtype, lora, False, key), LoraParam, nnx.Param)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _initialise_adapters(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig, key: Array) -> nnx.State:
     # The base arrays are never an output, so the compiler leaves them out.
-    return nnx.state(_decoder(arch, dtype, lora, key), LoraParam)
+    return nnx.state(_decoder(arch, dtype, lora, False, key), LoraParam)

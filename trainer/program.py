@@ -14,6 +14,7 @@ from flax import nnx
 
 from podium.core.config import RunConfig
 from trainer.architecture import Architecture
+from trainer.lora import Dropout
 from trainer.loss import chunked_cross_entropy
 from trainer.optimizer import build_optimizer
 from trainer.schedule import Hyperparameters, learning_rate
@@ -31,7 +32,7 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
     enters the parameters.
     """
 
-    def micro_loss(trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters) -> jax.Array:
+    def micro_loss(trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array) -> jax.Array:
         decoder = nnx.merge(graphdef, trainable, frozen)
         hidden, _ = decoder(  # (batch, seq, hidden)
             micro["tokens"],
@@ -40,6 +41,7 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
             dtype=dtype,
             remat=config.train.remat,
             lora_alpha=hp["lora.alpha"],
+            lora_dropout=Dropout(hp["lora.dropout"], key) if config.lora.enabled else None,
         )
         total, _ = chunked_cross_entropy(
             hidden,
@@ -51,19 +53,24 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
         )
         return total
 
-    def loss_and_gradients(trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters) -> tuple[jax.Array, Tree]:
-        def accumulate(sums: Tree, micro: Batch) -> tuple[Tree, None]:
-            return jax.tree.map(jnp.add, sums, jax.value_and_grad(micro_loss)(trainable, frozen, micro, hp)), None
+    def loss_and_gradients(
+        trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, key: jax.Array
+    ) -> tuple[jax.Array, Tree]:
+        def accumulate(sums: Tree, inputs: tuple[Batch, jax.Array]) -> tuple[Tree, None]:
+            micro, key = inputs
+            return jax.tree.map(jnp.add, sums, jax.value_and_grad(micro_loss)(trainable, frozen, micro, hp, key)), None
 
         zeros = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, trainable))
-        sums, _ = jax.lax.scan(accumulate, zeros, batch)
+        keys = jax.random.split(key, len(batch["tokens"]))
+        sums, _ = jax.lax.scan(accumulate, zeros, (batch, keys))
         n_learned = jnp.maximum(batch["weights"].sum(), 1.0)
         return jax.tree.map(lambda x: x / n_learned, sums)
 
     def train_step(
         trainable: Tree, opt_state: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, step: jax.Array
     ) -> tuple[Tree, Tree, dict[str, jax.Array]]:
-        loss, gradients = loss_and_gradients(trainable, frozen, batch, hp)
+        key = jax.random.fold_in(jax.random.key(hp["train.seed"]), step)
+        loss, gradients = loss_and_gradients(trainable, frozen, batch, hp, key)
         rate = learning_rate(hp, step)
         optimizer = build_optimizer(config.train.optimizer, hp, rate)
         updates, updated_state = optimizer.update(gradients, opt_state, trainable)

@@ -21,6 +21,7 @@ from podium.core.errors import UsageError
 from podium.core.files import write_json
 from trainer.architecture import Architecture
 from trainer.decoder import Decoder
+from trainer.int8 import quantise
 from trainer.sources import INDEX, SINGLE, weight_files
 
 OUTER_NAMES = {
@@ -70,25 +71,29 @@ class Stored:
             return handle.get_tensor(self.name)
 
 
-def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype) -> nnx.State:
-    """Read the checkpoint in `folder` as the `nnx.Param` state of a decoder.
+def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, int8: bool = False) -> nnx.State:
+    """Read the checkpoint in `folder` as the `nnx.Param` state of a decoder; with `int8`, kernels are quantised.
 
     Raises:
         UsageError: a file or tensor is missing, corrupt, surplus, or of another shape than config.json says.
     """
-    shapes = nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype)), nnx.Param)
+    shapes = nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype, int8=int8)), nnx.Param)
     slots, stored = tensor_slots(arch, shapes), _stored_tensors(folder)
     _check(folder, slots, stored, arch)
     names: dict[VariablePath, list[str]] = {}  # of the tensors that fill a variable, in the order of layers
     for name, slot in slots.items():
         names.setdefault(slot.path, []).append(name)
-    loaded = []
-    for path, variable in nnx.to_flat_state(shapes):
-        array = jnp.zeros(variable.shape, dtype)
-        for name in names[path]:
-            array = _put(array, stored[name].read(), slots[name].layer or 0)
-        loaded.append((path, variable.replace(array)))
-    return nnx.from_flat_state(loaded)
+    wanted, loaded = dict(nnx.to_flat_state(shapes)), {}
+    for path, tensors in names.items():
+        beside = (*path[:-1], "scale")  # of a kernel in int8
+        places = (path, beside) if beside in wanted and path[-1] == "kernel" else (path,)
+        arrays = [jnp.zeros(wanted[place].shape, wanted[place].dtype) for place in places]
+        for name in tensors:
+            tensor = stored[name].read()
+            parts = quantise(tensor) if len(places) == 2 else (tensor,)
+            arrays = [_put(array, part, slots[name].layer or 0) for array, part in zip(arrays, parts, strict=True)]
+        loaded |= {place: wanted[place].replace(array) for place, array in zip(places, arrays, strict=True)}
+    return nnx.from_flat_state(loaded.items())
 
 
 @partial(jax.jit, donate_argnums=0)
@@ -130,6 +135,8 @@ def tensor_slots(arch: Architecture, state: nnx.State) -> dict[str, Slot]:
     """Every tensor of a checkpoint of this architecture, by its Hugging Face name, in the order of the state."""
     slots = {}
     for path, variable in nnx.to_flat_state(state):
+        if path[-1] == "scale":
+            continue  # no tensor of its own: it comes from the kernel's
         if path[0] == "layers":
             for layer in range(arch.layers):
                 slots[_name(arch, path, layer)] = Slot(path, layer, variable.shape[1:])

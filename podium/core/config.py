@@ -50,6 +50,9 @@ class ModelConfig(Section):
     source: Annotated[str, P] = Field("tiny", description="tiny, a Hugging Face folder, a hub id, or kaggle:HANDLE")
     tokenizer: str | None = Field(None, description="folder or hub id, where it is apart from the model")
     revision: str | None = Field(None, description="branch, tag or commit of a hub id")
+    base_dtype: Annotated[Literal["auto", "int8"], P] = Field(
+        "auto", description="of a frozen base's kernels; auto is that of the computation"
+    )
 
 
 class DataConfig(Section):
@@ -86,6 +89,9 @@ class LoraConfig(Section):
     targets: Annotated[tuple[Literal["q", "k", "v", "o", "gate", "up", "down"], ...], P] = Field(
         ("q", "k", "v", "o", "gate", "up", "down"), min_length=1
     )
+    dropout: Annotated[float, T] = Field(0.0, ge=0, lt=1, description="of what adapters see, in training")
+    rslora: Annotated[bool, P] = Field(False, description="scale by alpha / sqrt(rank) instead of alpha / rank")
+    dora: Annotated[bool, P] = Field(False, description="train the norm of each kernel row as well")
 
 
 class TrainConfig(Section):
@@ -183,6 +189,15 @@ class RunConfig(Section):
     eval: EvalConfig = EvalConfig()
     budget: BudgetConfig = BudgetConfig()
     device: DeviceConfig = DeviceConfig()
+
+    @model_validator(mode="after")
+    def _only_a_frozen_base_is_int8(self) -> Self:
+        if self.model.base_dtype == "int8" and not self.lora.enabled:
+            raise ValueError(
+                "model.base_dtype='int8' with lora.enabled=false: kernels in int8 cannot be trained; "
+                "set lora.enabled=true or model.base_dtype=auto"
+            )
+        return self
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> Self:

@@ -41,6 +41,8 @@ def test_yaml_writes_out_every_default():
         ({"train.warmup_steps": 101}, "train.warmup_steps=101, must be <= train.max_steps=100"),
         ({"train.dtype": "float12"}, "train.dtype='float12'"),
         ({"lora.rank": 0}, "lora.rank=0"),
+        ({"lora.dropout": 1.0}, "lora.dropout=1.0: Input should be less than 1"),
+        ({"model.base_dtype": "int8"}, "model.base_dtype='int8' with lora.enabled=false: kernels in int8 cannot"),
     ],
 )
 def test_bad_override_is_one_line(overrides, message):
@@ -99,12 +101,16 @@ CHANGED = {
     "generate.top_p": 0.9,
     "lora.enabled": True,
     "lora.targets": ["q"],
+    "lora.rslora": True,
+    "lora.dora": True,
+    "model.base_dtype": "int8",
 }
+NEED_LORA = ("lora.", "model.base_dtype")
 
 
 @pytest.mark.parametrize("key", keys_with_role(Role.PROGRAM))
 def test_program_fields_change_the_program_key(key):
-    base = RunConfig().with_overrides({"lora.enabled": key.startswith("lora.") and key != "lora.enabled"})
+    base = RunConfig().with_overrides({"lora.enabled": key.startswith(NEED_LORA) and key != "lora.enabled"})
     value = CHANGED[key] if key in CHANGED else base.get(key) + 1
     assert base.with_overrides({key: value}).program_key != base.program_key
 

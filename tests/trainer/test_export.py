@@ -27,16 +27,16 @@ def tiny() -> BaseModel:
 def test_adapters_are_merged_into_what_is_saved(tiny: BaseModel, tmp_path: Path) -> None:
     trainable, frozen = init_state(tiny, CONFIG, 0)
     trainable = jax.tree.map(lambda leaf: leaf + 0.01, trainable)
-    save_hf(tmp_path / "out", tiny, trainable, frozen, 4.0)
+    save_hf(tmp_path / "out", tiny, trainable, frozen, CONFIG.lora)
     loaded = load_base(RunConfig().with_overrides({"model.source": str(tmp_path / "out")}))
-    wanted = merge(frozen, trainable, 4.0)
+    wanted = merge(frozen, trainable, CONFIG.lora)
     for a, b in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(wanted), strict=True):
         assert np.array_equal(a, b)
 
 
 def test_config_and_tokenizer_come_along(tiny: BaseModel, tmp_path: Path) -> None:
     state = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), init_state(tiny, RunConfig(), 0)[0])
-    save_hf(tmp_path / "out", tiny, state, nnx.State({}), 1.0)
+    save_hf(tmp_path / "out", tiny, state, nnx.State({}), RunConfig().lora)
     written = json.loads((tmp_path / "out" / "config.json").read_text())
     assert written == json.loads((tiny.folder / "config.json").read_text()) | {"dtype": "bfloat16"}
     assert Tokenizer(tmp_path / "out").sha256 == tiny.tokenizer.sha256
@@ -53,14 +53,14 @@ def test_of_a_model_with_vision_the_text_part_is_saved(tiny: BaseModel, tmp_path
     (source / "config.json").write_text(json.dumps(config))
     (source / "generation_config.json").write_text('{"eos_token_id": [1, 106]}')
     base = BaseModel(tiny.arch, None, tiny.tokenizer, "vision", source)
-    save_hf(tmp_path / "out", base, init_state(tiny, RunConfig(), 0)[0], nnx.State({}), 1.0)
+    save_hf(tmp_path / "out", base, init_state(tiny, RunConfig(), 0)[0], nnx.State({}), RunConfig().lora)
     assert json.loads((tmp_path / "out" / "config.json").read_text()) == text | {"dtype": "float32"}
     assert json.loads((tmp_path / "out" / "generation_config.json").read_text()) == {"eos_token_id": [1, 106]}
 
 
 def test_a_folder_that_is_there_is_left_alone(tiny: BaseModel, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        save_hf(tmp_path, tiny, *init_state(tiny, CONFIG, 0), 1.0)
+        save_hf(tmp_path, tiny, *init_state(tiny, CONFIG, 0), CONFIG.lora)
     assert str(caught.value) == f"{tmp_path} is there already; name a folder that is not"
     assert list(tmp_path.iterdir()) == []
 
@@ -68,5 +68,5 @@ def test_a_folder_that_is_there_is_left_alone(tiny: BaseModel, tmp_path: Path) -
 def test_a_disk_that_refuses_leaves_nothing(tiny: BaseModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(PodiumError, match=r"cannot write .*; nothing was left there"):
-        save_hf(tmp_path / "file" / "out", tiny, *init_state(tiny, CONFIG, 0), 1.0)
+        save_hf(tmp_path / "file" / "out", tiny, *init_state(tiny, CONFIG, 0), CONFIG.lora)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -32,9 +32,10 @@ def with_adapters(folder: Path, exported: Path) -> np.ndarray:
     base: BaseModel = load_base(config)
     adapters, frozen = init_state(base, config, 0)
     adapters = jax.tree.map(lambda x: x + 0.05 * jax.random.normal(jax.random.key(x.size), x.shape), adapters)
-    save_hf(exported, base, adapters, frozen, 8.0)
+    save_hf(exported, base, adapters, frozen, config.lora)
     decoder = nnx.merge(build_decoder(base, config), adapters, frozen)
-    hidden, _ = decoder(TOKENS, np.arange(20)[None], np.ones_like(TOKENS), dtype=jnp.float32, lora_alpha=8.0)
+    row = TOKENS, np.arange(20)[None], np.ones_like(TOKENS)
+    hidden, _ = decoder(*row, dtype=jnp.float32, lora_alpha=config.lora.alpha)
     return np.asarray(logits(hidden, decoder.head(), base.arch.final_softcap))
 
 

@@ -29,7 +29,7 @@ def tiny() -> BaseModel:
 def folder(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with weights, as a Hugging Face folder."""
     path = tmp_path_factory.mktemp("models") / "saved"
-    save_hf(path, tiny, *init_state(tiny, PLAIN, 0), 1.0)
+    save_hf(path, tiny, *init_state(tiny, PLAIN, 0), PLAIN.lora)
     return path
 
 

@@ -13,6 +13,7 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file
 
+from podium.core.config import RunConfig
 from trainer.architecture import Architecture, Rope
 from trainer.attention import KVCache
 from trainer.decoder import Decoder
@@ -110,7 +111,7 @@ def test_decoding_with_the_cache_equals_the_full_forward(family: str, side: str)
 def test_an_exported_model_has_the_same_logits(family: str, tmp_path: Path) -> None:
     folder, exported = FIXTURES / family, tmp_path / "exported"
     base = BaseModel(read_architecture(folder), weights(folder), Tokenizer(TINY), family, folder)
-    save_hf(exported, base, weights(folder), nnx.State({}), 1.0)
+    save_hf(exported, base, weights(folder), nnx.State({}), RunConfig().lora)
     shutil.copyfile(folder / "parity.safetensors", exported / "parity.safetensors")
     assert full_gap(exported, read_architecture(exported), "right") < TOLERANCE
 
