@@ -1,8 +1,9 @@
 """What an evalset shares with a trainset: the same prompts, and prompts that are nearly the same.
 
 A near-duplicate is told by its word n-grams, as is usual since GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C):
-half of those of the item, or more, also stand in one prompt of the trainset. Numbers count as words. A short item has
-too few n-grams to tell a copy from a neighbour: it must be there whole, sign for sign.
+half of those of the item, or more, also stand in one prompt of the trainset. Numbers count as words. What many items
+have in common, like an instruction, does not count. A short item has too few n-grams to tell a copy from a neighbour:
+it must be there whole, sign for sign.
 """
 
 import re
@@ -17,6 +18,7 @@ from podium.core.records import ReasoningTrace, Record, read_records
 NGRAM = 5  # words
 NEAR = 0.5  # of the item's n-grams
 SHORT = 13  # an item of fewer words is compared whole
+COMMON = 0.05  # an n-gram of more than this share of the items is no sign of any of them
 _WORD = re.compile(r"\w+|[^\w\s]")
 _END = " .,;:!?"
 Gram = tuple[str, ...]
@@ -69,7 +71,7 @@ def contamination(evalset: Evalset, trainset: Path) -> Contamination:
 
 def most_alike(items: Sequence[str], prompts: Sequence[str]) -> list[tuple[int, float]]:
     """For each item the prompt that holds most of its n-grams, and the share it holds; (0, 0.0) where none does."""
-    wanted = [_item_grams(item) for item in items]
+    wanted = _telling([_item_grams(item) for item in items])
     asked_for = frozenset[Gram]().union(*wanted)
     holders: dict[Gram, list[int]] = defaultdict(list)
     for place, prompt in enumerate(prompts):
@@ -83,6 +85,12 @@ def _item_grams(text: str) -> frozenset[Gram]:
     words = _words(text)
     n_words = sum(word[0].isalnum() for word in words)
     return frozenset([_whole(words)]) if n_words < SHORT else _ngrams(words)
+
+
+def _telling(items: Sequence[frozenset[Gram]]) -> list[frozenset[Gram]]:
+    counts = Counter(gram for grams in items for gram in grams)
+    limit = max(2, COMMON * len(items))
+    return [frozenset(gram for gram in grams if counts[gram] <= limit) for grams in items]
 
 
 def _words(text: str) -> list[str]:

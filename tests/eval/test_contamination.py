@@ -58,6 +58,13 @@ def test_the_most_alike_come_first_and_of_equals_the_first_trace(check):
     assert 0.5 <= fact.near[1].shared < fact.near[0].shared == 1.0
 
 
+def test_what_many_items_have_in_common_says_nothing(check):
+    ask = "Think about the question step by step and then write nothing but the letter of the right choice. Which is "
+    items = [f"{ask}{word} {word} {word} {word} {word}?" for word in ("red", "green", "blue", "black")]
+    assert check(items, [f"{ask}a colour?"]).near == ()
+    assert [found.id for found in check(items, [f"{ask}blue blue blue blue blue or so?"]).near] == ["i2"]
+
+
 def test_nothing_alike():
     assert most_alike(["a b c d e f"], []) == [(0, 0.0)]
     assert most_alike([], ["a"]) == []
