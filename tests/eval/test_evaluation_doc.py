@@ -1,0 +1,81 @@
+"""docs/evaluation.md says what the code does, as far as a test can read it."""
+
+import json
+import re
+
+import pytest
+
+from eval.evalset import Header
+from eval.extract import extract
+from eval.normalise import normalise
+from eval.quantity import quantity
+from eval.scorecard import Scorecard
+from eval.scorers import SCORERS
+from podium.core.paths import shipped
+from podium.core.records import Sample
+
+TEXT = (shipped() / "docs/evaluation.md").read_text()
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, less its own heading."""
+    below = TEXT.partition(f"{heading}\n")[2]
+    lines = below[below.index("\n|") :].strip().split("\n\n")[0].split("\n")
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_every_scorer_has_its_row_with_its_version():
+    found = {}
+    for first, *_ in table("## Scorers"):
+        names, versions = re.findall(r"`(\w+)`", first), re.findall(r"\((?:version )?(\d+)\)", first)
+        found |= dict(zip(names, versions, strict=True))
+    assert found == {name: scorer.version for name, scorer in SCORERS.items()}
+
+
+def test_every_declared_metric_is_explained():
+    for scorer in SCORERS.values():
+        for metric in scorer.metrics:
+            assert f"`{metric}`" in TEXT, metric
+
+
+def test_the_scorecard_table_has_every_field():
+    named = {name for first, *_ in table("## The scorecard") for name in re.findall(r"`(\w+)`", first)}
+    assert named == set(Scorecard.model_fields) - {
+        "scorecard_version",
+        "seed",
+        "unknown_ids",
+        "duplicate_ids",
+        "malformed",
+    }
+
+
+def test_the_rules_are_those_of_extract():
+    texts = ("<answer>1</answer>", "#### 1", r"\boxed{1}", "answer: 1", "1")
+    assert [row[0] for row in table("## From text to answer")] == [extract(text).rule for text in texts]
+
+
+def test_the_lines_shown_are_read():
+    blocks = [json.loads(line) for line in re.findall(r"```json\n(.*?)\n```", TEXT)]
+    Sample.model_validate(blocks[0])
+    assert Header.model_validate(blocks[1]).scorer == "numeric:0.01"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ("1/2", "0.5", ".5", "½"),
+        ("1 1/2", "1½", "1.5"),
+        ("3e8", "3 × 10^8", "300000000"),
+        ("5 km", "5km", "5 kilometers"),
+    ],
+)
+def test_what_the_table_calls_the_same_is_one_quantity(answers):
+    assert all(f"`{answer}`" in TEXT for answer in answers)
+    assert len({quantity(answer) for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"), [(r"\frac{1}{2}", "1/2"), ("x²", "x^2"), ("1½", "1 1/2"), ("+007.50", "7.5"), ("-0", "0")]
+)
+def test_what_normalising_gives(written, normal):
+    assert normalise(written) == normal and normal in TEXT
