@@ -8,7 +8,8 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,14 @@ FREE_KEYS = ("train.save_every_steps", "train.keep_checkpoints", "train.log_ever
 
 
 class Checkpoints:
-    """The checkpoints below one folder, the `keep` newest of them.
+    """The checkpoints below one folder: the `keep` newest of them, and the best.
 
     A failed write raises PodiumError from the call that met it; what was saved before stays.
     """
 
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder = folder.resolve()
-        self._keep = keep
+        self._kept = _NewestAndBest(keep)
         self._open: ocp.CheckpointManager | None = None
 
     def newest(self) -> Path | None:
@@ -43,8 +44,12 @@ class Checkpoints:
         whole = [path for path in self._folders() if ocp.utils.is_checkpoint_finalized(path)]
         return max(whole, key=lambda path: int(path.name), default=None)
 
-    def save(self, step: int, trainable: Tree, opt_state: Tree, meta: dict[str, Any]) -> Path:
+    def save(
+        self, step: int, trainable: Tree, opt_state: Tree, meta: dict[str, Any], best_step: int | None = None
+    ) -> Path:
         """Start writing a checkpoint and return its folder; `wait` returns once it is whole.
+
+        That of `best_step`, which may be this one, is kept however old it gets.
 
         The arrays are copied before this returns, so the next step may overwrite them. A step that is saved already is
         left as it is.
@@ -55,6 +60,7 @@ class Checkpoints:
             opt_state=ocp.args.StandardSave(_named(opt_state)),
             meta=ocp.args.JsonSave(meta),
         )
+        self._kept.best_step = best_step
         try:
             manager = self._manager()
             if step not in manager.all_steps():
@@ -95,12 +101,24 @@ class Checkpoints:
         if self._open is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             options = ocp.CheckpointManagerOptions(
-                max_to_keep=self._keep,
+                preservation_policy=self._kept,
                 enable_async_checkpointing=True,
                 cleanup_tmp_directories=True,  # of a process that was killed while it saved
             )
             self._open = ocp.CheckpointManager(self.folder, options=options)
         return self._open
+
+
+@dataclass
+class _NewestAndBest:
+    """Which checkpoints Orbax keeps when it has written another."""
+
+    newest: int
+    best_step: int | None = None
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:  # noqa: ARG002
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        return [step == self.best_step or step in sorted(steps)[-self.newest :] for step in steps]
 
 
 def read_meta(path: Path) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from trainer.template import choose_template
 
 # A loss this many times that of a blind guess, or of the first step where that was worse, does not come back.
 EXPLODED = 4.0
+# One batch says little: the loss by which checkpoints are compared forgets a tenth with every step.
+FORGOTTEN = 0.1
 
 
 @dataclass
@@ -39,6 +41,9 @@ class Counters:
     first_loss: float | None = None
     loss: float | None = None  # of the newest step, before its update
     learning_rate: float | None = None
+    smoothed_loss: float | None = None  # over about the last 1 / FORGOTTEN steps
+    best_loss: float | None = None  # the lowest smoothed loss of a checkpoint of this run
+    best_step: int | None = None
 
 
 class TrainingRun:
@@ -97,6 +102,8 @@ class TrainingRun:
         self.counters = Counters(**meta["counters"])
         is_own = path.resolve().parent == self._checkpoints.folder
         self._keep_saved = self.step if is_own else self.step - 1
+        if not is_own:  # the best so far stayed elsewhere
+            self.counters.best_loss = self.counters.best_step = None
         return self.step
 
     def prepare(self) -> None:
@@ -177,12 +184,15 @@ class TrainingRun:
         if self._failure or self._opt_state is None:
             raise PodiumError(f"{self.out}: nothing to save of a run that has not begun or has failed")
         trainable, _ = self._weights
+        counters = self.counters
+        if counters.smoothed_loss is not None and counters.smoothed_loss < (counters.best_loss or math.inf):
+            counters.best_loss, counters.best_step = counters.smoothed_loss, self.step
         meta = {
             "config": self.config.model_dump(mode="json"),
             "inputs": input_hashes(self._base, self._trainset),
-            "counters": asdict(self.counters),
+            "counters": asdict(counters),
         }
-        path = self._checkpoints.save(self.step, trainable, self._opt_state, meta)
+        path = self._checkpoints.save(self.step, trainable, self._opt_state, meta, counters.best_step)
         if wait:
             self._checkpoints.wait()
         return path
@@ -241,6 +251,8 @@ class TrainingRun:
         counters.first_loss = loss if counters.first_loss is None else counters.first_loss
         counters.step, counters.loss, counters.learning_rate = step, loss, values["learning_rate"]
         counters.tokens += values["n_tokens"]
+        before = loss if counters.smoothed_loss is None else counters.smoothed_loss
+        counters.smoothed_loss = (1 - FORGOTTEN) * before + FORGOTTEN * loss
         if self._is_log_step(step):
             self._log_newest()
         return None

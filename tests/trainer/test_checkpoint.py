@@ -56,6 +56,23 @@ def test_the_newest_are_kept_and_a_saved_step_stays_as_it_is(checkpoints: Callab
     assert restore_tree(saved.folder / "3", "trainable", shapes())["c"].tolist() == [4.5] * 3
 
 
+def test_the_best_is_kept_however_old_it_is(checkpoints: Callable[[], Checkpoints]) -> None:
+    def names(saved: Checkpoints) -> list[int]:
+        saved.wait()
+        return sorted(int(path.name) for path in saved.folder.iterdir())
+
+    saved = checkpoints()
+    for step, best in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 2)):
+        saved.save(step, state(1), state(1), {}, best_step=best)
+    assert names(saved) == [2, 4, 5]
+    saved.close()
+    again = checkpoints()  # a resumed run says itself which one is the best
+    again.save(6, state(1), state(1), {}, best_step=2)
+    assert names(again) == [2, 5, 6]
+    again.save(7, state(1), state(1), {}, best_step=7)
+    assert names(again) == [6, 7]
+
+
 def test_the_next_step_may_overwrite_what_is_being_saved(checkpoints: Callable[[], Checkpoints]) -> None:
     saved, tree = checkpoints(), state(1)
     double = jax.jit(lambda tree: jax.tree.map(lambda x: x * 2, tree), donate_argnums=0)

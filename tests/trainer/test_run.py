@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +111,35 @@ def test_a_bucketed_run_has_a_step_a_length_and_resumes_to_the_same_bits(
     assert lines(finish(resumed, forever)) == lines(whole)
     shapes = {shapes for key, name, shapes in library.compiles if (key, name) == (whole.config.program_key, "train")}
     assert shapes == {"1x8x20", "1x8x32"}
+
+
+def test_the_best_checkpoint_is_remembered_and_kept(start: Callable, forever: Deadline) -> None:
+    """A learning rate at which the loss falls and then rises."""
+    wild = {"train__learning_rate": 0.3, "train__schedule": "constant", "train__keep_checkpoints": 1}
+    run = start(**wild)
+    losses = {}
+    for step in range(1, 7):
+        assert run.advance(step, forever).step == step
+        run.save()
+        losses[step] = run.counters.smoothed_loss
+    best = min(losses, key=losses.get)
+    assert (run.counters.best_step, run.counters.best_loss) == (best, losses[best])
+    assert 1 <= best < 6
+    run.close()
+    assert {path.name for path in (run.out / "checkpoints").iterdir()} == {str(best), "6"}
+    again = start(**wild)
+    again.restore()
+    assert (again.counters.best_step, again.counters.best_loss) == (best, losses[best])
+    again.close()
+
+
+def test_the_same_config_and_seed_write_the_same_bytes_but_for_times(start: Callable, forever: Deadline) -> None:
+    def untimed(run: TrainingRun) -> str:
+        finish(run, forever)
+        return re.sub(r'"elapsed_s":\s*[\d.]+', "", (run.out / "metrics.jsonl").read_text())
+
+    one, other = untimed(start("one", train__log_every_steps=1)), untimed(start("other", train__log_every_steps=1))
+    assert one == other and one.count("\n") == 12 and "elapsed_s" not in one
 
 
 def test_pauses_change_nothing(start: Callable, library: ProgramLibrary, forever: Deadline) -> None:
