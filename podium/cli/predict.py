@@ -21,6 +21,7 @@ def predict(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. key; may be repeated.")
     ] = None,
+    step: Annotated[int | None, typer.Option(help="The checkpoint of this step; the newest when not given.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
 ) -> None:
     """Let a trained run answer an evalset's prompts."""
@@ -45,7 +46,8 @@ def predict(
     try:
         if not (run / "checkpoints").is_dir():
             raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
-        step = training_run.restore(for_training=False)
+        checkpoint = None if step is None else run / "checkpoints" / str(step)
+        step = training_run.restore(checkpoint, for_training=False)
         model_id = library.base(config).model_id
         typer.echo(f"device: asked for {config.device.kind}, found {found}")
         typer.echo(f"model: {model_id} from {run} at step {step}; {len(samples)} prompts of {chosen.name} ({split})")

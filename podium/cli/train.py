@@ -56,14 +56,17 @@ def train(
 
         run_config = smoke_config(run_config, smoke_steps)
     library = _prepare(run_config, out, resume, is_smoke=smoke_steps is not None)
+    deadline = _deadline(run_config, clock, started_s)
     with catch_interrupts() as interrupts:
         from trainer.loop import train as train_run
 
+        if run_config.train.fit_schedule:
+            run_config = _fit(run_config, out, library, deadline, interrupts)
         result = train_run(
             run_config,
             out,
             library=library,
-            deadline=_deadline(run_config, clock, started_s),
+            deadline=deadline,
             resume=resume,
             stop=interrupts.requested,
             on_log=lambda report: typer.echo(_line(report, run_config)),
@@ -99,6 +102,20 @@ def _prepare(config: RunConfig, out: Path, resume: bool, is_smoke: bool) -> Prog
             f"smoke run: {train.max_steps} steps, batch {train.batch_size}, {train.optimizer}, no memory preallocated"
         )
     return library
+
+
+def _fit(
+    config: RunConfig, out: Path, library: ProgramLibrary, deadline: Deadline, interrupts: Interrupts
+) -> RunConfig:
+    """The config with its number of steps fixed: by the run's earlier session, or by measuring."""
+    from trainer.fit import fit_schedule, fixed_by
+
+    if (out / "config.yaml").exists():
+        return fixed_by(load_config(out / "config.yaml"), config)
+    fit = fit_schedule(config, library, deadline, interrupts.requested)
+    measured = "no step was measured" if fit.step_s is None else f"{fit.step_s:.3g} s a step"
+    typer.echo(f"fit_schedule: {measured}; {fit.config.train.max_steps} of {config.train.max_steps} steps planned")
+    return fit.config
 
 
 def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Deadline:

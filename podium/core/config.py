@@ -125,6 +125,7 @@ class TrainConfig(Section):
         "full", description="recompute each layer in the backward pass"
     )
     seed: Annotated[int, T] = Field(0, ge=0, lt=2**31)
+    fit_schedule: bool = Field(False, description="podium train lowers max_steps to what its time budget allows")
     save_every_steps: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)
     log_every_steps: int = Field(10, ge=1)

@@ -76,6 +76,21 @@ def test_a_smoke_run_tries_the_whole_path_at_little_cost(podium: Podium, home: P
     assert (refused.code, "a smoke run is another run" in refused.err) == (2, True)
 
 
+def test_a_fitted_schedule_is_recorded_and_gone_on_with(podium: Podium, home: Path) -> None:
+    fit = ("--set", "train.fit_schedule=true", "--set", "train.warmup_steps=4", "--time-budget", "10h")
+    done = podium("train", "sums.yaml", "--out", "run", *fit)
+    assert done.code == 0, done.err
+    assert " s a step; 12 of 12 steps planned" in done.out  # ten hours are enough for the twelve that were asked for
+    train = yaml.safe_load((home / "run" / "config.yaml").read_text())["train"]
+    assert (train["fit_schedule"], train["max_steps"], train["warmup_steps"]) == (False, 12, 4)
+    again = podium("train", "sums.yaml", "--out", "run", *fit, "--resume")
+    assert again.code == 0, again.err
+    assert "planned" not in again.out and "complete: step 12" in again.out
+    refused = podium("train", "sums.yaml", "--out", "other", "--set", "train.fit_schedule=true")
+    assert (refused.code, "there is nothing to fit to; give --time-budget" in refused.err) == (2, True)
+    assert not (home / "other").exists()
+
+
 def test_an_interrupted_run_needs_resume_to_go_on(podium: Podium, home: Path) -> None:
     assert podium("train", "sums.yaml", "--out", "run", "--time-budget", "0.001s").code == 0
     again = podium("train", "sums.yaml", "--out", "run")
