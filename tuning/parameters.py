@@ -149,6 +149,28 @@ class Parameter(Section):
             return [self._plain(choice) for choice in self.choices]
         return [self.low, self.high] if self.is_drawn else []
 
+    def steps(self) -> list[Any] | None:
+        """Every value it can have; None where there is no end of them."""
+        if self.choices is not None:
+            return self.ends()
+        step = self.step or (1 if self.type == "int" else None)
+        if step is None or self.low is None or self.high is None:
+            return None
+        values = [min(self.low + step * place, self.high) for place in range(round((self.high - self.low) / step) + 1)]
+        return [int(value) for value in values] if self.type == "int" else values
+
+    def at(self, place: float) -> Any:
+        """The value at a place in [0, 1) of its range, each value having as much of it as another."""
+        if (steps := self.steps()) and not self.log:
+            return steps[int(place * len(steps))]
+        low, high = float(self.low or 0), float(self.high or 0)
+        if not self.log:
+            return low + place * (high - low)
+        if self.type == "int":
+            low, high = low - 0.5, high + 0.5
+        value = math.exp(math.log(low) + place * (math.log(high) - math.log(low)))
+        return min(max(round(value), int(self.low or 0)), int(self.high or 0)) if self.type == "int" else value
+
     def contains(self, value: Any) -> bool:
         """Whether it can have the value; an expression's depends on others."""
         if self.choices is not None:

@@ -13,15 +13,16 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
     """
     import optuna
 
-    from tuning.samplers import seed_for
-    from tuning.study import draw, enqueue
+    from tuning.samplers import sampler_for
+    from tuning.study import draw, enqueue, n_enqueued
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=space.direction)
     enqueue(study, space)
     drawn = []
-    for number in range(samples):
-        study.sampler = space.sampler.build(seed_for(space.sampler, number))
+    size = space.sampler.size(space)
+    for number in range(samples if size is None else min(samples, n_enqueued(study) + size)):
+        study.sampler = sampler_for(space, number, number - n_enqueued(study))
         overrides = draw(study.ask(), space)
         drawn.append((overrides, space.refusal(overrides)))
     return drawn

@@ -4,6 +4,7 @@ The resource is training steps, and every trial's learning-rate schedule spans a
 truncation.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 STEP = "step"  # the key of a Tune result that counts the resource
 
 
-class NoScheduler(Section):
+class BaseOptions(Section):
+    """What all have in common."""
+
+    def refusal(self, report_every_steps: int, max_steps: int) -> str | None:  # noqa: ARG002
+        """Why it cannot work with so many steps, in words that follow `scheduler.`"""
+        return None
+
+
+class NoScheduler(BaseOptions):
     """Every trial runs to the end."""
 
     name: Literal["none"] = "none"
-
-    def first_rung(self, report_every_steps: int) -> int | None:  # noqa: ARG002
-        return None
 
     def build(self, metric: str, mode: str, report_every_steps: int, max_steps: int) -> "TrialScheduler":  # noqa: ARG002
         from ray.tune.schedulers import FIFOScheduler
@@ -34,30 +40,84 @@ class NoScheduler(Section):
         return FIFOScheduler()
 
 
-class AshaScheduler(Section):
+class EarlyStopping(BaseOptions):
+    """No trial is stopped before `grace_period` steps."""
+
+    grace_period: int | None = Field(None, ge=1, description="steps; those to the first report when not given")
+
+    def refusal(self, report_every_steps: int, max_steps: int) -> str | None:
+        first = self.first_rung(report_every_steps)
+        if report_every_steps <= first <= max_steps:
+            return None
+        return (
+            f"grace_period={first}, must be from report_every_steps={report_every_steps} "
+            f"to the most steps a trial can have, {max_steps}"
+        )
+
+    def first_rung(self, report_every_steps: int) -> int:
+        return self.grace_period or report_every_steps
+
+
+class AshaScheduler(EarlyStopping):
     """Asynchronous successive halving (Li et al. 2018, arXiv 1810.05934)."""
 
     name: Literal["asha"] = "asha"
-    grace_period: int | None = Field(None, ge=1, description="steps at the first rung; one report's when not given")
     reduction_factor: float = Field(3, gt=1, description="one trial in this many goes on from a rung to the next")
 
-    def first_rung(self, report_every_steps: int) -> int | None:
-        return self.grace_period or report_every_steps
+    def build(self, metric: str, mode: str, report_every_steps: int, max_steps: int) -> "TrialScheduler":
+        return _halving(self, metric, mode, self.first_rung(report_every_steps), max_steps, brackets=1)
+
+
+class HyperbandScheduler(EarlyStopping):
+    """ASHA with several brackets (Li et al. 2016, arXiv 1603.06560): some trials have their first rung later, in case
+    early scores mislead. It is Ray's ASHA too: its HyperBand stopped 4 of 34 trials behind a searcher, ASHA 24.
+    """
+
+    name: Literal["hyperband"] = "hyperband"
+    reduction_factor: float = Field(3, gt=1, description="one trial in this many goes on from a rung to the next")
+    brackets: int = Field(2, ge=1, description="each has one rung less than the one before; most trials in the first")
+
+    def refusal(self, report_every_steps: int, max_steps: int) -> str | None:
+        rungs, rung = 0, float(self.first_rung(report_every_steps))
+        while rung < max_steps:  # one at the end stops nothing
+            rungs, rung = rungs + 1, rung * self.reduction_factor
+        if super().refusal(report_every_steps, max_steps) or self.brackets <= max(1, rungs):
+            return super().refusal(report_every_steps, max_steps)
+        return f"brackets={self.brackets}, must be <= {rungs}, the rungs below {max_steps} steps"
 
     def build(self, metric: str, mode: str, report_every_steps: int, max_steps: int) -> "TrialScheduler":
-        return _asha_class()(
+        return _halving(self, metric, mode, self.first_rung(report_every_steps), max_steps, self.brackets)
+
+
+class MedianScheduler(EarlyStopping):
+    """Stops a trial whose best score is worse than the median of the others' running averages (Vizier, 2017)."""
+
+    name: Literal["median"] = "median"
+    min_trials: int = Field(3, ge=1, description="others that have come as far, before anything is stopped")
+
+    def build(self, metric: str, mode: str, report_every_steps: int, max_steps: int) -> "TrialScheduler":  # noqa: ARG002
+        from ray.tune.schedulers import MedianStoppingRule
+
+        return _remembering(MedianStoppingRule)(
             time_attr=STEP,
             metric=metric,
             mode=mode,
-            max_t=max_steps,
             grace_period=self.first_rung(report_every_steps),
-            reduction_factor=self.reduction_factor,
+            min_samples_required=self.min_trials,
+            min_time_slice=math.inf,  # never pause a trial for want of others: it would give up its warm slot
         )
 
 
 Scheduler = Annotated[
-    Annotated[AshaScheduler, Tag("asha")] | Annotated[NoScheduler, Tag("none")],
-    Discriminator(variant_name, custom_error_type="scheduler", custom_error_message="must be one of asha, none"),
+    Annotated[AshaScheduler, Tag("asha")]
+    | Annotated[HyperbandScheduler, Tag("hyperband")]
+    | Annotated[MedianScheduler, Tag("median")]
+    | Annotated[NoScheduler, Tag("none")],
+    Discriminator(
+        variant_name,
+        custom_error_type="scheduler",
+        custom_error_message="must be one of asha, hyperband, median, none",
+    ),
 ]
 
 
@@ -67,31 +127,67 @@ def preload(scheduler: "TrialScheduler", jobs: Iterable[Job]) -> None:
         scheduler.on_trial_add(None, TrialStandIn(f"earlier-{job.number}", job.to_config()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrialStandIn:
-    """As much of a Tune trial as schedulers look at."""
+    """As much of a Tune trial as schedulers look at; like one, it is equal to itself only."""
 
     trial_id: str
     config: dict[str, str]
 
 
-def _asha_class() -> type:
-    """Ray's ASHA with two things more; made here because importing Ray takes seconds.
+def _halving(
+    options: AshaScheduler | HyperbandScheduler, metric: str, mode: str, first_rung: int, max_steps: int, brackets: int
+) -> "TrialScheduler":
+    from ray.tune.schedulers import AsyncHyperBandScheduler
 
-    A protected trial is never stopped, and a trial that comes with reports of an earlier sweep takes its place at the
-    rungs that it has passed.
+    return _remembering(AsyncHyperBandScheduler)(
+        time_attr=STEP,
+        metric=metric,
+        mode=mode,
+        max_t=max_steps,
+        grace_period=first_rung,
+        reduction_factor=options.reduction_factor,
+        brackets=brackets,
+    )
+
+
+def _remembering(kind: Any) -> Any:
+    """One of Ray's schedulers with three things more; made here because importing Ray takes seconds.
+
+    A protected trial is never stopped; a trial that comes with reports of an earlier sweep takes its place at the rungs
+    that it has passed; and its bracket follows from its number, so that it is in the same one after a resume.
     """
-    from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+    from ray.tune.schedulers import TrialScheduler
 
-    class ProtectingAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
+    class Remembering(kind):  # type: ignore[misc]
         def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
             super().on_trial_add(tune_controller, trial)
             job = Job.from_config(trial.config)
+            if brackets := getattr(self, "_brackets", None):
+                self._trial_info[trial.trial_id] = brackets[bracket_of(job.number, len(brackets))]
             for step, value in sorted(job.reports.items()):
-                super().on_trial_result(tune_controller, trial, {STEP: step, job.metric: value})
+                self._decide(tune_controller, trial, {STEP: step, job.metric: value})
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            decision: str = super().on_trial_result(tune_controller, trial, result)
+            decision = self._decide(tune_controller, trial, result)
             return TrialScheduler.CONTINUE if Job.from_config(trial.config).protected else decision
 
-    return ProtectingAsha
+        def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+            if self._metric in result:  # a diverged trial has none, and no place among the others
+                super().on_trial_complete(tune_controller, trial, result)
+
+        def _decide(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            decision: str = super().on_trial_result(tune_controller, trial, result)
+            if stopped := getattr(self, "_stopped_trials", None):  # the median rule wants to hear no more of these
+                stopped.discard(trial)
+            return decision
+
+    return Remembering
+
+
+def bracket_of(number: int, brackets: int) -> int:
+    """Two trials in three to the first, two in three of the others to the second, and so on."""
+    bracket = 0
+    while number % 3 == 2 and bracket < brackets - 1:
+        number, bracket = number // 3, bracket + 1
+    return bracket

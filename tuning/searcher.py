@@ -26,7 +26,7 @@ from podium.core.states import State
 from tuning import study as attributes
 from tuning.events import Event, Listener
 from tuning.messages import Job, read_report
-from tuning.samplers import seed_for
+from tuning.samplers import sampler_for
 from tuning.space import SearchSpace, broken
 from tuning.study import TrialView, asked_trials, stop_file, trial_view
 
@@ -53,6 +53,9 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         self._folder = study_dir(study.study_name)
         begun = asked_trials(study)
         self._n_asked = len(begun)
+        self._first = attributes.first_number(study)
+        if (size := space.sampler.size(space)) is not None:
+            self._limit = min(limit, attributes.n_enqueued(study) + size)
         self._adopt = deque(trial for trial in begun if not trial.state.is_finished())
         self._live: dict[str, tuple[Any, TrialView]] = {}  # Tune's trial id -> (Optuna trial, view)
 
@@ -111,7 +114,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
     def _asked(self) -> tuple[Any, TrialView] | None:
         if self._n_asked >= self._limit:
             return None
-        self._study.sampler = self._space.sampler.build(seed_for(self._space.sampler, self._n_asked))
+        self._set_sampler(self._first + self._n_asked)
         trial = self._study.ask()
         self._n_asked += 1
         return trial, self._draw(trial)
@@ -126,10 +129,14 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         import optuna
 
         frozen = self._adopt.popleft()
-        self._study.sampler = self._space.sampler.build(seed_for(self._space.sampler, frozen.number))
+        self._set_sampler(frozen.number)
         trial = optuna.trial.Trial(self._study, frozen._trial_id)
         trial.set_user_attr(attributes.STATE, State.RUNNING)
         return trial, self._view(trial) if attributes.OVERRIDES in frozen.user_attrs else self._draw(trial)
+
+    def _set_sampler(self, number: int) -> None:
+        index = number - self._first - attributes.n_enqueued(self._study)
+        self._study.sampler = sampler_for(self._space, number, index)
 
     def _view(self, trial: Any) -> TrialView:
         return trial_view(self._study._storage.get_trial(trial._trial_id), self._space, self._folder)

@@ -66,12 +66,8 @@ class SearchSpace(Section):
             raise ValueError(f"metric={self.metric!r}, must be one of {', '.join(METRICS)}")
         if isinstance(self.workers, int) and self.workers < 1:
             raise ValueError(f"workers={self.workers}, must be auto or >= 1")
-        rung = self.scheduler.first_rung(self.report_every_steps)
-        if rung is not None and not self.report_every_steps <= rung <= self.max_steps:
-            raise ValueError(
-                f"scheduler.grace_period={rung}, must be from report_every_steps={self.report_every_steps} "
-                f"to the most steps a trial can have, {self.max_steps}"
-            )
+        if refusal := self.scheduler.refusal(self.report_every_steps, self.max_steps):
+            raise ValueError(f"scheduler.{refusal}")
         return self
 
     @property
@@ -203,7 +199,12 @@ def load_space(path: str | Path) -> SearchSpace:
         base = load_config(_find_base(values["base"], file), overrides)
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
-    return parse_space({**values, "overrides": overrides, "base_config": base.model_dump(mode="json")}, str(file))
+    space = parse_space({**values, "overrides": overrides, "base_config": base.model_dump(mode="json")}, str(file))
+    try:
+        space.sampler.require()
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
+    return space
 
 
 def parse_space(values: Mapping[str, Any], where: str) -> SearchSpace:

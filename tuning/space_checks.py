@@ -57,6 +57,7 @@ def check(space: "SearchSpace") -> None:
     for number, values in enumerate(space.start_with):
         _check_start(space, number, values)
     _check_constraints(space)
+    space.sampler.size(space)
 
 
 def _check_searchable(space: "SearchSpace", key: str) -> None:

@@ -29,6 +29,7 @@ from tuning.space import SearchSpace, parse_space
 # Optuna user attributes of a trial.
 STATE, REASON, STEP = "state", "reason", "step"
 OVERRIDES, BASELINE, MLFLOW_RUN = "overrides", "baseline", "mlflow_run_id"
+ENQUEUED, FED = "n_enqueued", "n_fed"  # of the study: trials that were told what to draw, and those of another study
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,17 @@ def enqueue(study: Any, space: SearchSpace) -> None:
         study.enqueue_trial(space.baseline_params() or {}, user_attrs={BASELINE: True})
     for values in space.start_with:
         study.enqueue_trial(space.params(values))
+    study.set_user_attr(ENQUEUED, int(space.baseline) + len(space.start_with))
+
+
+def n_enqueued(study: Any) -> int:
+    """How many trials were told what to draw before there were any."""
+    return int(study.user_attrs.get(ENQUEUED, 0))
+
+
+def first_number(study: Any) -> int:
+    """The number of the study's first own trial: not 0 where it was fed with those of another."""
+    return int(study.user_attrs.get(FED, 0))
 
 
 def draw(trial: Any, space: SearchSpace) -> dict[str, Any]:

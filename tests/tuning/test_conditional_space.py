@@ -7,11 +7,11 @@ import yaml
 from podium.core.errors import UsageError
 from podium.core.records import Report
 from podium.core.states import State
-from tests.tuning.conftest import fates, result
+from tests.tuning.conftest import fates
 from tuning.messages import Job, to_result
 from tuning.searcher import OptunaBridge
 from tuning.space import load_space, parse_space
-from tuning.study import create, load_study, open_storage, study_dir
+from tuning.study import create, load_study
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}
 STEPS = {"type": "int", "low": 30, "high": 90, "step": 20}
@@ -102,26 +102,6 @@ def test_a_study_starts_with_what_it_was_told_to(write_space):
     assert jobs[2].config.train.optimizer == "sgd"
 
 
-def test_proposals_of_a_resumed_conditional_study_are_those_of_an_undisturbed_one(write_space):
-    space = load_space(write_space(parameters=CONDITIONAL, start_with=[{"train.optimizer": "sgd"}]))
-
-    def proposals(restart: bool) -> list[dict]:
-        study = create(space, None, {})
-        bridge = OptunaBridge(study, space, limit=14)
-        for number in range(14):
-            if restart:
-                bridge = OptunaBridge(open_storage(study_dir(study.study_name)), space, limit=14)
-            job = Job.from_config(bridge.suggest(str(number)))
-            last = State.DIVERGED if job.config.train.learning_rate > 0.05 else State.COMPLETE
-            score = None if last is State.DIVERGED else 1000 * job.config.train.learning_rate
-            bridge.on_trial_complete(str(number), result(job.config.train.max_steps, last, score))
-        return [trial.overrides for trial in load_study(study.study_name).trials]
-
-    undisturbed = proposals(restart=False)
-    assert undisturbed == proposals(restart=True)
-    assert len({str(overrides) for overrides in undisturbed}) == 14
-
-
 def test_an_expression_without_a_value_makes_its_trial_infeasible(write_space):
     smoothing = {"type": "float", "low": 0.0, "high": 0.5, "step": 0.5}
     parameters = {"train.label_smoothing": smoothing, "train.weight_decay": "=0.01 / train.label_smoothing"}
@@ -193,6 +173,7 @@ RATE_1 = {"train.learning_rate": RATE}
 RANK = {"type": "int", "low": 1, "high": 8}
 NOT_THERE = "lora.rank: when lora.enabled is 3, which it never is: one of True, False"
 ENABLED = {"type": "categorical", "choices": [True, False]}
+NEVER = {"lora.enabled": ENABLED, "lora.rank": {**RANK, "when": {"lora.enabled": False}}}
 
 
 @pytest.mark.parametrize(
@@ -200,15 +181,15 @@ ENABLED = {"type": "categorical", "choices": [True, False]}
     [
         ({"parameters": {"train.label_smoothing": 0.1}}, "all are fixed or computed, so there is nothing to search"),
         ({"parameters": {"lora.enabled": ENABLED, "lora.rank": {"value": 4, "when": {"lora.enabled": 3}}}}, NOT_THERE),
-        ({"parameters": {"lora.rank": {**RANK, "when": {"lora.enabled": True}}}}, "must be another parameter of this space"),
-        ({"parameters": {"lora.enabled": ENABLED, "lora.rank": RANK}}, "lora.rank has no effect where lora.enabled is not True"),
-        ({"parameters": {"lora.enabled": ENABLED, "lora.rank": {"value": 4, "when": {"lora.enabled": False}}}}, "no effect while lora.enabled is not"),
+        ({"parameters": {"lora.rank": {**RANK, "when": {"lora.enabled": True}}}}, "must be another parameter of this"),
+        ({"parameters": {"lora.enabled": ENABLED, "lora.rank": RANK}}, "has no effect where lora.enabled is not"),
+        ({"parameters": NEVER}, "no effect while lora.enabled is not"),
         ({"parameters": {"train.momentum": RATE}}, "no effect while train.optimizer is not 'sgd' or 'muon'"),
         ({"parameters": {**RATE_1, "train.warmup_steps": "=open('x')"}}, "is not plain arithmetic"),
         ({"parameters": {**RATE_1, "train.warmup_steps": "=0.1 * train.max_step"}}, "did you mean 'train.max_steps'"),
-        ({"parameters": {**RATE_1, "train.warmup_steps": "=model.source"}}, "model.source can be 'tiny', must be a number"),
+        ({"parameters": {**RATE_1, "train.warmup_steps": "=model.source"}}, "can be 'tiny', must be a number"),
         ({"parameters": {**RATE_1, "train.beta1": "=train.beta2", "train.beta2": "=train.beta1"}}, "need each other"),
-        ({"parameters": {**RATE_1, "train.max_steps": "=2 * train.batch_size"}}, "the resource and must be known beforehand"),
+        ({"parameters": {**RATE_1, "train.max_steps": "=2 * train.batch_size"}}, "and must be known beforehand"),
         ({"parameters": {**RATE_1, "train.schedule": "=1"}}, "train.schedule is not a number"),
         ({"parameters": {**RATE_1, "train.batch_size": "8"}}, "'8' would be read as 8"),
         ({"parameters": {"train.learning_rate": {**RATE, "ordered": True}}}, "so ordered: true says nothing"),
@@ -219,7 +200,7 @@ ENABLED = {"type": "categorical", "choices": [True, False]}
         ({"constraints": ["peak_memory_gb < 16"]}, "must be one comparison with <= or >="),
         ({"constraints": ["peak_memory <= 16"]}, "unknown config key 'peak_memory'"),
         ({"constraints": ["1 <= 2"]}, "names nothing that a trial has"),
-        ({"constraints": ["peak_memory_gb <= 16", "peak_memory_gb >= 20"]}, "'peak_memory_gb <= 16' contradict each other"),
+        ({"constraints": ["peak_memory_gb <= 16", "peak_memory_gb >= 20"]}, "contradict each other"),
         ({"constraints": ["train.learning_rate >= 0.2"]}, "no train.learning_rate fulfils both"),
     ],
 )  # fmt: skip

@@ -1,9 +1,12 @@
 import pytest
 
+from podium.core.errors import UsageError
+from podium.core.files import read_jsonl
 from podium.core.states import State
-from tests.tuning.conftest import result
+from tests.tuning.conftest import fates, result
 from tuning.messages import Job
-from tuning.schedulers import AshaScheduler, NoScheduler, TrialStandIn, preload
+from tuning.schedulers import AshaScheduler, MedianScheduler, NoScheduler, TrialStandIn, bracket_of, preload
+from tuning.space import load_space
 
 
 @pytest.fixture
@@ -79,3 +82,67 @@ def test_without_a_scheduler_every_trial_goes_on(trial):
     fifo = NoScheduler().build("dev/answer_correctness", "max", 10, 90)
     fifo.on_trial_add(None, trial(0))
     assert report(fifo, trial(0), 10, -1e9) == "CONTINUE"
+
+
+def test_most_trials_are_in_the_first_bracket_and_always_in_the_same():
+    brackets = [bracket_of(number, 3) for number in range(27)]
+    assert [brackets.count(n) for n in range(3)] == [18, 6, 3]
+    assert {bracket_of(number, 1) for number in range(9)} == {0}
+
+
+def test_hyperband_saves_steps_and_gives_some_trials_longer(run_sweep):
+    """On the analytic curves, where none diverges: ASHA saves most, hyperband some, and all find the same best."""
+    tame = {"train.learning_rate": {"type": "float", "low": 1e-4, "high": 4e-2, "log": True}}
+    common = {"parameters": tame, "trials": 18, "sampler": {"name": "qmc", "seed": 2}}
+    full = run_sweep({**common, "scheduler": "none"})
+    asha = run_sweep({**common, "scheduler": "asha"})
+    hyperband = run_sweep({**common, "scheduler": {"name": "hyperband", "brackets": 2}})
+    saved = [study.summary["steps_saved"] for study in (full, hyperband, asha)]
+    assert saved[0] == 0
+    assert full.summary["steps_run"] == 18 * 90
+    assert 0.25 * 18 * 90 < saved[1] < saved[2]
+    assert hyperband.best().overrides == full.best().overrides
+    later = [trial for trial in hyperband.trials if bracket_of(trial.number, 2) == 1]
+    assert min(trial.step for trial in later) == 30  # their first rung
+    assert min(trial.step for trial in hyperband.trials) == 10
+
+
+def test_the_median_rule_stops_who_is_below_it_and_goes_on_with_the_protected(trial):
+    median = MedianScheduler(min_trials=2).build("dev/answer_correctness", "max", 10, 90)
+    for number, score in ((0, 50.0), (1, 60.0)):
+        median.on_trial_add(None, trial(number))
+        assert report(median, trial(number), 10, score) == "CONTINUE"
+    preload(median, [Job.from_config(trial(2, at_10=70.0).config)])
+    poor, protected = trial(3), trial(4, protected=True)
+    for one, decision in ((poor, "STOP"), (protected, "CONTINUE")):
+        median.on_trial_add(None, one)
+        assert report(median, one, 10, 40.0) == decision
+    assert report(median, protected, 20, 41.0) == "CONTINUE"
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "median", "none"])
+def test_a_diverged_trial_ends_at_its_first_report(run_sweep, name):
+    study = run_sweep({"scheduler": name, "trials": 8, "sampler": {"name": "qmc", "seed": 1}})
+    diverged = [trial for trial in study.trials if trial.state is State.DIVERGED]
+    assert diverged
+    calls = [value for _, value in read_jsonl(study.dir / "calls.jsonl")]
+    for trial in diverged:
+        assert (trial.value, trial.step, trial.reports) == (None, 5, {})
+        assert [call["call"] for call in calls if call["trial"] == trial.number] == ["attach", "detach"]
+    assert fates(study)[0][0] is State.COMPLETE  # the baseline, whatever its score
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "message"),
+    [
+        ({"name": "hyperband", "brackets": 3}, "scheduler.brackets=3, must be <= 2, the rungs below 90 steps"),
+        ({"name": "median", "grace_period": 91}, "scheduler.grace_period=91, must be from report_every_steps=10"),
+        ({"name": "hyperband", "reduction_factor": 1}, "reduction_factor=1"),
+        ("pbt", "must be one of asha, hyperband, median, none"),
+    ],
+)
+def test_bad_options_are_one_line(write_space, scheduler, message):
+    with pytest.raises(UsageError) as caught:
+        load_space(write_space(scheduler=scheduler))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

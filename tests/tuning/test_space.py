@@ -3,7 +3,7 @@ import pytest
 import yaml
 
 from podium.core.errors import UsageError
-from tuning.samplers import TpeSampler, seed_for
+from tuning.samplers import TpeSampler, sampler_for, seed_for
 from tuning.space import load_space
 
 
@@ -12,7 +12,7 @@ def one(**parameter):
 
 
 def test_a_space_draws_values_that_make_a_config(space):
-    trial = optuna.create_study(sampler=TpeSampler(seed=1).build(1)).ask()
+    trial = optuna.create_study(sampler=sampler_for(space, 1, 0)).ask()
     overrides = space.suggest(trial)
     config = space.config(overrides)
     assert 1e-4 <= config.train.learning_rate <= 1e-1
@@ -47,14 +47,14 @@ def test_other_spellings_are_read(write_space, theirs, ours):
 
 def test_randint_includes_both_ends(write_space):
     parameter = load_space(write_space(parameters={"train.batch_size": {"type": "randint", "min": 1, "max": 2}}))
-    study = optuna.create_study(sampler=TpeSampler().build(0))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     assert {parameter.suggest(study.ask())["train.batch_size"] for _ in range(20)} == {1, 2}
 
 
 def test_lists_can_be_choices(write_space):
     targets = {"lora.targets": {"type": "categorical", "choices": [["q", "v"], ["q"]]}}
     space = load_space(write_space(overrides={"lora.enabled": True}, parameters=targets))
-    drawn = space.suggest(optuna.create_study(sampler=TpeSampler().build(0)).ask())
+    drawn = space.suggest(optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask())
     assert drawn["lora.targets"] in (["q", "v"], ["q"])
     assert space.config(drawn).lora.targets in (("q", "v"), ("q",))
 
@@ -136,8 +136,8 @@ FINAL = {"train.final_lr_fraction": FLOAT}
         ({"trails": 3}, "unknown key 'trails'"),
         ({"metric": "dev/accuracy"}, "metric='dev/accuracy', must be one of dev/answer_correctness"),
         ({"direction": "up"}, "direction='up'"),
-        ({"sampler": "bayes"}, "sampler={'name': 'bayes'}: must be one of tpe, random"),
-        ({"scheduler": {"grace_period": 10}}, "must be one of asha, none"),
+        ({"sampler": "bayes"}, "sampler={'name': 'bayes'}: must be one of tpe, random, qmc, grid"),
+        ({"scheduler": {"grace_period": 10}}, "must be one of asha, hyperband"),
         ({"scheduler": {"name": "asha", "reduction_factor": 1}}, "reduction_factor=1"),
         ({"scheduler": {"name": "asha", "grace_period": 91}}, "grace_period=91, must be from report_every_steps=10 to"),
         ({"scheduler": {"name": "asha", "grace_period": 5}}, "grace_period=5, must be from report_every_steps=10 to"),
