@@ -1,6 +1,10 @@
 """Ctrl-C and SIGTERM as a request: what is under way ends between two steps, and its files are closed."""
 
+import os
 import signal
+import socket
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -26,8 +30,12 @@ class Interrupts:
 
 
 @contextmanager
-def catch_interrupts() -> Iterator[Interrupts]:
-    """Note the first signal; the second one acts as it always does, for whoever does not want to wait."""
+def catch_interrupts(grace_s: float | None = None) -> Iterator[Interrupts]:
+    """Note the first signal; the second one acts as it always does, for whoever does not want to wait.
+
+    With `grace_s`, a process that has not come to its end that long after a signal is ended where it is: Python hears
+    of a signal only when a compilation or a step has returned. What is on the disk is whole at any instant.
+    """
     caught = Interrupts()
     before = {number: signal.getsignal(number) for number in NAMES}
 
@@ -42,6 +50,41 @@ def catch_interrupts() -> Iterator[Interrupts]:
     for number in NAMES:
         signal.signal(number, note)
     try:
-        yield caught
+        with _patience(grace_s):
+            yield caught
     finally:
         restore()
+
+
+@contextmanager
+def _patience(grace_s: float | None) -> Iterator[None]:
+    if grace_s is None:
+        yield
+        return
+    told, tells = socket.socketpair()  # Python writes each signal's number to it, whatever the main thread is doing
+    tells.setblocking(False)
+    before = signal.set_wakeup_fd(tells.fileno())
+    over = threading.Event()
+
+    def wait_for_the_end() -> None:
+        number = told.recv(1)
+        if number and not over.wait(grace_s):
+            name = NAMES.get(signal.Signals(number[0]), "a signal")
+            print(
+                f"{name}: not at a step's end after {grace_s:g} s, stopped at once; --resume goes on from the newest "
+                "checkpoint",
+                file=sys.stderr,
+                flush=True,
+            )
+            os._exit(128 + number[0])
+
+    thread = threading.Thread(target=wait_for_the_end, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        tells.close()  # which ends a thread that no signal has come to
+        thread.join()
+        told.close()

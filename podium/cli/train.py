@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainer.library import ProgramLibrary
     from trainer.loop import TrainResult
 
+GRACE_S = 8.0  # from a signal to the end, whatever is under way
 SMOKE_HELP = "Try the whole path: N steps, batch 1, at most 128 tokens, Adafactor."
 
 
@@ -57,7 +58,7 @@ def train(
         run_config = smoke_config(run_config, smoke_steps)
     library = _prepare(run_config, out, resume, is_smoke=smoke_steps is not None)
     deadline = _deadline(run_config, clock, started_s)
-    with catch_interrupts() as interrupts:
+    with catch_interrupts(GRACE_S) as interrupts:
         from trainer.loop import train as train_run
 
         if run_config.train.fit_schedule:

@@ -1,8 +1,11 @@
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
-from podium.cli.interrupts import catch_interrupts
+from podium.cli.interrupts import NAMES, catch_interrupts
 
 
 @pytest.mark.parametrize(
@@ -24,3 +27,33 @@ def test_without_a_signal_nothing_changes() -> None:
     with catch_interrupts():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_does_not_come_to_its_end_is_ended(number: signal.Signals) -> None:
+    stuck = (
+        "import threading\n"
+        "from podium.cli.interrupts import catch_interrupts\n"
+        "with catch_interrupts(grace_s=0.01):\n"
+        "    print('ready', flush=True)\n"
+        "    threading.Event().wait()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", stuck], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(number)
+        _, errors = child.communicate()
+    assert child.returncode == 128 + number
+    assert errors.startswith(f"{NAMES[number]}: not at a step's end after 0.01 s, stopped at once; --resume goes on")
+    assert errors.count("\n") == 1
+
+
+def test_who_comes_to_the_end_in_time_is_left_alone() -> None:
+    before = signal.set_wakeup_fd(-1)
+    with catch_interrupts(grace_s=60) as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupts.requested() and interrupts.exit_code == 143
+    with catch_interrupts(grace_s=60) as interrupts:
+        assert not interrupts.requested()
+    assert signal.set_wakeup_fd(before) == before
