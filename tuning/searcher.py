@@ -88,7 +88,8 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             return
         report = read_report(result) if result and not error else None
         view = self._record(trial_id, report) if report else self._live[trial_id][1]
-        violations = self._space.violations(view.config, _facts(report, view)) if report else {}
+        view = replace(view, metrics=_facts(report, view) if report else {})
+        violations = self._space.violations(view.config, view.metrics) if report else {}
         state, reason = _fate(report, view, violations)
         optuna_trial, _ = self._live.pop(trial_id)
         value = view.reports.get(view.step) if state is State.COMPLETE else None
@@ -165,6 +166,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             attributes.STEP: view.step,
             attributes.REASON: view.reason,
             attributes.MLFLOW_RUN: view.mlflow_run_id,
+            attributes.METRICS: view.metrics or None,
         }
         for name, value in known.items():
             if value is not None:

@@ -12,6 +12,7 @@ workspace/studies/NAME/
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from podium.core.states import State
 from tuning.space import SearchSpace, parse_space
 
 # Optuna user attributes of a trial.
-STATE, REASON, STEP = "state", "reason", "step"
+STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
 OVERRIDES, BASELINE, MLFLOW_RUN = "overrides", "baseline", "mlflow_run_id"
 ENQUEUED, FED = "n_enqueued", "n_fed"  # of the study: trials that were told what to draw, and those of another study
 
@@ -47,6 +48,7 @@ class TrialView:
     reason: str | None = None
     mlflow_run_id: str | None = None
     baseline: bool = False
+    metrics: dict[str, float] = field(default_factory=dict, repr=False)  # of its last report, once it has ended
 
     @property
     def config(self) -> RunConfig:
@@ -79,6 +81,16 @@ class StudyView:
             if trial.number == number:
                 return trial
         raise UsageError(f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, from 0")
+
+    def frame(self) -> Any:
+        """A pandas frame with a row a trial: what became of it, its values by config key, its last metrics."""
+        import pandas
+
+        from tuning.overview import trial_row
+
+        rows = [trial_row(trial) for trial in self.trials]
+        flat = [{**row, **row.pop("overrides"), **row.pop("metrics")} for row in rows]
+        return pandas.DataFrame(flat).set_index("trial") if flat else pandas.DataFrame()
 
     @property
     def command(self) -> str:
@@ -149,6 +161,7 @@ def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
         reason=known.get(REASON),
         mlflow_run_id=known.get(MLFLOW_RUN),
         baseline=known.get(BASELINE, False),
+        metrics=known.get(METRICS, {}),
     )
 
 
@@ -249,7 +262,7 @@ class DriverLock:
     def __enter__(self) -> "DriverLock":
         self._file = self._path.open("a+")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock()
         except BlockingIOError:
             self._file.seek(0)
             holder = self._file.read().strip() or "unknown"
@@ -262,8 +275,29 @@ class DriverLock:
         self._file.flush()
         return self
 
+    def _lock(self) -> None:
+        """Tries again for a moment: who asks whether a sweep runs holds the lock while it asks."""
+        for _ in range(5):
+            with contextlib.suppress(BlockingIOError):
+                return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            time.sleep(0.02)
+        return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def driver_of(folder: Path) -> str | None:
+    """The process that drives the study; None where none does. Takes the lock for a moment to find out."""
+    path = folder / "driver.lock"
+    if not path.is_file():
+        return None
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "unknown"
+    return None
 
 
 def stop_file(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from podium.core.states import State
 from tuning import tracking
 from tuning.backends import Backend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
+from tuning.overview import UNFINISHED, steps
 from tuning.schedulers import preload
 from tuning.space import SearchSpace, load_space
 from tuning.study import (
@@ -34,7 +35,6 @@ from tuning.worker import Worker, WorkerKind
 
 GIVE_UP_AFTER = 3  # crashes in a row at the start: it is not the hyperparameters
 WATCH_EVERY_S = 0.2
-UNFINISHED = (State.RUNNING, State.STOPPED)
 
 
 def sweep(
@@ -128,8 +128,6 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
 
 def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:
     """How a sweep went. `steps_saved` is what the trials that ended early did not train, over the whole study."""
-    ended = [trial for trial in study.trials if trial.state not in UNFINISHED and trial.state is not State.INFEASIBLE]
-    steps_run = sum(trial.step for trial in ended)
     stopped = stop_file(study.dir)
     return {
         "backend": backend.name,
@@ -138,8 +136,7 @@ def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -
         "busy_share": usage.busy_share,
         "workers": usage.workers,
         "states": dict(Counter(str(trial.state) for trial in study.trials)),
-        "steps_run": steps_run,
-        "steps_saved": sum(trial.config.train.max_steps for trial in ended) - steps_run,
+        **steps(study),
         "stopped": stopped.read_text() if stopped.exists() else None,
     }
 

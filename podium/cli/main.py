@@ -16,17 +16,23 @@ from podium.cli import (
     demo,
     evalset,
     export,
+    importance,
     leaderboard,
     package,
     predict,
     promote,
     score,
+    show,
     space,
+    stop,
+    studies,
     submit,
     sweep,
     train,
     trainset,
+    trials,
     ui,
+    watch,
 )
 from podium.core.errors import PodiumError
 
@@ -46,6 +52,12 @@ app.command("predict")(predict.predict)
 app.command("score")(score.score)
 app.add_typer(space.app, name="space")
 app.command("sweep")(sweep.sweep)
+app.command("watch")(watch.watch)
+app.command("stop")(stop.stop)
+app.command("studies")(studies.studies)
+app.command("show")(show.show)
+app.command("trials")(trials.trials)
+app.command("importance")(importance.importance)
 app.command("compare")(compare.compare)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)

@@ -121,7 +121,9 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         line += f"; best so far {score_text(best.value)}, trial {best.number}"
     if stopping:
         line += "\n[yellow]stopping: trials end at their next step, with a checkpoint; Ctrl-C again quits at once[/]"
-    return Group(ProgressBar(total=progress.total, completed=progress.n_ended, width=60), table, line)
+    bar = Table.grid()  # a bar alone does not end its line
+    bar.add_row(ProgressBar(total=progress.total, completed=progress.n_ended, width=60))
+    return Group(bar, table, line)
 
 
 def rows(progress: Progress) -> list[TrialView]:

@@ -150,6 +150,7 @@ def test_the_table_shows_what_runs_and_the_newest_of_the_others(trial):
     assert "best so far 19.00, trial 19" in text
     assert "Ctrl-C again quits at once" in text
     assert "lr=0.00123" in text
+    assert text.splitlines()[1].split() == ["trial", "state", "step", "score", "parameters"]  # below the bar
 
 
 def test_best_follows_the_direction(trial):

@@ -1,0 +1,84 @@
+"""`podium show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podium.cli.tables import print_json
+from podium.core.errors import UsageError
+from podium.core.paths import portable
+
+if TYPE_CHECKING:
+    from tuning.study import StudyView, TrialView
+
+
+def show(
+    what: Annotated[str, typer.Argument(metavar="STUDY[/N]", help="A study, or one of its trials.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show a study, or a trial with every value that it ran with."""
+    from tuning.overview import study_row, trial_row
+    from tuning.study import load_study
+
+    name, slash, number = what.partition("/")
+    study = load_study(name)
+    if not slash:
+        if as_json:
+            print_json(
+                {**study_row(study), "space_file": study.space.model_dump(mode="json"), "summary": study.summary}
+            )
+        else:
+            _say(_study_lines(study))
+        return
+    if not number.isdecimal():
+        raise UsageError(f"trial {number!r} of {what!r}: must be a number, like {name}/0")
+    trial = study.trial(int(number))
+    if as_json:
+        print_json({**trial_row(trial), "reports": trial.reports, "mlflow_run_id": trial.mlflow_run_id})
+    else:
+        _say(_trial_lines(trial))
+
+
+def _study_lines(study: StudyView) -> list[str]:
+    from podium.cli.sweep_display import score_text
+    from tuning.labels import params_label
+    from tuning.overview import study_row
+
+    row, space = study_row(study), study.space
+    states = ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items()))
+    total = row["steps_run"] + row["steps_saved"]
+    lines = [
+        f"study {study.name}: {len(study.trials)} trials ({states}){', running' if row['running'] else ''}",
+        f"  {space.direction} {space.metric}; sampler {space.sampler.name}, scheduler {space.scheduler.name}",
+        *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
+        *(f"  constraint: {text}" for text in space.constraints),
+        f"  early stopping saved {row['steps_saved']} of {total} steps",
+    ]
+    if row["best_trial"] is not None:
+        best = study.best()
+        label = "the base config" if best.baseline else params_label(best.overrides)
+        lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
+    if study.summary.get("stopped"):
+        lines.append(f"  stopped: {study.summary['stopped']}; go on with: {study.command}")
+    return [*lines, f"  folder: {portable(study.dir)}"]
+
+
+def _trial_lines(trial: TrialView) -> list[str]:
+    from podium.cli.sweep_display import score_text
+
+    title = f"trial {trial.number}: {trial.state} at step {trial.step}, {trial.space.metric} {score_text(trial.value)}"
+    return [
+        title + (f"; {trial.reason}" if trial.reason else ""),
+        *(f"  {key}: {value}" for key, value in trial.overrides.items()),
+        *(f"  at step {step}: {score_text(value)}" for step, value in trial.reports.items()),
+        *(f"  {name}: {value:.6g}" for name, value in sorted(trial.metrics.items())),
+        f"  MLflow run: {trial.mlflow_run_id or 'none'}",
+        f"  folder: {portable(trial.dir)}",
+    ]
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line)

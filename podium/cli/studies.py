@@ -1,0 +1,35 @@
+"""`podium studies`."""
+
+from typing import Annotated
+
+import typer
+
+from podium.cli.tables import print_json, print_table
+
+
+def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """List the studies of this workspace."""
+    from podium.cli.sweep_display import score_text
+    from tuning.overview import all_studies
+
+    rows = all_studies()
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        typer.echo("no studies yet; `podium sweep SPACE.yaml` makes one")
+    else:
+        print_table(
+            ("study", "trials", "states", "best", "metric"),
+            [
+                (
+                    row["study"] + (" (runs)" if row["running"] else ""),
+                    row["trials"],
+                    ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items())),
+                    "-"
+                    if row["best_trial"] is None
+                    else f"{score_text(row['best_value'])} (trial {row['best_trial']})",
+                    row["metric"],
+                )
+                for row in rows
+            ],
+        )

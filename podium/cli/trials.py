@@ -1,0 +1,30 @@
+"""`podium trials`."""
+
+from typing import Annotated
+
+import typer
+
+from podium.cli.tables import print_json, print_table
+
+
+def trials(
+    study: Annotated[str, typer.Argument(metavar="STUDY")],
+    sort: Annotated[
+        str, typer.Option(help="number, value (best first), step, state, a config key or a metric.")
+    ] = "number",
+    state: Annotated[str | None, typer.Option(help="Only those in this state, like complete.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List a study's trials."""
+    from podium.cli.sweep_display import newest_score, what
+    from tuning.overview import select, trial_row
+    from tuning.study import load_study
+
+    chosen = select(load_study(study), sort, state)
+    if as_json:
+        print_json([trial_row(trial) for trial in chosen])
+    else:
+        print_table(
+            ("trial", "state", "step", "score", "parameters"),
+            [(trial.number, trial.state, trial.step, newest_score(trial), what(trial)) for trial in chosen],
+        )

@@ -1,0 +1,133 @@
+"""Studies and trials as plain values, for tables, JSON and notebooks; which parameters mattered; a sweep that runs."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from podium.core.errors import UsageError
+from podium.core.states import State
+from tuning.events import Event
+from tuning.study import StudyView, TrialView, driver_of, existing, load_study, open_storage, request_stop, study_names
+
+UNFINISHED = (State.RUNNING, State.STOPPED)
+ORDERS = ("number", "state", "value", "step")  # of a list of trials, beside config keys and metrics
+
+
+def study_row(study: StudyView) -> dict[str, Any]:
+    complete = [trial for trial in study.trials if trial.value is not None]
+    best = study.best() if complete else None
+    return {
+        "study": study.name,
+        "space": study.space.name,
+        "running": driver_of(study.dir) is not None,
+        "trials": len(study.trials),
+        "states": dict(Counter(str(trial.state) for trial in study.trials)),
+        "metric": study.space.metric,
+        "best_trial": best.number if best else None,
+        "best_value": best.value if best else None,
+        **steps(study),
+    }
+
+
+def steps(study: StudyView) -> dict[str, int]:
+    """Steps that the trials which have ended were trained, and what those that ended early were not."""
+    ended = [trial for trial in study.trials if trial.state not in UNFINISHED and trial.step]
+    run = sum(trial.step for trial in ended)
+    return {"steps_run": run, "steps_saved": sum(trial.config.train.max_steps for trial in ended) - run}
+
+
+def all_studies() -> list[dict[str, Any]]:
+    return [study_row(load_study(name)) for name in study_names()]
+
+
+def trial_row(trial: TrialView) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "state": str(trial.state),
+        "value": trial.value,
+        "step": trial.step,
+        "baseline": trial.baseline,
+        "reason": trial.reason,
+        "overrides": dict(trial.overrides),
+        "metrics": dict(trial.metrics),
+    }
+
+
+def select(study: StudyView, sort: str = "number", state: str | None = None) -> list[TrialView]:
+    """The study's trials in that state, best first where sorted by value; those without what is sorted by come last.
+
+    Raises:
+        UsageError: no such state, or nothing of that name to sort by.
+    """
+    if state is not None and state not in list(State):
+        raise UsageError(f"--state {state!r}, must be one of {', '.join(State)}")
+    names = {name for trial in study.trials for name in (*trial.overrides, *trial.metrics)}
+    if sort not in ORDERS and sort not in names:
+        raise UsageError(f"--sort {sort!r}, must be one of {', '.join((*ORDERS, *sorted(names)))}")
+    chosen = [trial for trial in study.trials if state is None or trial.state == state]
+    known = [trial for trial in chosen if _sorted_by(trial, sort) is not None]
+    best_first = sort == "value" and study.space.direction == "maximize"
+    known.sort(key=lambda trial: _sorted_by(trial, sort), reverse=best_first)
+    return known + [trial for trial in chosen if _sorted_by(trial, sort) is None]
+
+
+def importance(name: str) -> dict[str, float]:
+    """The share of the score's variation that each parameter explains (fANOVA, Hutter et al. 2014), largest first.
+
+    It is about parameters that every complete trial has.
+
+    Raises:
+        UsageError: unknown study, or fewer than two complete trials with different scores.
+    """
+    import optuna
+
+    study = open_storage(existing(name))
+    values = {trial.value for trial in load_study(name).trials if trial.value is not None}
+    if len(values) < 2:
+        raise UsageError(
+            f"study {name!r} has {len(values)} different scores of complete trials, must have 2 or more; "
+            f"run more: podium sweep --resume {name}"
+        )
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {key: float(share) for key, share in found.items()}
+
+
+def stop(name: str) -> str:
+    """Ask the sweep that runs the study to end: its trials at their next step, with a checkpoint. Returns its process.
+
+    Raises:
+        UsageError: unknown study, or nothing runs it.
+    """
+    folder = existing(name)
+    driver = driver_of(folder)
+    if driver is None:
+        raise UsageError(f"no sweep runs study {name!r}, so there is nothing to stop")
+    request_stop(folder, "podium stop asked for it")
+    return driver
+
+
+def follow(name: str, pause: Callable[[], None] = lambda: time.sleep(1.0)) -> Iterator[Event]:
+    """What happens in a study, seen from outside, until no sweep runs it any more; what has ended already comes first."""
+    seen: dict[int, TrialView] = {}
+    runs = True
+    while runs:
+        runs = driver_of(existing(name)) is not None  # before the look: what happens after it is in the next one
+        for trial in load_study(name).trials:
+            before = seen.get(trial.number)
+            seen[trial.number] = trial
+            if before is None:
+                yield Event("started", trial)
+            elif before.reports != trial.reports:
+                yield Event("reported", trial)
+            if trial.state.is_final and (before is None or before.state != trial.state):
+                yield Event("finished", trial)
+        if runs:
+            pause()
+
+
+def _sorted_by(trial: TrialView, name: str) -> Any:
+    if name in ORDERS:
+        return getattr(trial, name)
+    return trial.metrics.get(name, trial.overrides.get(name))
