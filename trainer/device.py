@@ -61,13 +61,11 @@ def found() -> DeviceInfo:
 
 
 def compute_dtype(name: str) -> "jax.typing.DTypeLike":
-    """The numpy type of `train.dtype`; auto is bfloat16 on TPUs and on GPUs that compute in it, else float32."""
+    """The numpy type of `train.dtype`; auto is the fastest that the device computes in itself."""
     import jax
     import jax.numpy as jnp
 
-    if name == "auto":
-        name = "bfloat16" if _has_native_bfloat16(jax.devices()[0]) else "float32"
-    return jnp.dtype(name)
+    return jnp.dtype(_native_dtype(jax.devices()[0]) if name == "auto" else name)
 
 
 def use_compile_cache() -> None:
@@ -89,11 +87,14 @@ def use_compile_cache() -> None:
     jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
 
 
-def _has_native_bfloat16(device: "jax.Device") -> bool:
+def _native_dtype(device: "jax.Device") -> str:
+    if device.platform == "tpu":
+        return "bfloat16"
     if device.platform == "gpu":
-        # Ampere (8.0) was the first; a T4 (7.5) and a P100 (6.0) emulate it slowly.
-        return float(getattr(device, "compute_capability", "0") or 0) >= 8.0
-    return device.platform == "tpu"
+        capability = float(getattr(device, "compute_capability", "0") or 0)
+        # Ampere (8.0) was the first with bfloat16; a T4 (7.5) and a P100 (6.0) emulate it slowly.
+        return "bfloat16" if capability >= 8.0 else "float16" if capability >= 6.0 else "float32"
+    return "float32"
 
 
 def _cache_name(device: "jax.Device") -> str:

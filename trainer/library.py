@@ -22,6 +22,7 @@ from podium.core.provenance import provenance
 from trainer.data import FIELDS, TokenizedTrainset, load_trainset
 from trainer.device import compute_dtype
 from trainer.generate import n_admitted
+from trainer.loss_scale import initial_scale
 from trainer.models import BaseModel, base_key, build_decoder, init_state, load_base
 from trainer.optimizer import build_optimizer, hyperparameters
 from trainer.program import make_train_step
@@ -160,7 +161,8 @@ class Program:
     def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
         trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
         hp = hyperparameters(self._config)
-        opt_state = build_optimizer(self._config.train.optimizer, hp, hp["train.learning_rate"]).init(trainable)
+        optimizer = build_optimizer(self._config.train.optimizer, hp, hp["train.learning_rate"])
+        opt_state = optimizer.init(trainable), initial_scale(self._dtype)
         # What is shared is no output: it would become a copy.
         return trainable, frozen if self._seed_makes_base else None, opt_state
 

@@ -16,6 +16,7 @@ from podium.core.config import RunConfig
 from trainer.architecture import Architecture
 from trainer.lora import Dropout
 from trainer.loss import chunked_cross_entropy
+from trainer.loss_scale import SMALLEST
 from trainer.optimizer import build_optimizer
 from trainer.schedule import Hyperparameters, learning_rate
 
@@ -28,11 +29,14 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
 
     Only the program-key fields of `config` are read. The loss is the mean over every learned token of the accumulated
     batch, so 4 x 2 examples weigh as 1 x 8 do. Metrics are scalars: loss and grad_norm before the update,
-    learning_rate, n_tokens (all but padding), and `finite`. Where that is False the update was not applied: a NaN never
-    enters the parameters.
+    learning_rate, n_tokens (all but padding), `finite` and `overflow`. Where `finite` is False or `overflow` True the
+    update was not applied: a NaN never enters the parameters. Only float16 gradients overflow, until the loss scale
+    that `opt_state` carries has fallen far enough.
     """
 
-    def micro_loss(trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array) -> jax.Array:
+    def micro_loss(
+        trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
+    ) -> jax.Array:
         decoder = nnx.merge(graphdef, trainable, frozen)
         hidden, _ = decoder(  # (batch, seq, hidden)
             micro["tokens"],
@@ -51,40 +55,48 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
             softcap=arch.final_softcap,
             label_smoothing=hp["train.label_smoothing"],
         )
-        return total
+        return total * factor
 
     def loss_and_gradients(
-        trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, key: jax.Array
+        trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
     ) -> tuple[jax.Array, Tree]:
         def accumulate(sums: Tree, inputs: tuple[Batch, jax.Array]) -> tuple[Tree, None]:
-            micro, key = inputs
-            return jax.tree.map(jnp.add, sums, jax.value_and_grad(micro_loss)(trainable, frozen, micro, hp, key)), None
+            found = jax.value_and_grad(micro_loss)(trainable, frozen, inputs[0], hp, inputs[1], factor)
+            return jax.tree.map(jnp.add, sums, found), None
 
         zeros = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, trainable))
         keys = jax.random.split(key, len(batch["tokens"]))
         sums, _ = jax.lax.scan(accumulate, zeros, (batch, keys))
         n_learned = jnp.maximum(batch["weights"].sum(), 1.0)
-        return jax.tree.map(lambda x: x / n_learned, sums)
+        return jax.tree.map(lambda x: x / (n_learned * factor), sums)
 
     def train_step(
         trainable: Tree, opt_state: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, step: jax.Array
     ) -> tuple[Tree, Tree, dict[str, jax.Array]]:
         key = jax.random.fold_in(jax.random.key(hp["train.seed"]), step)
-        loss, gradients = loss_and_gradients(trainable, frozen, batch, hp, key)
+        optimizer_state, scale = opt_state
+        loss, gradients = loss_and_gradients(trainable, frozen, batch, hp, key, 1.0 if scale is None else scale.factor)
         rate = learning_rate(hp, step)
         optimizer = build_optimizer(config.train.optimizer, hp, rate)
-        updates, updated_state = optimizer.update(gradients, opt_state, trainable)
+        updates, updated_state = optimizer.update(gradients, optimizer_state, trainable)
         grad_norm = optax.tree.norm(gradients)
         finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(optax.tree.norm(updates))
         new = (optax.apply_updates(trainable, updates), updated_state)
-        trainable, opt_state = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, (trainable, opt_state))
+        trainable, optimizer_state = jax.tree.map(
+            lambda a, b: jnp.where(finite, a, b), new, (trainable, optimizer_state)
+        )
+        overflow = jnp.zeros((), bool)
+        if scale is not None:
+            overflow = jnp.isfinite(loss) & ~jnp.isfinite(grad_norm) & (scale.factor > SMALLEST)
+            scale = scale.after(finite)
         metrics = {
             "loss": loss,
             "grad_norm": grad_norm,
             "learning_rate": rate,
             "n_tokens": (batch["segment_ids"] > 0).sum(),
-            "finite": finite,
+            "finite": finite | overflow,
+            "overflow": overflow,
         }
-        return trainable, opt_state, metrics
+        return trainable, (optimizer_state, scale), metrics
 
     return train_step

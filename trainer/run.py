@@ -44,6 +44,7 @@ class Counters:
     smoothed_loss: float | None = None  # over about the last 1 / FORGOTTEN steps
     best_loss: float | None = None  # the lowest smoothed loss of a checkpoint of this run
     best_step: int | None = None
+    overflows: int = 0  # steps that float16 gradients were too large for: nothing was learned
 
 
 class TrainingRun:
@@ -251,6 +252,7 @@ class TrainingRun:
         counters.first_loss = loss if counters.first_loss is None else counters.first_loss
         counters.step, counters.loss, counters.learning_rate = step, loss, values["learning_rate"]
         counters.tokens += values["n_tokens"]
+        counters.overflows += values["overflow"]
         before = loss if counters.smoothed_loss is None else counters.smoothed_loss
         counters.smoothed_loss = (1 - FORGOTTEN) * before + FORGOTTEN * loss
         if self._is_log_step(step):

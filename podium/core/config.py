@@ -120,7 +120,9 @@ class TrainConfig(Section):
     epsilon: Annotated[float, T] = Field(1e-8, gt=0)
     clip_norm: Annotated[float, T] = Field(1.0, gt=0, description="global gradient norm")
     label_smoothing: Annotated[float, T] = Field(0.0, ge=0, lt=1)
-    dtype: Annotated[Literal["auto", "float32", "bfloat16"], P] = Field("auto", description="of the computation")
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], P] = Field(
+        "auto", description="of the computation; auto is the fastest that the device has natively"
+    )
     remat: Annotated[Literal["none", "full"], P] = Field(
         "full", description="recompute each layer in the backward pass"
     )

@@ -36,11 +36,11 @@ def test_a_gpu_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("platform", "capability", "dtype"),
     [
-        *[("cpu", None, "float32"), ("tpu", None, "bfloat16")],
-        *[("gpu", "9.0", "bfloat16"), ("gpu", "8.0", "bfloat16"), ("gpu", "7.5", "float32"), ("gpu", None, "float32")],
+        *[("cpu", None, "float32"), ("gpu", None, "float32"), ("tpu", None, "bfloat16")],
+        *[("gpu", "9.0", "bfloat16"), ("gpu", "8.0", "bfloat16"), ("gpu", "7.5", "float16"), ("gpu", "6.0", "float16")],
     ],
 )
-def test_auto_computes_in_bfloat16_where_that_is_native(
+def test_auto_computes_in_what_is_native(
     monkeypatch: pytest.MonkeyPatch, platform: str, capability: str | None, dtype: str
 ) -> None:
     monkeypatch.setattr("jax.devices", lambda: [FakeDevice(platform, capability)])

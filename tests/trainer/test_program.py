@@ -7,6 +7,7 @@ import pytest
 from podium.core.config import RunConfig
 from podium.core.records import ReasoningTrace
 from trainer.library import ProgramLibrary
+from trainer.loss_scale import GROW_AFTER, SMALLEST, LossScale
 from trainer.optimizer import hyperparameters
 from trainer.trainsets import write_trainset
 
@@ -86,3 +87,47 @@ def test_lora_moves_the_adapters_only(library: ProgramLibrary, config: RunConfig
     assert metrics["finite"]
     opt_state = library.program(lora).opt_state
     assert sum(leaf.size for leaf in jax.tree.leaves(opt_state)) < 3 * sum(leaf.size for leaf in leaves(trainable))
+
+
+def test_float16_gradients_that_overflow_halve_the_scale_and_change_nothing_else(
+    library: ProgramLibrary, config: RunConfig
+) -> None:
+    half = config.with_overrides({"train.dtype": "float16"})
+    program, hp = library.program(half), hyperparameters(half)
+    batch = library.trainset(half).batch(0, 0, 1, 8)
+    trainable, frozen, (optimizer_state, _) = program.init(0)
+    start, n_before = leaves(trainable), leaves(optimizer_state)
+    scale, factors, overflowed = LossScale(np.float32(2.0**40), np.int32(0)), [], []
+    while not overflowed or overflowed[-1]:
+        trainable, (optimizer_state, scale), metrics = program.step(
+            trainable, (optimizer_state, scale), frozen, batch, hp, np.int32(0)
+        )
+        factors.append(float(scale.factor))
+        overflowed.append(bool(metrics["overflow"]))
+        assert metrics["finite"] and np.isfinite(metrics["loss"])
+        if overflowed[-1]:
+            assert all((a == b).all() for a, b in zip(start, leaves(trainable), strict=True))
+            assert all((a == b).all() for a, b in zip(n_before, leaves(optimizer_state), strict=True))
+    n = overflowed.count(True)
+    assert n > 3 and factors == [2.0 ** (40 - halved) for halved in [*range(1, n + 1), n]]
+    assert not all((a == b).all() for a, b in zip(start, leaves(trainable), strict=True))
+    assert all(np.isfinite(leaf).all() for leaf in leaves(trainable))
+    assert int(scale.n_good) == 1
+
+
+def test_float16_steps_as_float32_does(library: ProgramLibrary, config: RunConfig) -> None:
+    _, wide = one_step(library, config)
+    _, half = one_step(library, config.with_overrides({"train.dtype": "float16"}))
+    assert half["loss"] == pytest.approx(wide["loss"], rel=2e-3)
+    assert half["grad_norm"] == pytest.approx(wide["grad_norm"], rel=2e-2)
+
+
+def test_the_scale_grows_after_many_good_steps_and_never_falls_below_one() -> None:
+    scale = LossScale(np.float32(8), np.int32(GROW_AFTER - 2))
+    scale = scale.after(np.bool_(True))
+    assert (float(scale.factor), int(scale.n_good)) == (8, GROW_AFTER - 1)
+    scale = scale.after(np.bool_(True))
+    assert (float(scale.factor), int(scale.n_good)) == (16, 0)
+    for _ in range(6):
+        scale = scale.after(np.bool_(False))
+    assert float(scale.factor) == SMALLEST

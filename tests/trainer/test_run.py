@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -211,6 +212,24 @@ def test_nan_ends_it_at_once_and_the_last_good_checkpoint_stays(
     assert all(np.isfinite(leaf).all() for leaf in final_parameters(run, library)), "a NaN was saved"
     text = (run.out / "metrics.jsonl").read_text()
     assert "NaN" not in text and [json.loads(line)["step"] for line in text.splitlines()] == [run.step]
+
+
+def test_overflows_are_no_divergence_and_a_resumed_run_keeps_its_scale(start: Callable, forever: Deadline) -> None:
+    whole, part = start("whole", train__dtype="float16"), start("part", train__dtype="float16")
+    for run in (whole, part):  # far too large a scale: the first steps learn nothing
+        run.prepare()
+        state, scale = run._opt_state
+        run._opt_state = state, replace(scale, factor=jax.device_put(np.float32(2.0**24)))
+    part.advance(2, forever)
+    part.save()
+    part.close()
+    assert finish(whole, forever).counters.overflows > 2
+    resumed = start("part", train__dtype="float16")
+    resumed.restore()
+    finish(resumed, forever)
+    assert lines(resumed) == lines(whole)
+    assert resumed.counters.overflows == whole.counters.overflows
+    assert lines(whole)[-1]["loss"] < lines(whole)[0]["loss"]
 
 
 def test_an_exploding_loss_ends_it_before_it_is_nan(start: Callable, forever: Deadline) -> None:

@@ -1,0 +1,34 @@
+"""Dynamic loss scaling for float16, in which small gradients vanish (Micikevicius et al. 2018, arXiv 1710.03740)."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+START = 2.0**6  # of the loss summed over a micro-batch; as much as the usual 2**15 of a mean over some hundred tokens
+SMALLEST = 1.0  # below it an overflow is no matter of scale
+GROW_AFTER = 200  # steps in a row without an overflow
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class LossScale:
+    """What the loss is multiplied by before its gradients are taken, and they are divided by again."""
+
+    factor: Array  # () float32
+    n_good: Array  # () int32, steps since it last changed
+
+    def after(self, good: Array) -> "LossScale":
+        """Half of it after an overflow, twice as much after GROW_AFTER good steps."""
+        n_good = jnp.where(good, self.n_good + 1, 0)
+        grows = n_good == GROW_AFTER
+        factor = jnp.where(good, jnp.where(grows, self.factor * 2, self.factor), self.factor / 2)
+        return LossScale(jnp.maximum(factor, SMALLEST), jnp.where(grows, 0, n_good))
+
+
+def initial_scale(dtype: jax.typing.DTypeLike) -> LossScale | None:
+    """None for a type that has the range of float32."""
+    if jnp.dtype(dtype) != jnp.float16:
+        return None
+    return LossScale(jnp.float32(START), jnp.int32(0))
