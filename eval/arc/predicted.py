@@ -12,6 +12,11 @@ from podium.core.errors import UsageError
 from podium.core.records import Prediction, Sample
 
 
+def makes_attempts(scorer: str) -> bool:
+    """Whether predictions judged by `scorer` can be sent to the competition. Raises UsageError for an unknown one."""
+    return isinstance(get_scorer(scorer), ArcScorer)
+
+
 def write_predicted_submission(
     path: Path, samples: Sequence[Sample], predictions: Iterable[Prediction], scorer: str
 ) -> Submission:

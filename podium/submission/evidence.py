@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from eval.arc.predicted import makes_attempts, write_predicted_submission
 from eval.evalset import load_evalset
 from eval.scorecard import Scorecard, score_predictions
 from podium.core.config import RunConfig
@@ -28,6 +29,7 @@ PREDICTIONS, METRICS, CONFIG, PROVENANCE = "predictions.jsonl", "metrics.jsonl",
 SCORECARD = "scorecard.json"  # item by item; anyone can make it again from the evidence
 # What a finished run has beside its manifest, which holds the hash of each.
 EVIDENCE = ("lock.json", SUMMARY, LOG, PREDICTIONS, METRICS, CONFIG, PROVENANCE)
+SUBMISSION = "submission.json"  # beside these where the evalset is a competition's with such a file (ARC)
 
 
 class EvalSummary(Record):
@@ -94,13 +96,38 @@ def score(lock: Lock, run_dir: Path) -> dict[str, Scorecard]:
     """predictions.jsonl against the evalset, by split, the one that counts first. Raises UsageError for bad files."""
     config = lock.run_config()
     evalset = load_evalset(config.eval.evalset)
-    predictions = {item.id: item for item in read_records(Prediction, run_dir / PREDICTIONS)}
+    predictions = read_records(Prediction, run_dir / PREDICTIONS)
     cards = {}
     for split, samples in submission_samples(config).items():
-        found = [predictions[sample.id] for sample in samples if sample.id in predictions]
-        scored_set = evalset.scored_set(split, config.eval.max_items)
-        cards[split] = score_predictions(samples, found, seed=lock.seeds["bootstrap"], evalset=scored_set)
+        ids = {sample.id for sample in samples}
+        cards[split] = score_predictions(
+            samples,
+            [prediction for prediction in predictions if prediction.id in ids],
+            chosen_scorer(config),
+            lock.seeds["bootstrap"],
+            evalset=evalset.scored_set(split, config.eval.max_items),
+        )
     return cards
+
+
+def chosen_scorer(config: RunConfig) -> str:
+    return load_evalset(config.eval.evalset).chosen_scorer(config.eval.scorer)
+
+
+def write_submission(lock: Lock, run_dir: Path) -> bool:
+    """submission.json from predictions.jsonl, where the evalset is a competition's; False where it is not."""
+    config = lock.run_config()
+    if not makes_attempts(chosen_scorer(config)):
+        return False
+    samples = submission_samples(config)[config.eval.submission_split]
+    predictions = read_records(Prediction, run_dir / PREDICTIONS)
+    write_predicted_submission(run_dir / SUBMISSION, samples, predictions, chosen_scorer(config))
+    return True
+
+
+def files_of(run_dir: Path) -> tuple[str, ...]:
+    """What a finished run has beside its manifest."""
+    return (*EVIDENCE, SUBMISSION) if (run_dir / SUBMISSION).exists() else EVIDENCE
 
 
 def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> EvalSummary:
@@ -135,7 +162,7 @@ def result_block(summary: EvalSummary) -> str:
 
 def hash_files(run_dir: Path) -> dict[str, str]:
     """For the manifest: the sha256 of every other file of the evidence."""
-    return {name: sha256_file(run_dir / name) for name in EVIDENCE}
+    return {name: sha256_file(run_dir / name) for name in files_of(run_dir)}
 
 
 def write(path: Path, record: Record) -> None:

@@ -11,7 +11,7 @@ from podium.core.files import read_text, write_bytes
 from podium.core.hashing import sha256_bytes
 from podium.core.paths import home, submission_dir
 from podium.core.provenance import secrets_in
-from podium.submission.evidence import EVIDENCE, MANIFEST, read_complete
+from podium.submission.evidence import MANIFEST, files_of, read_complete
 from podium.submission.lock import PACKAGES, read_lock
 from podium.submission.verify import differences
 
@@ -38,7 +38,8 @@ def package(name: str) -> Package:
             holds a secret of this environment; nothing was written.
     """
     manifest = read_complete(read_lock(name))
-    contents = {file: _read(submission_dir(name) / file) for file in sorted((*EVIDENCE, MANIFEST))}
+    names = sorted((*files_of(submission_dir(name)), MANIFEST))
+    contents = {file: _read(submission_dir(name) / file) for file in names}
     found = {file: sha256_bytes(data) for file, data in contents.items() if file != MANIFEST}
     changed = differences(manifest.files or {}, found)
     if changed:

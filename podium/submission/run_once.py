@@ -150,6 +150,8 @@ class _Run:
             print(f"{split}: answer_correctness {points}, {card.n_items} items, {card.n_missing} without a prediction")
         print(f"the trial had {self.lock.metric} {self.lock.value}")
         write_json(self.out / evidence.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
+        if evidence.write_submission(self.lock, self.out):
+            print(f"{evidence.SUBMISSION}: in the competition's shape")
         summary = evidence.summarise(self.lock, self.out, cards)
         evidence.write(self.out / evidence.SUMMARY, summary)
         print(evidence.result_block(summary))
