@@ -21,6 +21,8 @@ from trainer.lora import Dropout, Lora, LoraInputs, LoraParam
 
 PROJECTIONS = ("q", "k", "v", "o", "gate", "up", "down")
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
+# What `remat` keeps of a layer beside its input: nothing, or the products with its weights.
+KEPT = {"full": None, "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable}
 ACTIVATIONS = {"silu": nnx.silu, "gelu": partial(nnx.gelu, approximate=False), "gelu_tanh": nnx.gelu}
 
 
@@ -159,8 +161,9 @@ class Decoder(nnx.Module):
         # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
         rotation = rotations(positions, frequencies)
         step = partial(_layer_step, graph, self.arch, rotation, distance, LoraInputs(lora_alpha, lora_dropout))
-        if remat == "full" and cache is None:
-            step = jax.checkpoint(step, prevent_cse=False)  # a scan's body cannot be merged with its recomputation
+        if remat != "none" and cache is None:
+            # A scan's body cannot be merged with its recomputation.
+            step = jax.checkpoint(step, prevent_cse=False, policy=KEPT[remat])
         (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
         if cache is not None:
             cache = replace(cache, index=cache.index + tokens.shape[1])

@@ -23,6 +23,7 @@ from trainer.data import FIELDS, TokenizedTrainset, load_trainset
 from trainer.device import compute_dtype
 from trainer.generate import n_admitted
 from trainer.loss_scale import initial_scale
+from trainer.memory import Memory, estimate, of_compiled
 from trainer.models import BaseModel, base_key, build_decoder, init_state, load_base
 from trainer.optimizer import build_optimizer, hyperparameters
 from trainer.program import make_train_step
@@ -125,8 +126,18 @@ class Program:
 
     def step_of(self, length: int) -> Callable[..., Any]:
         """The step for batches of `length` tokens: a length bucket's, or data.max_seq_len."""
-        shape = (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
+        shape = self._step_shape(length)
         return self._once("train", _by(shape), lambda: self._wanted_step(shape))
+
+    def memory_of(self, length: int) -> Memory:
+        """What `step_of(length)` needs: estimated, and once it is compiled as the compiler says."""
+        trees = self.trainable, self._frozen, self.opt_state
+        memory = estimate(self._config, self._base.arch, self._dtype, length, *trees)
+        compiled = self._compiled.get((self._config.program_key, "train", _by(self._step_shape(length))))
+        return of_compiled(memory, compiled) if compiled else memory
+
+    def _step_shape(self, length: int) -> tuple[int, int, int]:
+        return (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
 
     @property
     def empty(self) -> Callable[..., Any]:

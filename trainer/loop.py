@@ -61,7 +61,8 @@ def train(
                 run.save(wait=False)
             report = run.advance(_next_pause(run.step, last, config), deadline, stop)
         on_log(report)
-        if report.state not in (State.DIVERGED, State.OOM):  # else the last good checkpoint stays the newest
+        # Else the last good checkpoint stays the newest.
+        if report.state not in (State.DIVERGED, State.OOM, State.INFEASIBLE):
             run.save()
     finally:
         run.close()

@@ -19,6 +19,7 @@ from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, r
 from trainer.data import TokenizedTrainset
 from trainer.generate import Device, generate
 from trainer.library import ProgramLibrary
+from trainer.memory import Infeasible, check_fits, fixes
 from trainer.metrics_log import MetricsLog
 from trainer.optimizer import hyperparameters
 from trainer.provenance import input_hashes, run_provenance
@@ -113,7 +114,9 @@ class TrainingRun:
             return
         trainset = self.library.trainset(self.config)
         for length in trainset.lengths:
+            check_fits(self._program.memory_of(length), self.config)  # what cannot fit is not even compiled
             self._program.step_of(length)  # compiled here, so that no step's time holds a compilation
+            check_fits(self._program.memory_of(length), self.config)
         self._initialise()
         # What an earlier session wrote beyond this step is made again.
         self._metrics.cut(lambda step: step <= self.step and self._is_log_step(step))
@@ -127,7 +130,7 @@ class TrainingRun:
     def advance(self, until_step: int, deadline: Deadline, stop: Callable[[], bool] = lambda: False) -> Report:
         """Train until `until_step` steps are done, or a deadline, a request or a failure ends it between two steps.
 
-        COMPLETE once train.max_steps are done, RUNNING before. A run that is DIVERGED or OOM stays so.
+        COMPLETE once train.max_steps are done, RUNNING before. A run that is DIVERGED, OOM or INFEASIBLE stays so.
 
         Raises:
             UsageError: the trainset is missing, or nothing of it is left to learn.
@@ -142,8 +145,10 @@ class TrainingRun:
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
-            state, reason = State.OOM, f"out of device memory after step {self.step}: {str(error).splitlines()[0]}"
-        if state in (State.DIVERGED, State.OOM):
+            state, reason = State.OOM, f"{self._out_of_memory()}: {str(error).splitlines()[0]}"
+        except Infeasible as error:
+            state, reason = State.INFEASIBLE, str(error)
+        if state in (State.DIVERGED, State.OOM, State.INFEASIBLE):
             self._failure = state, str(reason)
         if state.is_final:
             self._log_newest()
@@ -258,6 +263,13 @@ class TrainingRun:
         if self._is_log_step(step):
             self._log_newest()
         return None
+
+    def _out_of_memory(self) -> str:
+        memory = self._program.memory_of(self.config.data.max_seq_len)
+        return (
+            f"out of device memory after step {self.step}; a training step needs {memory}; "
+            f"try {' or '.join(fixes(self.config))}, or XLA_PYTHON_CLIENT_ALLOCATOR=platform"
+        )
 
     def _is_log_step(self, step: int) -> bool:
         return step % self.config.train.log_every_steps == 0 or step == self.config.train.max_steps

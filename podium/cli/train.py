@@ -97,6 +97,7 @@ def _prepare(config: RunConfig, out: Path, resume: bool, is_smoke: bool) -> Prog
         f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because nothing of their completion fits"
         + (f"; packed into {trainset.n_rows} rows" if config.data.packing else "")
     )
+    typer.echo(f"memory: a training step needs {library.program(config).memory_of(max(trainset.lengths))}")
     if is_smoke:
         train = config.train
         typer.echo(
@@ -139,6 +140,8 @@ def _line(report: Report, config: RunConfig) -> str:
 
 def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Interrupts) -> None:
     """Say how it ended; exit code 1 for a run that failed, 130 or 143 for an interrupted one."""
+    if result.state is State.INFEASIBLE:
+        raise PodiumError(f"infeasible: {result.reason}; nothing was written")
     if result.state in (State.DIVERGED, State.OOM):
         raise PodiumError(f"{result.reason}; the last good checkpoint is in {out / 'checkpoints'}")
     if interrupts.requested() and result.state is State.STOPPED:

@@ -123,8 +123,8 @@ class TrainConfig(Section):
     dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], P] = Field(
         "auto", description="of the computation; auto is the fastest that the device has natively"
     )
-    remat: Annotated[Literal["none", "full"], P] = Field(
-        "full", description="recompute each layer in the backward pass"
+    remat: Annotated[Literal["none", "dots", "full"], P] = Field(
+        "full", description="of each layer, recompute in the backward pass: nothing, all but products with weights, all"
     )
     seed: Annotated[int, T] = Field(0, ge=0, lt=2**31)
     fit_schedule: bool = Field(False, description="podium train lowers max_steps to what its time budget allows")
@@ -179,6 +179,7 @@ class DeviceConfig(Section):
     """Where to run."""
 
     kind: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    memory_gb: float | None = Field(None, gt=0, description="of each device; what the backend says when not given")
 
 
 class RunConfig(Section):

@@ -134,10 +134,11 @@ def loss(state: nnx.State, graph: nnx.GraphDef, remat: str, *batch: Array) -> Ar
 gradient = jax.jit(jax.grad(loss), static_argnums=(1, 2))
 
 
-def test_recomputed_layers_have_the_same_gradients() -> None:
+@pytest.mark.parametrize("remat", ["full", "dots"])
+def test_recomputed_layers_have_the_same_gradients(remat: str) -> None:
     graph, state = split(ARCH)
     batch = row(*range(5, 25))
-    kept, recomputed = gradient(state, graph, "none", *batch), gradient(state, graph, "full", *batch)
+    kept, recomputed = gradient(state, graph, "none", *batch), gradient(state, graph, remat, *batch)
     for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(recomputed), strict=True):
         assert np.isfinite(a).all()
         assert np.allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -163,6 +164,7 @@ def test_remat_keeps_little_more_than_the_input_of_each_layer() -> None:
     all_scores = layers * batch * ARCH.heads * seq * seq * 4
     assert temporaries("none") > all_scores
     assert temporaries("full") < all_scores / 2  # a few layers' worth while one is recomputed
+    assert temporaries("full") < temporaries("dots") < temporaries("none")
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
