@@ -8,9 +8,9 @@ from typing import Any
 from podium.core.errors import UsageError
 from podium.core.states import State
 from tuning.events import Event
+from tuning.stops import UNFINISHED
 from tuning.study import StudyView, TrialView, driver_of, existing, load_study, open_storage, request_stop, study_names
 
-UNFINISHED = (State.RUNNING, State.STOPPED)
 ORDERS = ("number", "state", "value", "step")  # of a list of trials, beside config keys and metrics
 
 
@@ -109,7 +109,7 @@ def stop(name: str) -> str:
 
 
 def follow(name: str, pause: Callable[[], None] = lambda: time.sleep(1.0)) -> Iterator[Event]:
-    """What happens in a study, seen from outside, until no sweep runs it any more; what has ended already comes first."""
+    """What happens in a study, seen from outside, until no sweep runs it; what has ended already comes first."""
     seen: dict[int, TrialView] = {}
     runs = True
     while runs:

@@ -19,6 +19,7 @@ from tuning.parameters import Parameter, in_order
 from tuning.samplers import Sampler, TpeSampler
 from tuning.schedulers import AshaScheduler, Scheduler
 from tuning.space_checks import METRICS, check
+from tuning.stops import StopRule
 
 
 class SearchSpace(Section):
@@ -38,6 +39,7 @@ class SearchSpace(Section):
     baseline: bool = Field(True, description="run the base config itself as trial 0")
     parameters: dict[str, Parameter] = Field(min_length=1)
     start_with: tuple[dict[str, Any], ...] = Field((), description="values to try first; what is left out is drawn")
+    stop: StopRule = StopRule()
     constraints: tuple[str, ...] = Field((), description="like peak_memory_gb <= 16; a trial that breaks one is out")
 
     @field_validator("parameters")
@@ -170,7 +172,7 @@ class SearchSpace(Section):
         """What makes a study of `other` another study: `path: here -> there`. How much to run is not part of it."""
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
         # The resolved base config says everything that the path to it and the overrides say.
-        free = ("trials", "workers", "name", "base", "overrides")
+        free = ("trials", "workers", "name", "base", "overrides", "stop")
         keys = [key for key in {**mine, **theirs} if key.split(".")[0] not in free]
         return [
             f"{key}: {mine.get(key, 'absent')} -> {theirs.get(key, 'absent')}"

@@ -26,6 +26,7 @@ from podium.core.files import read_json, write_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
 from tuning.space import SearchSpace, parse_space
+from tuning.stops import best_of
 
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
@@ -69,11 +70,10 @@ class StudyView:
 
     def best(self) -> TrialView:
         """The complete trial with the best value; the first of equals. Raises UsageError when none is complete."""
-        complete = [trial for trial in self.trials if trial.state is State.COMPLETE and trial.value is not None]
-        if not complete:
+        best = best_of(self.trials)
+        if best is None:
             raise UsageError(f"study {self.name!r} has no complete trial; run more: podium sweep --resume {self.name}")
-        sign = 1 if self.space.direction == "maximize" else -1
-        return max(complete, key=lambda trial: (sign * (trial.value or 0.0), -trial.number))
+        return best
 
     def trial(self, number: int) -> TrialView:
         """Raises UsageError for a number that the study does not have."""

@@ -16,9 +16,10 @@ from podium.core.states import State
 from tuning import tracking
 from tuning.backends import Backend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
-from tuning.overview import UNFINISHED, steps
+from tuning.overview import steps
 from tuning.schedulers import preload
 from tuning.space import SearchSpace, load_space
+from tuning.stops import UNFINISHED, StopRule
 from tuning.study import (
     DriverLock,
     StudyView,
@@ -42,6 +43,8 @@ def sweep(
     *,
     trials: int | None = None,
     time_budget_s: float | None = None,
+    target: float | None = None,
+    patience: int | None = None,
     backend: str = "auto",
     resume: str | None = None,
     name: str | None = None,
@@ -51,6 +54,9 @@ def sweep(
     worker: WorkerKind = Worker,
 ) -> StudyView:
     """Run trials until the study has `trials` of them, time is up, or `stop` says so; returns the study.
+
+    It ends earlier once a trial is as good as `target`, or `patience` trials after the best were no better; the space
+    says so in `stop:` where they are not given.
 
     A sweep that was stopped says why in `summary["stopped"]`; `resume=study.name` goes on with it, and needs no space.
 
@@ -70,7 +76,9 @@ def sweep(
     n_to_run = limit - sum(trial.state.is_finished() for trial in study.trials) if study else limit
     if study and n_to_run <= 0:
         return view(study)
-    plan = _Plan(limit, deadline, stop, listeners, worker, uri)
+    given = {"target": target, "patience": patience}
+    rule = space.stop.model_copy(update={name: value for name, value in given.items() if value is not None})
+    plan = _Plan(limit, deadline, rule, stop, listeners, worker, uri)
     chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
     try:
         study = study or create(space, name, data)
@@ -96,6 +104,7 @@ class _Plan:
 
     limit: int  # trials that the study shall have
     deadline: Deadline
+    rule: StopRule
     stop: Callable[[], bool]
     listeners: Sequence[Listener]
     worker: WorkerKind
@@ -107,12 +116,13 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
 
     folder = study_dir(study.study_name)
     stop_file(folder).unlink(missing_ok=True)
+    enough = _enough(folder, plan.rule, view(study))
     scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
     preload(
         scheduler, [job_of(trial) for trial in view(study).trials if trial.reports and trial.state not in UNFINISHED]
     )
     with tracking.Tracker(study, space, plan.tracking_uri) as tracker:
-        heard_by = (tracker.on_event, _give_up(folder), *plan.listeners)
+        heard_by = (tracker.on_event, _give_up(folder), enough, *plan.listeners)
         bridge = OptunaBridge(study, space, plan.limit, heard_by, tracker.run_id)
         with _watched(folder, plan):
             try:
@@ -164,6 +174,23 @@ def _watched(folder: Path, plan: _Plan) -> Iterator[None]:
     finally:
         ended.set()
         watcher.join()
+
+
+def _enough(folder: Path, rule: StopRule, study: StudyView) -> Listener:
+    """Stops a sweep once the study has seen enough, which may be so already."""
+    trials = {trial.number: trial for trial in study.trials}
+
+    def look() -> None:
+        if reason := rule.reason(trials.values()):
+            request_stop(folder, reason)
+
+    def listen(event: Event) -> None:
+        trials[event.trial.number] = event.trial
+        if event.kind == "finished":
+            look()
+
+    look()
+    return listen
 
 
 def _give_up(folder: Path) -> Listener:

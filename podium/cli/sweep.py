@@ -25,6 +25,10 @@ def sweep(
         typer.Option(min=1, help="How many trials the study shall have; the space says how many if not given."),
     ] = None,
     time_budget: Annotated[str | None, typer.Option(help="Like 10m or 1h30m; start-up counts.")] = None,
+    target: Annotated[float | None, typer.Option(help="End once a trial is as good as this.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="End once so many trials after the best were no better.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
     resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Go on with this study.")] = None,
     name: Annotated[str | None, typer.Option(help="Of the new study; SPACE-001 and so on if not given.")] = None,
@@ -42,6 +46,8 @@ def sweep(
             wanted,
             trials=trials,
             time_budget_s=budget_s,
+            target=target,
+            patience=patience,
             backend=backend,
             resume=resume,
             name=name,

@@ -17,7 +17,8 @@ def study(home) -> str:
 def test_studies(podium):
     lines = podium("studies").out.splitlines()
     assert lines[0].split() == ["study", "trials", "states", "best", "metric"]
-    assert lines[1].split() == "small-001 3 2 complete, 1 pruned 60.00 (trial 2) dev/answer_correctness".split()
+    assert lines[1].split()[:2] == ["small-001", "3"]
+    assert lines[1].endswith("2 complete, 1 pruned  60.00 (trial 2)  dev/answer_correctness")
     (row,) = json.loads(podium("studies", "--json").out)
     assert (row["study"], row["best_trial"], row["states"]) == ("small-001", 2, {"complete": 2, "pruned": 1})
 

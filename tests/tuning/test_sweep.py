@@ -130,3 +130,33 @@ def test_a_study_is_read_as_it_was_written(run_sweep):
         load_study("small-002")
     with pytest.raises(UsageError, match="study 'small-001' has no trial 2; it has 2, from 0"):
         study.trial(2)
+
+
+TAME = {
+    "parameters": {"train.learning_rate": {"type": "float", "low": 1e-4, "high": 4e-2, "log": True}},
+    "sampler": {"name": "qmc", "seed": 2},
+}
+
+
+def test_a_sweep_ends_at_its_target_and_goes_on_with_a_higher_one(run_sweep):
+    study = run_sweep({**TAME, "stop": {"target": 80.0}})
+    reached = study.best()
+    assert len(study.trials) == reached.number + 1 < 12
+    assert study.summary["stopped"] == f"trial {reached.number} has {reached.value:g}, and the target was 80"
+    assert len(run_sweep({**TAME, "stop": {"target": 80.0}}, resume=study.name).trials) == len(study.trials)
+    assert len(run_sweep({**TAME, "stop": {"target": 80.0}}, resume=study.name, target=101.0).trials) == 12
+
+
+def test_a_sweep_ends_when_nothing_was_better_for_a_while(run_sweep):
+    study = run_sweep({**TAME, "trials": 40}, patience=5)
+    best = study.best().number
+    assert len(study.trials) == best + 6 < 40
+    assert study.summary["stopped"] == f"5 trials after trial {best} were no better, and the patience was 5"
+
+
+def test_a_target_of_what_is_minimised_is_reached_from_above(run_sweep):
+    changes = {**TAME, "metric": "train/loss", "scheduler": "none"}
+    study = run_sweep({**changes, "stop": {"target": 0.02}})
+    assert study.trials[0].value == pytest.approx(1 / 90)
+    assert study.summary["stopped"].startswith("trial 0 has 0.0111")
+    assert run_sweep({**changes, "trials": 3}, target=0.01).summary["stopped"] is None
