@@ -1,7 +1,12 @@
 """The promotion gate: from a study to the one trial that may be locked."""
 
+from typing import Any
+
+from eval.contamination import contamination
+from eval.evalset import load_evalset
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
+from podium.core.paths import find_trainset
 from podium.core.records import PromotionRecord
 from podium.core.states import State
 from tuning.data import data_hashes
@@ -38,7 +43,14 @@ def record(study: StudyView, trial: TrialView) -> PromotionRecord:
         value=trial.value,
         state=trial.state,
         mlflow_run_id=trial.mlflow_run_id,
+        contamination=_contamination(trial.config),
     )
+
+
+def _contamination(config: RunConfig) -> dict[str, Any]:
+    """A fact for whoever reads the lock: near-duplicates are no reason to refuse, and none to stay silent."""
+    found = contamination(load_evalset(config.eval.evalset), find_trainset(config.data.trainset))
+    return found.model_dump(mode="json", include={"n_items", "exact", "near", "ngram", "threshold"})
 
 
 def _refuse_changed_data(study: StudyView, config: RunConfig) -> None:

@@ -22,6 +22,9 @@ def promote(
     typer.echo(f"promoted: trial {lock.trial} of study {lock.study}, {lock.metric} {lock.value}")
     for key, value in lock.overrides.items():
         typer.echo(f"  {key}: {value}")
+    if found := lock.contamination:
+        n_exact, n_near = len(found["exact"]), len(found["near"])
+        typer.echo(f"contamination: {n_exact} of {found['n_items']} evalset prompts in the trainset, {n_near} nearly")
     typer.echo(f"lock: {submission_dir(name) / 'lock.json'}")
     typer.echo(f"lock_id: {lock.lock_id}")
     if (lock.code_commit or "").endswith("+changes"):

@@ -94,6 +94,7 @@ class PromotionRecord(Record):
     value: float
     state: State
     mlflow_run_id: str | None = None  # none where tracking was off or unreachable
+    contamination: dict[str, Any] | None = None  # evalset prompts that the trainset holds, exactly or nearly
 
 
 def parse_record(cls: type[R], values: Any, where: str) -> R:

@@ -18,9 +18,10 @@ def test_promote_writes_the_lock_and_says_what_comes_next(home, podium, study):
     assert (done.code, done.err) == (0, "")
     lock = json.loads((home / "submission_runs/one/lock.json").read_text())
     lines = done.out.splitlines()
-    assert lines[:4] == [
+    assert lines[:5] == [
         "promoted: trial 2 of study small-001, dev/answer_correctness 62.5",
         "  train.learning_rate: 0.003",
+        "contamination: 0 of 12 evalset prompts in the trainset, 0 nearly",
         f"lock: {home / 'submission_runs/one/lock.json'}",
         f"lock_id: {lock['lock_id']}",
     ]

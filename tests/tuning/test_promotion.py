@@ -17,6 +17,7 @@ def test_the_best_complete_trial_is_promoted(home):
     assert record.config["data"]["trainset"] == "small"  # from the base config
     assert (record.metric, record.direction) == ("dev/answer_correctness", "maximize")
     assert record.mlflow_run_id == f"{2:032x}"
+    assert record.contamination == {"n_items": 12, "exact": [], "near": [], "ngram": 5, "threshold": 0.5}
 
 
 def test_another_complete_trial_can_be_asked_for(home):
