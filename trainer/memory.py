@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from podium.core.config import RunConfig
 from trainer.architecture import Architecture
+from trainer.device import compute_dtype
 from trainer.loss import CHUNK_ELEMENTS
 
 GB = 1e9
@@ -136,7 +137,7 @@ def fixes(config: RunConfig) -> list[str]:
         (config.train.optimizer != "adafactor", "--set train.optimizer=adafactor"),
         (config.data.max_seq_len > shorter, f"--set data.max_seq_len={shorter}"),
         (config.lora.enabled and config.lora.rank > rank, f"--set lora.rank={rank}"),
-        (config.train.dtype != "bfloat16", "--set train.dtype=bfloat16"),
+        (jnp.dtype(compute_dtype(config.train.dtype)).itemsize > 2, "--set train.dtype=bfloat16"),
     ]
     return [text for applies, text in candidates if applies][:3]
 

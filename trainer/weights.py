@@ -90,10 +90,13 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, int8: bool 
         arrays = [jnp.zeros(wanted[place].shape, wanted[place].dtype) for place in places]
         for name in tensors:
             tensor = stored[name].read()
-            parts = quantise(tensor) if len(places) == 2 else (tensor,)
+            parts = _quantise(tensor) if len(places) == 2 else (tensor,)
             arrays = [_put(array, part, slots[name].layer or 0) for array, part in zip(arrays, parts, strict=True)]
         loaded |= {place: wanted[place].replace(array) for place, array in zip(places, arrays, strict=True)}
     return nnx.from_flat_state(loaded.items())
+
+
+_quantise = jax.jit(quantise)  # compiled, it makes no float32 copy of the whole kernel
 
 
 @partial(jax.jit, donate_argnums=0)
