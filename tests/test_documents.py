@@ -23,6 +23,17 @@ def test_gsm8k_walkthrough(realdata: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
+def test_training_end_to_end(tmp_path: Path):
+    shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
+    shown = commands(ROOT / "docs/training_end_to_end.md")
+    assert len(shown) == 9
+    for command in shown:
+        done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path))
+        assert done.returncode == 0, done.stdout
+        assert missing_lines(command, done.stdout) == []
+
+
+@pytest.mark.slow
 def test_readme_demo(tmp_path: Path):
     """The README's demo, in the four minutes that it promises on two cores."""
     (command,) = [shown for shown in commands(ROOT / "README.md") if shown.line == "make demo"]

@@ -144,6 +144,15 @@ def test_a_diverged_run_fails_with_step_and_gradient_norm(podium: Podium, home: 
         (["--time-budget", "99h"], "budget.time_budget_s=356400, must be <= 43200, a session of profile local"),
         (["--set", "data.trainset=nope"], "trainset 'nope' not found"),
         (["--set", "model.source=./nope"], "model folder './nope' does not exist"),
+        (["--set", "lora.rank=0"], "lora.rank=0: Input should be greater than or equal to 1"),
+        (
+            ["--set", "train.dtype=fp16"],
+            "train.dtype='fp16': Input should be 'auto', 'float32', 'bfloat16' or 'float16'",
+        ),
+        (["--set", "train.optimizer=adam"], "train.optimizer='adam': Input should be 'adamw', 'adafactor', 'lion'"),
+        (["--set", "data.template=chat"], "data.template='chat': the tokenizer in"),
+        (["--set", "data.length_buckets=[64]"], "data.length_buckets=[64], must ascend from 8 or more to less than"),
+        (["--set", "train.fit_schedule=true"], "there is nothing to fit to; give --time-budget"),
         (["--set", "data.max_seq_len=4096"], "data.max_seq_len=4096, must be <= 512, the positions of tiny"),
     ],
 )
