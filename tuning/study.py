@@ -31,7 +31,9 @@ from tuning.stops import best_of
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
 OVERRIDES, BASELINE, MLFLOW_RUN = "overrides", "baseline", "mlflow_run_id"
-ENQUEUED, FED = "n_enqueued", "n_fed"  # of the study: trials that were told what to draw, and those of another study
+# Of a study: how many trials were told what to draw, how many are another study's, and which one that is.
+ENQUEUED, FED, WARM_START = "n_enqueued", "n_fed", "warm_start"
+FED_FROM = "fed_from"  # of a trial that is another study's
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class StudyView:
     trials: list[TrialView] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)  # how the last sweep went; empty before its end
     data: dict[str, str] = field(repr=False)  # hashes of what it trains and scores on
+    warm_start: str | None = None  # the study that it began with
 
     def best(self) -> TrialView:
         """The complete trial with the best value; the first of equals. Raises UsageError when none is complete."""
@@ -80,7 +83,8 @@ class StudyView:
         for trial in self.trials:
             if trial.number == number:
                 return trial
-        raise UsageError(f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, from 0")
+        first = self.trials[0].number if self.trials else 0
+        raise UsageError(f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, from {first}")
 
     def frame(self) -> Any:
         """A pandas frame with a row a trial: what became of it, its values by config key, its last metrics."""
@@ -133,15 +137,17 @@ def view(study: Any) -> StudyView:
         trials=[trial_view(trial, space, folder) for trial in asked_trials(study)],
         summary=read_json(summary) if summary.is_file() else {},
         data=study.user_attrs.get("data", {}),
+        warm_start=study.user_attrs.get(WARM_START),
     )
 
 
 def asked_trials(study: Any) -> list[Any]:
-    """Optuna's trials in order, less those that are enqueued and not begun."""
+    """Optuna's trials in order, less those that are enqueued and not begun, and those of another study."""
     import optuna
 
     trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.state is not optuna.trial.TrialState.WAITING]
+    waiting = optuna.trial.TrialState.WAITING
+    return [trial for trial in trials if trial.state is not waiting and FED_FROM not in trial.user_attrs]
 
 
 def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
@@ -169,17 +175,24 @@ def trial_dir(folder: Path, number: int) -> Path:
     return folder / "trials" / f"{number:03d}"
 
 
-def create(space: SearchSpace, name: str | None, data: Mapping[str, str]) -> Any:
-    """Make the folder and its Optuna study; `data` are the hashes that a resume is checked against.
+def create(space: SearchSpace, name: str | None, data: Mapping[str, str], warm_start: StudyView | None = None) -> Any:
+    """Make the folder and its Optuna study; `data` are the hashes that a resume is checked against, `warm_start` is an
+    older study to begin with.
 
     Raises:
         UsageError: there is a study of that name already.
     """
     folder = _claim(space, name)
+    from tuning import transfer
+
     study = open_storage(folder, create_for=space)
     study.set_user_attr("data", dict(data))
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
+    if warm_start is not None:
+        transfer.feed(study, space, warm_start, data)
     enqueue(study, space)
+    if warm_start is not None:
+        transfer.enqueue_best(study, space, warm_start)
     write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study
     return study
 

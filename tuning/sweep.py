@@ -23,6 +23,7 @@ from tuning.stops import UNFINISHED, StopRule
 from tuning.study import (
     DriverLock,
     StudyView,
+    asked_trials,
     create,
     existing,
     load_study_space,
@@ -32,6 +33,7 @@ from tuning.study import (
     stop_file,
     view,
 )
+from tuning.transfer import source_for
 from tuning.worker import Worker, WorkerKind
 
 GIVE_UP_AFTER = 3  # crashes in a row at the start: it is not the hyperparameters
@@ -47,6 +49,7 @@ def sweep(
     patience: int | None = None,
     backend: str = "auto",
     resume: str | None = None,
+    warm_start: str | None = None,
     name: str | None = None,
     tracking_uri: str | None = None,
     listeners: Sequence[Listener] = (),
@@ -56,7 +59,8 @@ def sweep(
     """Run trials until the study has `trials` of them, time is up, or `stop` says so; returns the study.
 
     It ends earlier once a trial is as good as `target`, or `patience` trials after the best were no better; the space
-    says so in `stop:` where they are not given.
+    says so in `stop:` where they are not given. `warm_start` names an older study: its best configuration is tried, and
+    the sampler knows its trials where they say something about this space.
 
     A sweep that was stopped says why in `summary["stopped"]`; `resume=study.name` goes on with it, and needs no space.
 
@@ -70,10 +74,13 @@ def sweep(
     if name is not None:
         refuse_taken(name)
     space = _checked_space(space, resume)
+    if resume is not None and warm_start is not None:
+        raise UsageError(f"--warm-start {warm_start}: study {resume!r} has begun; warm-start a new one")
+    source = source_for(space, warm_start) if warm_start is not None else None
     data = worker.check(space)
     study = reopen(resume, space, data) if resume is not None else None
     limit = trials or space.trials
-    n_to_run = limit - sum(trial.state.is_finished() for trial in study.trials) if study else limit
+    n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
     if study and n_to_run <= 0:
         return view(study)
     given = {"target": target, "patience": patience}
@@ -81,7 +88,7 @@ def sweep(
     plan = _Plan(limit, deadline, rule, stop, listeners, worker, uri)
     chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
     try:
-        study = study or create(space, name, data)
+        study = study or create(space, name, data, source)
         with DriverLock(study_dir(study.study_name)):
             return _drive(study, space, chosen, plan)
     finally:

@@ -54,6 +54,7 @@ def _study_lines(study: StudyView) -> list[str]:
         f"  {space.direction} {space.metric}; sampler {space.sampler.name}, scheduler {space.scheduler.name}",
         *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
         *(f"  constraint: {text}" for text in space.constraints),
+        *([f"  began with what {study.warm_start} has learned"] if study.warm_start else []),
         f"  early stopping saved {row['steps_saved']} of {total} steps",
     ]
     if row["best_trial"] is not None:

@@ -31,6 +31,9 @@ def sweep(
     ] = None,
     backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
     resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Go on with this study.")] = None,
+    warm_start: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="Begin with what this older study has learned.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Of the new study; SPACE-001 and so on if not given.")] = None,
 ) -> None:
     """Search a space for its best trial, stopping the poor ones early."""
@@ -50,6 +53,7 @@ def sweep(
             patience=patience,
             backend=backend,
             resume=resume,
+            warm_start=warm_start,
             name=name,
             listeners=[show],
             stop=interrupts.requested,
