@@ -1,0 +1,67 @@
+"""docs/sweeps.md says what is there."""
+
+import re
+
+import pytest
+
+from podium.core.states import State
+from tests.console import ROOT, commands, missing_lines, run
+from tuning.preview import preview
+from tuning.samplers import Sampler
+from tuning.schedulers import Scheduler
+from tuning.space import SearchSpace, load_space
+
+DOCUMENT = ROOT / "docs/sweeps.md"
+TEXT = DOCUMENT.read_text()
+
+
+def table(heading: str) -> set[str]:
+    """What stands in back quotes in the first column of the table below a heading."""
+    section = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE))
+
+
+def names(variants) -> set[str]:
+    return {kind.__origin__.model_fields["name"].default for kind in variants.__origin__.__args__}
+
+
+def test_the_example_of_a_space_is_one_and_shows_every_key(home):
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (home / "example.yaml").write_text(example)
+    space = load_space("example.yaml")
+    drawn = [overrides for overrides, refusal in preview(space, 10) if not refusal]
+    assert len(drawn) >= 5
+    shown = set(re.findall(r"^(\w+):", example, re.MULTILINE))
+    assert shown == set(SearchSpace.model_fields) - {"base_config", "direction"}
+
+
+def test_the_tables_name_what_there_is():
+    assert table("Samplers") == names(Sampler)
+    assert table("Schedulers") == names(Scheduler)
+    assert table("States") == set(State) - {State.RUNNING}
+
+
+def test_the_commands_of_the_looking_table_exist():
+    from typer.main import get_command
+
+    from podium.cli.main import app
+
+    known = set(get_command(app).commands)
+    named = {command.split()[1] for command in table("Looking")}
+    assert named <= known
+    assert {"studies", "show", "trials", "importance", "watch", "stop"} <= named
+
+
+def test_the_check_that_is_shown_is_what_it_prints(home):
+    (shown,) = [command for command in commands(DOCUMENT) if command.line.startswith("podium space check")]
+    done = run(shown.line, home, PODIUM_HOME=str(home))
+    assert done.returncode == 0, done.stdout
+    assert missing_lines(shown, done.stdout) == []
+
+
+@pytest.mark.slow
+def test_every_command_that_is_shown_prints_what_is_shown(tmp_path):
+    for shown in commands(DOCUMENT):
+        done = run(shown.line, tmp_path, PODIUM_HOME=str(tmp_path))
+        assert done.returncode == 0, done.stdout
+        assert missing_lines(shown, done.stdout) == []
