@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from podium.core.files import write_json, write_text
 from podium.core.records import Prediction, Report, Sample
 from podium.core.states import State
 from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
+from trainer.counters import Counters
 from trainer.data import TokenizedTrainset
 from trainer.generate import Device, generate
 from trainer.library import ProgramLibrary
@@ -25,27 +26,6 @@ from trainer.optimizer import hyperparameters
 from trainer.provenance import input_hashes, run_provenance
 from trainer.slots import Slots
 from trainer.template import choose_template
-
-# A loss this many times that of a blind guess, or of the first step where that was worse, does not come back.
-EXPLODED = 4.0
-# One batch says little: the loss by which checkpoints are compared forgets a tenth with every step.
-FORGOTTEN = 0.1
-
-
-@dataclass
-class Counters:
-    """Where a run stands; travels in its checkpoints."""
-
-    step: int = 0  # optimizer steps done
-    tokens: int = 0  # trained on so far, without padding
-    elapsed_s: float = 0.0  # in `advance`, compiling included, over all sessions
-    first_loss: float | None = None
-    loss: float | None = None  # of the newest step, before its update
-    learning_rate: float | None = None
-    smoothed_loss: float | None = None  # over about the last 1 / FORGOTTEN steps
-    best_loss: float | None = None  # the lowest smoothed loss of a checkpoint of this run
-    best_step: int | None = None
-    overflows: int = 0  # steps that float16 gradients were too large for: nothing was learned
 
 
 class TrainingRun:
@@ -190,15 +170,13 @@ class TrainingRun:
         if self._failure or self._opt_state is None:
             raise PodiumError(f"{self.out}: nothing to save of a run that has not begun or has failed")
         trainable, _ = self._weights
-        counters = self.counters
-        if counters.smoothed_loss is not None and counters.smoothed_loss < (counters.best_loss or math.inf):
-            counters.best_loss, counters.best_step = counters.smoothed_loss, self.step
+        self.counters.note_saved()
         meta = {
             "config": self.config.model_dump(mode="json"),
             "inputs": input_hashes(self._base, self._trainset),
-            "counters": asdict(counters),
+            "counters": asdict(self.counters),
         }
-        path = self._checkpoints.save(self.step, trainable, self._opt_state, meta, counters.best_step)
+        path = self._checkpoints.save(self.step, trainable, self._opt_state, meta, self.counters.best_step)
         if wait:
             self._checkpoints.wait()
         return path
@@ -247,22 +225,10 @@ class TrainingRun:
     def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> str | None:
         """Wait for a step and count it; what is wrong with it, if anything, so that no broken step is ever counted."""
         values = {name: value.item() for name, value in jax.device_get(metrics).items()}
-        loss, counters = values["loss"], self.counters
-        limit = EXPLODED * max(math.log(self._base.arch.vocab_size), counters.first_loss or 0.0)
-        if not values["finite"] or (counters.first_loss is not None and loss > limit):
-            rule = (
-                f"loss must stay below {limit:.1f}" if values["finite"] else "loss, gradient and update must be finite"
-            )
-            return f"diverged at step {step}: loss {loss:.4g}, gradient norm {values['grad_norm']:.4g}; {rule}"
-        counters.first_loss = loss if counters.first_loss is None else counters.first_loss
-        counters.step, counters.loss, counters.learning_rate = step, loss, values["learning_rate"]
-        counters.tokens += values["n_tokens"]
-        counters.overflows += values["overflow"]
-        before = loss if counters.smoothed_loss is None else counters.smoothed_loss
-        counters.smoothed_loss = (1 - FORGOTTEN) * before + FORGOTTEN * loss
-        if self._is_log_step(step):
+        problem = self.counters.add(step, values, math.log(self._base.arch.vocab_size))
+        if problem is None and self._is_log_step(step):
             self._log_newest()
-        return None
+        return problem
 
     def _out_of_memory(self) -> str:
         memory = self._program.memory_of(self.config.data.max_seq_len)
