@@ -14,6 +14,7 @@ from podium.core.files import write_text
 from podium.core.provenance import redact
 from podium.core.records import Report
 from podium.core.states import State
+from tuning.memory import peak_memory_gb, reset_peak
 from tuning.study import trial_dir
 from tuning.worker import WorkerKind
 
@@ -39,6 +40,7 @@ class Host:
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
         held: int | Report
+        reset_peak()
         try:
             held = self._worker.attach(trial_id, config, checkpoint)
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
@@ -52,7 +54,7 @@ class Host:
         if isinstance(held, Report):
             return held
         try:
-            return self._worker.advance(held, until_step)
+            return _with_memory(self._worker.advance(held, until_step))
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
             return self._failure(trial_id, error)
 
@@ -79,6 +81,12 @@ class Host:
             write_text(trial_dir(self._folder, trial_id) / "traceback.txt", redact("".join(lines)))
         reason = str(error) if isinstance(error, PodiumError) else f"{type(error).__name__}: {error}"
         return Report(step=0, state=State.FAILED, metrics={}, reason=" ".join(redact(reason).split()))
+
+
+def _with_memory(report: Report) -> Report:
+    """The report with `peak_memory_gb`, unless the worker knows better."""
+    peak = peak_memory_gb()
+    return report if peak is None else report.model_copy(update={"metrics": {"peak_memory_gb": peak, **report.metrics}})
 
 
 def bind_to_cores(cores: tuple[int, ...]) -> None:
