@@ -24,7 +24,7 @@ PARAMETERS = {
     "train.seed": {"type": "int", "low": 0, "high": 100},
     "train.batch_size": {"type": "categorical", "choices": [4, 8]},
 }
-FUNCTIONS = {"train", "prefill", "decode"}
+FUNCTIONS = {"train", "admit", "decode"}
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
         max((times for *_, times in compiles), default=None),
         "== 1",
     )
-    report.reach("pairs without train, prefill and decode among what was counted", len(uncovered), "== 0")
+    report.reach("pairs without train, admit and decode among what was counted", len(uncovered), "== 0")
     report.end(options.json)
 
 

@@ -78,9 +78,10 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     # A second trial of the same program key compiles nothing, and goes on where another worker left it.
     before = host.stats()["compiles"]
     assert [(function, times) for _, function, _, times in before] == [
+        ("admit", 1),
         ("decode", 1),
+        ("empty", 1),
         ("init", 1),
-        ("prefill", 1),
         ("train", 1),
     ]
     other = space.config({"train.learning_rate": 1e-3})
