@@ -112,6 +112,8 @@ class CmaEsSampler(BaseOptions):
     def build(self, seed: int, index: int, space: "SearchSpace") -> "BaseSampler":  # noqa: ARG002
         from optuna.samplers import CmaEsSampler
 
+        # It says so at every trial that is told; docs/sweeps.md says it once.
+        warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler")
         options = {"consider_pruned_trials": True, "warn_independent_sampling": False}
         return _quietly(CmaEsSampler, seed=seed, n_startup_trials=self.n_startup_trials, **options)
 
