@@ -19,7 +19,6 @@ from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate, rot
 from trainer.int8 import dequantise, matmul
 from trainer.lora import Dropout, Lora, LoraInputs, LoraParam
 
-PROJECTIONS = ("q", "k", "v", "o", "gate", "up", "down")
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
 # What `remat` keeps of a layer beside its input: nothing, or the products with its weights.
 KEPT = {"full": None, "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable}
@@ -67,7 +66,7 @@ class Layer(nnx.Module):
 
         def projection(name: str, inputs: int, outputs: int, bias: bool) -> Projection:
             adapted = lora is not None and name in lora.targets
-            adapter = Lora(inputs, outputs, lora, PROJECTIONS.index(name)) if adapted else None
+            adapter = Lora(inputs, outputs, lora) if adapted else None
             return Projection(inputs, outputs, param_dtype, bias=bias, int8=int8, lora=adapter)
 
         hidden, mlp, norm = arch.hidden_size, arch.mlp_size, partial(Norm, arch=arch, param_dtype=param_dtype)
@@ -160,7 +159,7 @@ class Decoder(nnx.Module):
         numbers, windows, ropes, frequencies = _layer_facts(self.arch)
         # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
         rotation = rotations(positions, frequencies)
-        step = partial(_layer_step, graph, self.arch, rotation, distance, LoraInputs(lora_alpha, lora_dropout))
+        step = partial(_layer_step, graph, self.arch, rotation, distance, lora_alpha, lora_dropout)
         if remat != "none" and cache is None:
             # A scan's body cannot be merged with its recomputation.
             step = jax.checkpoint(step, prevent_cse=False, policy=KEPT[remat])
@@ -187,14 +186,18 @@ def _layer_step(
     arch: Architecture,
     rotation: Array,
     distance: Array,
-    lora: LoraInputs,
+    lora_alpha: Array | float,
+    lora_dropout: Dropout | None,
     carry: tuple[Array, KVCache | None],
     inputs: tuple[nnx.State, Array, Array, Array],
 ) -> tuple[tuple[Array, KVCache | None], None]:
     """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
     x, cache = carry
     state, number, window, rope = inputs
-    layer, lora = nnx.merge(graph, state), lora.of(number)
+    layer, lora = nnx.merge(graph, state), LoraInputs(lora_alpha)
+    if lora_dropout is not None:
+        widest = max(arch.hidden_size, arch.mlp_size, arch.heads * arch.head_dim)
+        lora = LoraInputs(lora_alpha, lora_dropout.rate, lora_dropout.kept(number, (*x.shape[:2], widest)))
     query, key, value = layer.qkv(x, rotation[rope], lora)
     if cache is not None:
         cache = cache.with_layer(number, key, value)

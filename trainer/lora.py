@@ -1,6 +1,7 @@
 """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): two small arrays beside a frozen kernel, and their variants."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,26 +19,28 @@ class LoraParam(nnx.Variable):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Dropout:
-    """Which of an adapter's inputs are zeroed follows from `key` alone; at rate 0 nothing is drawn."""
+    """Dropout (Srivastava et al. 2014) of what adapters see: which numbers are zeroed follows from `key` alone."""
 
     rate: Array | float  # scalar
     key: Array
 
-    def of(self, number: Array | int) -> "Dropout":
-        """That of one layer, or of one projection in it."""
-        return Dropout(self.rate, jax.random.fold_in(self.key, number))
+    def kept(self, layer: Array | int, shape: tuple[int, int, int]) -> Array:
+        """One layer's mask (batch, seq, width), of its widest projection: one draw serves all of them, since drawing
+        apart for each would be a third of the time to compile a step. At rate 0 nothing is drawn.
+        """
+        key = jax.random.fold_in(self.key, layer)
+        draw = partial(jax.random.bernoulli, key, 1 - self.rate, shape)
+        return jax.lax.cond(self.rate > 0, draw, partial(jnp.ones, shape, bool))
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LoraInputs:
-    """What of the adapters is an input of the program."""
+    """What of a layer's adapters is an input of the program."""
 
     alpha: Array | float  # scalar
-    dropout: Dropout | None = None
-
-    def of(self, number: Array | int) -> "LoraInputs":
-        return LoraInputs(self.alpha, self.dropout and self.dropout.of(number))
+    rate: Array | float = 0.0  # of dropout, scalar
+    kept: Array | None = None  # (batch, seq, width), True where an input is not dropped; None without dropout
 
 
 class Lora(nnx.Module):
@@ -49,9 +52,8 @@ class Lora(nnx.Module):
     `magnitude`. All is kept in float32 whatever the base is in: the updates are too small for bfloat16's 8 bits.
     """
 
-    def __init__(self, inputs: int, outputs: int, config: LoraConfig, number: int) -> None:
-        """`number` tells the projections of a layer apart."""
-        self.number, self.rslora = number, config.rslora
+    def __init__(self, inputs: int, outputs: int, config: LoraConfig) -> None:
+        self.rslora = config.rslora
         self.a = LoraParam(jnp.zeros((config.rank, inputs), jnp.float32))
         self.b = LoraParam(jnp.zeros((outputs, config.rank), jnp.float32))
         self.magnitude = LoraParam(jnp.zeros((outputs,), jnp.float32)) if config.dora else None
@@ -60,9 +62,8 @@ class Lora(nnx.Module):
         """`y` = x W^T of the base, adapted. x: (..., in); y: (..., out); kernel: (out, in)."""
         a, b = self.a[...], self.b[...]
         scale = _scale(given.alpha, a.shape[0], self.rslora)
-        if given.dropout is not None:
-            dropout = given.dropout.of(self.number)
-            x = _drop(x, jnp.asarray(dropout.rate, jnp.float32), dropout.key)
+        if given.kept is not None:
+            x = jnp.where(given.kept[..., : x.shape[-1]], x / jnp.asarray(1 - given.rate, x.dtype), 0)
         y = y + (x @ a.astype(x.dtype).T * jnp.asarray(scale, x.dtype)) @ b.astype(x.dtype).T
         if self.magnitude is None:
             return y
@@ -113,20 +114,3 @@ def _gain(kernel: Array, a: Array, b: Array, magnitude: Array, scale: Array | fl
     updated = of_base + 2 * scale * cross + scale**2 * of_update
     tiny = jnp.finfo(jnp.float32).tiny  # a row of zeros stays one
     return (jnp.sqrt(of_base) + magnitude) * jax.lax.rsqrt(jnp.maximum(updated, tiny))
-
-
-@jax.custom_vjp
-def _drop(x: Array, rate: Array, key: Array) -> Array:
-    """Dropout (Srivastava et al. 2014). Its own transpose: the backward pass draws the mask again and keeps none."""
-
-    def some(x: Array) -> Array:
-        kept = jax.random.bernoulli(key, 1 - rate, x.shape)
-        return jnp.where(kept, x / (1 - rate).astype(x.dtype), 0)
-
-    return jax.lax.cond(rate > 0, some, lambda x: x, x)
-
-
-_drop.defvjp(
-    lambda x, rate, key: (_drop(x, rate, key), (rate, key)),
-    lambda kept, gradient: (_drop(gradient, *kept), None, None),
-)
