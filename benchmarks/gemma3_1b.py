@@ -1,0 +1,116 @@
+"""The training step of Gemma 3 1B with LoRA of rank 16 in bfloat16, ours and google-tunix's, from shapes alone.
+
+`lower_ours` and `lower_tunix` trace and lower it; nothing is computed and no weights are needed. google-tunix is in
+requirements-bench.txt; without it `tunix_missing` says so and a benchmark reports our figures only.
+"""
+
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from podium.core.config import RunConfig
+from trainer.architecture import Architecture, Rope
+from trainer.decoder import Decoder
+from trainer.library import Program
+from trainer.models import BaseModel
+from trainer.sources import TINY
+from trainer.tokenizer import Tokenizer
+
+RANK = 16
+ARCH = Architecture(
+    family="gemma3_text",
+    vocab_size=262144,
+    hidden_size=1152,
+    mlp_size=6912,
+    heads=4,
+    kv_heads=1,
+    head_dim=256,
+    max_positions=32768,
+    windows=tuple(512 if number % 6 else 0 for number in range(1, 27)),
+    global_rope=Rope(1e6),
+    local_rope=Rope(1e4),
+    norm_eps=1e-6,
+    unit_offset_norm=True,
+    qk_norm=True,
+    post_norms=True,
+    qkv_bias=False,
+    output_bias=False,
+    mlp_bias=False,
+    activation="gelu_tanh",
+    attention_scale=256**-0.5,
+    attention_softcap=None,
+    final_softcap=None,
+    embedding_scale=1152**0.5,
+    tied_head=True,
+)
+TUNIX_PROJECTIONS = ".*(q_einsum|kv_einsum|attn_vec_einsum|gate_proj|up_proj|down_proj)"
+
+
+def tunix_missing() -> str | None:
+    """What to say where google-tunix cannot be compared with."""
+    return None if find_spec("tunix") else "google-tunix is not installed (benchmarks/requirements-bench.txt)"
+
+
+def lower_ours(batch: int, length: int) -> jax.stages.Lowered:
+    """The very step that `podium train` compiles."""
+    config = RunConfig().with_overrides(
+        {
+            **{"model.source": "shapes", "train.dtype": "bfloat16", "lora.enabled": True, "lora.rank": RANK},
+            **{"train.batch_size": batch, "data.max_seq_len": length},
+        }
+    )
+    params = nnx.state(nnx.eval_shape(lambda: Decoder(ARCH, nnx.Rngs(0), jnp.bfloat16)), nnx.Param)
+
+    def lower(_: Any, wanted: Any) -> jax.stages.Lowered:
+        return jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes)
+
+    return Program(config, BaseModel(ARCH, params, Tokenizer(TINY), "shapes", TINY), lower).step
+
+
+def lower_tunix(batch: int, length: int, remat: str) -> jax.stages.Lowered:
+    """The body of its PeftTrainer's step, with its own loss. `remat` is NONE, BLOCK or DECODER."""
+    from tunix.sft.peft_trainer import _default_loss_fn
+
+    graphdef, state = tunix_model(remat)
+
+    def step(state: Any, inputs: dict[str, jax.Array]) -> Any:
+        model, optimizer = nnx.merge(graphdef, state)
+        gradient = nnx.value_and_grad(_default_loss_fn, argnums=nnx.DiffState(0, nnx.LoRAParam))
+        loss, gradients = gradient(model, **inputs)
+        norm = optax.global_norm(gradients)
+        optimizer.update(model, gradients)
+        return loss, norm, nnx.state((model, optimizer))
+
+    tokens = jax.ShapeDtypeStruct((batch, length), np.int32)
+    inputs = {"input_tokens": tokens, "input_mask": tokens, "positions": tokens}
+    inputs["attention_mask"] = jax.ShapeDtypeStruct((batch, length, length), bool)
+    return jax.jit(step, donate_argnums=0).lower(state, inputs)
+
+
+@cache
+def tunix_model(remat: str) -> tuple[Any, Any]:
+    """Model with adapters and optimizer, as graph and shapes."""
+    from dataclasses import replace
+
+    import qwix
+    from tunix.models.gemma3.model import Gemma3, ModelConfig, RematConfig
+
+    config = replace(
+        ModelConfig.gemma3_1b_it(),
+        param_dtype=jnp.bfloat16,
+        remat_config=RematConfig[remat],
+    )
+
+    def make() -> tuple[Any, Any]:
+        model = Gemma3(config, rngs=nnx.Rngs(0))
+        provider = qwix.LoraProvider(module_path=TUNIX_PROJECTIONS, rank=RANK, alpha=16.0)
+        model = qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(1), **model.get_model_input())
+        return model, nnx.Optimizer(model, optax.adamw(1e-3), wrt=nnx.LoRAParam)
+
+    return nnx.split(nnx.eval_shape(make))

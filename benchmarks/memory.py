@@ -1,0 +1,39 @@
+"""Temporaries of a Gemma 3 1B LoRA step, compiled ahead of time, ours and google-tunix's with and without its remat.
+
+`python -m benchmarks.memory [--json]`. What the CPU backend's `memory_analysis()` says; nothing is computed.
+"""
+
+import jax
+
+from benchmarks.gemma3_1b import lower_ours, lower_tunix, tunix_missing
+from benchmarks.report import Report, arguments
+
+GB = 1e9
+SMALL, LARGE = (4, 256), (8, 512)
+
+
+def temporaries(lowered: jax.stages.Lowered) -> int:
+    return int(lowered.compile().memory_analysis().temp_size_in_bytes)
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    report = Report("memory")
+    small, large = (temporaries(lower_ours(*shape)) for shape in (SMALL, LARGE))
+    growth = (large - small) / (LARGE[0] * LARGE[1] - SMALL[0] * SMALL[1]) / 1e6
+    report.figure("ours, 4 x 256 tokens", small / GB, "GB")
+    report.figure("ours, 8 x 512 tokens", large / GB, "GB")
+    if missing := tunix_missing():
+        report.figure("google-tunix", missing)
+    else:
+        for remat in ("NONE", "DECODER"):
+            theirs = temporaries(lower_tunix(*SMALL, remat))
+            report.figure(f"google-tunix, remat {remat}, 4 x 256 tokens", theirs / GB, "GB")
+            report.figure(f"ours over google-tunix, remat {remat}", small / theirs)
+    report.reach("ours, 8 x 512 tokens", large / GB, "< 7", "GB")
+    report.reach("growth from 4 x 256 to 8 x 512", growth, "< 0.2", "MB a token")
+    report.end(options.json)
+
+
+if __name__ == "__main__":
+    main()
