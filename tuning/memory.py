@@ -1,6 +1,7 @@
 """How much memory a trial took at most, as its worker's process sees it."""
 
 import contextlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -29,7 +30,8 @@ def peak_memory_gb() -> float | None:
 def _device_peak() -> int | None:
     """Bytes; None where JAX is not in use, or on the CPU."""
     jax = sys.modules.get("jax")
-    if jax is None or jax.default_backend() == "cpu":
+    # Asked in this order: in a process told to use the CPU, JAX is not started for the question.
+    if jax is None or os.environ.get("JAX_PLATFORMS") == "cpu" or jax.default_backend() == "cpu":
         return None
     found = jax.local_devices()[0].memory_stats() or {}
     return found.get("peak_bytes_in_use")
