@@ -6,6 +6,8 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# A process a core; a file's tests stay together, since they share what their fixtures compile.
+PARALLEL := --numprocesses auto --dist loadfile
 
 help:  ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -25,7 +27,7 @@ demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to e
 	@$(BIN)/podium demo
 
 test: check  ## Lint, types, import rules and the default tests (under 8 minutes on 2 cores)
-	@$(BIN)/python -m pytest -m "not slow and not realdata"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not realdata"
 
 check: setup  ## ruff, mypy and import-linter
 	@$(BIN)/ruff check .
@@ -34,7 +36,7 @@ check: setup  ## ruff, mypy and import-linter
 	@$(BIN)/lint-imports
 
 test-all: check  ## Every test but those that need real data, the slow ones included
-	@$(BIN)/python -m pytest -m "not realdata"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not realdata"
 
 test-real: setup  ## The tests on real data; PODIUM_REALDATA names the folder
 	@test -d "$(PODIUM_REALDATA)" || { echo "error: PODIUM_REALDATA='$(PODIUM_REALDATA)' is not a folder; name the one that holds gsm8k/ and stories15m/" >&2; exit 2; }
@@ -43,6 +45,7 @@ test-real: setup  ## The tests on real data; PODIUM_REALDATA names the folder
 bench: setup  ## The quick benchmarks; each is also `python -m benchmarks.NAME [--json]`
 	@$(BIN)/python -m benchmarks.cli_start
 	@$(BIN)/python -m benchmarks.compiles
+	@$(BIN)/python -m benchmarks.sandbox
 
 requirements:  ## Compile requirements.txt again, for every supported Python, with hashes and no index lines (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade \
