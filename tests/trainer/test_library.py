@@ -69,8 +69,9 @@ def test_a_second_run_with_the_same_program_key_compiles_nothing(
 
 
 def test_each_program_is_counted_once_with_its_shapes(
-    library: ProgramLibrary, config: RunConfig, tmp_path: Path, make_samples: Callable, forever: Deadline
+    config: RunConfig, tmp_path: Path, make_samples: Callable, forever: Deadline
 ) -> None:
+    library = ProgramLibrary()  # of its own: other tests compile other shapes of this program key
     whole_trial(config.with_overrides({"train.max_steps": 4}), tmp_path, library, make_samples("1+1=?"), forever)
     found = {key[1:]: count for key, count in library.compiles.items() if key[0] == config.program_key}
     assert found == {
