@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from podium.core.config import load_config
-
 
 def export(
     run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run: its config and checkpoints.")],
@@ -14,6 +12,8 @@ def export(
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
 ) -> None:
     """Write a trained run as a Hugging Face folder: weights with the adapters merged in, config and tokenizer."""
+    from podium.core.config import load_config
+
     config = load_config(run / "config.yaml", {"device.kind": device} if device else None)
     from trainer.device import select
 

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from podium.core.clock import Deadline
-from podium.core.config import load_config, parse_assignment
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
@@ -26,6 +25,7 @@ def predict(
 ) -> None:
     """Let a trained run answer an evalset's prompts."""
     from eval.evalset import load_evalset
+    from podium.core.config import load_config, parse_assignment
     from trainer.device import select, use_compile_cache
 
     overrides = dict(parse_assignment(text) for text in assignments or ())

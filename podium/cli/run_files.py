@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podium.core.config import RunConfig, load_config
 from podium.core.errors import UsageError
 from podium.core.files import read_json
 from podium.core.paths import check_name, submission_dir
 
 if TYPE_CHECKING:
     from eval.evalset import Evalset
+    from podium.core.config import RunConfig
     from podium.core.records import Sample
 
 
@@ -76,6 +76,8 @@ def _predictions(name: str) -> tuple[Path, str]:
 
 def _config(path: Path) -> RunConfig | None:
     """Of the run that the file lies in."""
+    from podium.core.config import load_config
+
     config = path.with_name("config.yaml")
     return load_config(config) if path.name == "predictions.jsonl" and config.is_file() else None
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podium.cli.interrupts import Interrupts, catch_interrupts
-from podium.core.budget import resolve_budget
 from podium.core.clock import Deadline, MonotonicClock
-from podium.core.config import RunConfig, load_config, parse_assignment
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import find_config
 from podium.core.states import State
 
 if TYPE_CHECKING:
+    from podium.core.config import RunConfig
     from podium.core.records import Report
     from trainer.library import ProgramLibrary
     from trainer.loop import TrainResult
@@ -41,6 +40,8 @@ def train(
     """Train one configuration and keep its checkpoints, metrics and provenance in --out."""
     clock = MonotonicClock()
     started_s = clock.now()
+    from podium.core.config import load_config, parse_assignment
+
     overrides: dict[str, Any] = dict(parse_assignment(text) for text in assignments or ())
     shortcuts = {
         "train.max_steps": max_steps,
@@ -110,6 +111,7 @@ def _fit(
     config: RunConfig, out: Path, library: ProgramLibrary, deadline: Deadline, interrupts: Interrupts
 ) -> RunConfig:
     """The config with its number of steps fixed: by the run's earlier session, or by measuring."""
+    from podium.core.config import load_config
     from trainer.fit import fit_schedule, fixed_by
 
     if (out / "config.yaml").exists():
@@ -123,6 +125,8 @@ def _fit(
 def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Deadline:
     if config.budget.time_budget_s is None:
         return Deadline(clock, started_s, None)
+    from podium.core.budget import resolve_budget
+
     budget = resolve_budget(config.budget)
     return Deadline(clock, started_s, budget.time_budget_s, budget.reserve_s)
 
