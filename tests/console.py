@@ -9,8 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# Hashes, times, scores: what differs from run to run and from machine to machine.
-VARIES = re.compile(r"\b[0-9a-f]{8,}\b|\d[\d,.:T+-]*")
+# Durations, hosts, hashes, times, scores: what differs from run to run and from machine to machine.
+VARIES = re.compile(
+    r"(?:\d+[hm] )?\d[\d.]*(?: s|s|m)\b|(?<= on )\S+(?= \(pid)|\b[0-9a-f]{8,}\b|\d[\d,.:T+-]*(?:e-?\d+)?"
+)
 
 
 @dataclass

@@ -35,11 +35,16 @@ def test_training_end_to_end(tmp_path: Path):
 
 @pytest.mark.slow
 def test_readme_demo(tmp_path: Path):
-    """The README's demo, in the four minutes that it promises on two cores."""
-    (command,) = [shown for shown in commands(ROOT / "README.md") if shown.line == "make demo"]
+    """The README's demo, in the four minutes that it may take on two cores."""
+    shown = commands(ROOT / "README.md")
+    lines = [command.line for command in shown]
+    demo = shown[lines.index("make demo") : lines.index("make test")]
     done = run("timeout 240 podium demo", tmp_path, PODIUM_HOME=str(tmp_path))
     assert done.returncode == 0, done.stdout
-    assert missing_lines(command, done.stdout) == []
+    for command in demo:
+        # Which trials are stopped depends on the machine's arithmetic; make says itself that it installs.
+        command.output = [line for line in command.output if not line.startswith(("[", "Installing"))]
+        assert missing_lines(command, done.stdout) == []
     best, default = map(float, re.search(r"trial \d+ has ([\d.]+), the default config ([\d.]+)", done.stdout).groups())
     assert best >= 50
     assert best - default >= 15
