@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
+from benchmarks.gemma3_1b import ARCH as GEMMA3_1B
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.states import State
-from trainer.architecture import Architecture, Rope
+from trainer.architecture import Architecture
 from trainer.decoder import Decoder
 from trainer.library import Program, ProgramLibrary
 from trainer.loop import train
@@ -23,32 +24,6 @@ from trainer.run import TrainingRun
 from trainer.sources import TINY
 from trainer.tokenizer import Tokenizer
 
-GEMMA3_1B = Architecture(
-    family="gemma3_text",
-    vocab_size=262144,
-    hidden_size=1152,
-    mlp_size=6912,
-    heads=4,
-    kv_heads=1,
-    head_dim=256,
-    max_positions=32768,
-    windows=tuple(512 if number % 6 else 0 for number in range(1, 27)),
-    global_rope=Rope(1e6),
-    local_rope=Rope(1e4),
-    norm_eps=1e-6,
-    unit_offset_norm=True,
-    qk_norm=True,
-    post_norms=True,
-    qkv_bias=False,
-    output_bias=False,
-    mlp_bias=False,
-    activation="gelu_tanh",
-    attention_scale=256**-0.5,
-    attention_softcap=None,
-    final_softcap=None,
-    embedding_scale=1152**0.5,
-    tied_head=True,
-)
 SMALL = replace(
     GEMMA3_1B,
     **{
