@@ -9,7 +9,8 @@ from podium.core.errors import UsageError
 from podium.core.states import State
 from tuning.events import Event
 from tuning.stops import UNFINISHED
-from tuning.study import StudyView, TrialView, driver_of, existing, load_study, open_storage, request_stop, study_names
+from tuning.storage import open_storage
+from tuning.study import StudyView, TrialView, driver_of, existing, load_study, request_stop, study_names
 
 ORDERS = ("number", "state", "value", "step")  # of a list of trials, beside config keys and metrics
 

@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from podium.core.config import RunConfig, load_yaml
-from podium.core.errors import PodiumError, UsageError
+from podium.core.errors import UsageError
 from podium.core.files import read_json, write_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
 from tuning.space import SearchSpace, parse_space
 from tuning.stops import best_of
+from tuning.storage import create_in_storage, open_storage
 
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
@@ -185,7 +186,7 @@ def create(space: SearchSpace, name: str | None, data: Mapping[str, str], warm_s
     folder = _claim(space, name)
     from tuning import transfer
 
-    study = open_storage(folder, create_for=space)
+    study = create_in_storage(folder, space.direction)
     study.set_user_attr("data", dict(data))
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
     if warm_start is not None:
@@ -245,25 +246,6 @@ def reopen(name: str, space: SearchSpace, data: Mapping[str, str]) -> Any:
             "so its trials would not compare; change it back, or start a new study"
         )
     return study
-
-
-def open_storage(folder: Path, create_for: SearchSpace | None = None) -> Any:
-    """The Optuna study in `folder`. Raises PodiumError when its storage cannot be used."""
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'study.db'}")
-        if create_for is None:
-            return optuna.load_study(study_name=folder.name, storage=storage)
-        # Readers do not wait for the writer, and a commit costs one flush instead of several.
-        with storage.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        return optuna.create_study(study_name=folder.name, storage=storage, direction=create_for.direction)
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, KeyError) as error:
-        line = " ".join(str(error).split())
-        raise PodiumError(f"cannot use the study's storage {folder / 'study.db'}: {line}") from error
 
 
 class DriverLock:

@@ -12,7 +12,8 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.states import State
 from tuning.space import SearchSpace
-from tuning.study import ENQUEUED, FED, FED_FROM, WARM_START, StudyView, existing, load_study, n_enqueued, open_storage
+from tuning.storage import open_storage
+from tuning.study import ENQUEUED, FED, FED_FROM, WARM_START, StudyView, existing, load_study, n_enqueued
 
 TOLD = (State.COMPLETE, State.PRUNED, State.DIVERGED, State.OOM)
 

@@ -14,7 +14,8 @@ from tuning.messages import Job
 from tuning.points import sobol_point
 from tuning.searcher import OptunaBridge
 from tuning.space import load_space
-from tuning.study import create, load_study, open_storage, study_dir
+from tuning.storage import open_storage
+from tuning.study import create, load_study, study_dir
 
 PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
 SAMPLERS = [

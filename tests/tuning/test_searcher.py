@@ -10,7 +10,8 @@ from tuning.events import Event
 from tuning.messages import Job
 from tuning.searcher import OptunaBridge
 from tuning.space import load_space
-from tuning.study import create, load_study, open_storage, stop_file, study_dir
+from tuning.storage import open_storage
+from tuning.study import create, load_study, stop_file, study_dir
 
 FULL = 90
 

@@ -3,7 +3,8 @@ import pytest
 from podium.core.errors import UsageError
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
-from tuning.study import load_study, open_storage, study_dir
+from tuning.storage import open_storage
+from tuning.study import load_study, study_dir
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}
 OLD = {"parameters": {"train.learning_rate": RATE}, "trials": 8, "sampler": {"name": "qmc", "seed": 2}}
