@@ -126,9 +126,13 @@ def read_meta(path: Path) -> dict[str, Any]:
     return _restore(path, "meta", ocp.args.JsonRestore())
 
 
-def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig) -> None:
-    """Raises UsageError, naming keys and values, when a checkpoint's config would have trained other parameters."""
-    found = parse_config(saved, str(path))
+def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig, step: int) -> None:
+    """Raises UsageError, naming keys and values, when a checkpoint's config would have trained other parameters.
+
+    A change (train.changes) that comes at `step`, that of the checkpoint, or later has touched none of them: so a
+    member of a population goes on from another's checkpoint, with that one's past and a future of its own.
+    """
+    found, wanted = (_until(step, config) for config in (parse_config(saved, str(path)), wanted))
     keys = [key for key in all_keys() if not key.startswith(FREE_SECTIONS) and key not in FREE_KEYS]
     differing = [
         f"{key} ({found.get(key)} there, {wanted.get(key)} here)" for key in keys if found.get(key) != wanted.get(key)
@@ -138,6 +142,12 @@ def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig) -> N
             f"checkpoint {path} is of another config: {', '.join(differing)}; "
             "go on with the config it was made with, or start in another folder"
         )
+
+
+def _until(step: int, config: RunConfig) -> RunConfig:
+    """`config` without the changes that it has for `step` and later ones."""
+    earlier = [change.model_dump() for change in config.train.changes if change.step < step]
+    return config.with_overrides({"train.changes": earlier})
 
 
 def check_same_inputs(path: Path, saved: Mapping[str, str], here: Mapping[str, str]) -> None:

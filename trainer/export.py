@@ -35,12 +35,13 @@ def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibra
     if path is None:
         raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
     meta = read_meta(path)
-    check_same_run(path, meta["config"], config)
+    check_same_run(path, meta["config"], config, int(path.name))
     base, program = library.base(config), library.program(config)
     check_same_inputs(path, meta["inputs"], input_hashes(base, None))
     trainable = restore_tree(path, "trainable", program.trainable)
-    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.lora)
-    return int(path.name)
+    step = int(path.name)
+    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.at(step - 1).lora)
+    return step
 
 
 def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora: LoraConfig) -> None:

@@ -24,6 +24,7 @@ from trainer.memory import Infeasible, check_fits, fixes
 from trainer.metrics_log import MetricsLog
 from trainer.optimizer import hyperparameters
 from trainer.provenance import input_hashes, run_provenance
+from trainer.schedule import Hyperparameters
 from trainer.slots import Slots
 from trainer.template import choose_template
 
@@ -43,7 +44,8 @@ class TrainingRun:
         self._clock = clock or MonotonicClock()
         self._compiled_before_s = library.compile_s
         self._base, self._program = library.base(config), library.program(config)
-        self._hp = jax.device_put(hyperparameters(config))
+        firsts = (0, *(change.step for change in config.train.changes))
+        self._hp = [(step, jax.device_put(hyperparameters(config.at(step)))) for step in firsts]
         self._checkpoints = Checkpoints(out / "checkpoints", config.train.keep_checkpoints)
         self._metrics = MetricsLog(out / "metrics.jsonl")
         self._trainset: TokenizedTrainset | None = None  # when prepared
@@ -74,7 +76,7 @@ class TrainingRun:
         if path is None:
             return 0
         meta = read_meta(path)
-        check_same_run(path, meta["config"], self.config)
+        check_same_run(path, meta["config"], self.config, int(path.name))
         trainset = self.library.trainset(self.config) if for_training else None
         check_same_inputs(path, meta["inputs"], input_hashes(self._base, trainset))
         trainable = restore_tree(path, "trainable", self._program.trainable)
@@ -147,14 +149,15 @@ class TrainingRun:
         """What the model writes after each prompt; samples that `deadline` left no time for have no prediction."""
         self._initialise()
         weights, program = self._weights, self._program
+        hp = self._hp_of(self.step - 1)  # those that its weights were trained with last
 
         def admit(slots: Slots, tokens: np.ndarray, *others: np.ndarray) -> Slots:
-            return program.admit_of(tokens.shape[1])(*weights, self._hp, slots, tokens, *others)
+            return program.admit_of(tokens.shape[1])(*weights, hp, slots, tokens, *others)
 
         device = Device(
             empty=lambda: program.empty(*weights),
             admit=admit,
-            decode=lambda slots, *others: program.decode(*weights, self._hp, slots, *others),
+            decode=lambda slots, *others: program.decode(*weights, hp, slots, *others),
         )
         tokenizer = self._base.tokenizer
         template = choose_template(tokenizer, self.config.data)
@@ -217,10 +220,14 @@ class TrainingRun:
         trainable, frozen = self._weights
         step_function = self._program.step_of(batch["tokens"].shape[-1])
         trainable, self._opt_state, metrics = step_function(
-            trainable, self._opt_state, frozen, batch, self._hp, np.int32(step)
+            trainable, self._opt_state, frozen, batch, self._hp_of(step), np.int32(step)
         )
         self._weights = trainable, frozen
         return metrics
+
+    def _hp_of(self, step: int) -> Hyperparameters:
+        """Those of the step that follows `step` others: the newest of train.changes, without a program of its own."""
+        return next((hp for first, hp in reversed(self._hp) if first <= step), self._hp[0][1])
 
     def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> str | None:
         """Wait for a step and count it; what is wrong with it, if anything, so that no broken step is ever counted."""

@@ -94,6 +94,13 @@ class LoraConfig(Section):
     dora: Annotated[bool, P] = Field(False, description="train the norm of each kernel row as well")
 
 
+class Change(Section):
+    """Hyperparameters that have other values once `step` steps are done."""
+
+    step: int = Field(ge=1)
+    overrides: dict[str, Any] = Field(min_length=1, description="dotted key to value, as a trial's overrides are")
+
+
 class TrainConfig(Section):
     """The optimisation itself."""
 
@@ -127,6 +134,7 @@ class TrainConfig(Section):
         "full", description="of each layer, recompute in the backward pass: nothing, all but products with weights, all"
     )
     seed: Annotated[int, T] = Field(0, ge=0, lt=2**31)
+    changes: tuple[Change, ...] = Field((), description="hyperparameters that change on the way; PBT finds them")
     fit_schedule: bool = Field(False, description="podium train lowers max_steps to what its time budget allows")
     save_every_steps: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)
@@ -211,6 +219,29 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _changes_are_possible(self) -> Self:
+        steps = [change.step for change in self.train.changes]
+        if steps != sorted(set(steps)):
+            raise ValueError(f"train.changes at steps {steps}, must ascend")
+        for change in self.train.changes:
+            if fixed := [key for key in change.overrides if key not in changeable_keys()]:
+                raise ValueError(
+                    f"train.changes at step {change.step} holds {fixed[0]}, which cannot change during a run; "
+                    "what can is traced: learning rate, weight decay and their like"
+                )
+            try:
+                self.at(change.step)
+            except UsageError as error:
+                raise ValueError(f"train.changes at step {change.step}: {error}") from error
+        return self
+
+    def at(self, step: int) -> "RunConfig":
+        """This config as it is once `step` steps are done, with the changes until then made and no others to come."""
+        made = [change.overrides for change in self.train.changes if change.step <= step]
+        overrides = {key: value for values in made for key, value in values.items()}
+        return self.with_overrides({**overrides, "train.changes": ()}) if self.train.changes else self
+
     def with_overrides(self, overrides: Mapping[str, Any]) -> "RunConfig":
         """This config with dotted keys replaced: `{"train.learning_rate": 1e-3}`.
 
@@ -257,6 +288,11 @@ def all_keys() -> list[str]:
 
 def keys_with_role(role: Role) -> list[str]:
     return [f"{section}.{name}" for section, name, found in _fields() if found is role]
+
+
+def changeable_keys() -> list[str]:
+    """What may differ from one step to the next: neither the data order nor the length of the schedule."""
+    return [key for key in keys_with_role(Role.TRACED) if key not in ("train.seed", "train.max_steps")]
 
 
 def check_key(key: str) -> None:

@@ -133,3 +133,53 @@ def test_lora_fields_do_not_shape_a_run_without_lora():
 def test_overrides_are_kept_exactly(learning_rate, steps):
     config = RunConfig().with_overrides({"train.learning_rate": learning_rate, "train.max_steps": steps})
     assert (config.train.learning_rate, config.train.max_steps) == (learning_rate, steps)
+
+
+CHANGES = [
+    {"step": 10, "overrides": {"train.learning_rate": 1e-3}},
+    {"step": 20, "overrides": {"train.weight_decay": 0.1, "train.learning_rate": 2e-3}},
+]
+
+
+def test_changes_are_made_from_their_step_on():
+    config = RunConfig().with_overrides({"train.changes": CHANGES})
+    assert config.program_key == RunConfig().program_key
+    assert config.hash != RunConfig().hash
+    rates = {step: config.at(step).train.learning_rate for step in (0, 9, 10, 19, 20, 99)}
+    assert rates == {0: 3e-4, 9: 3e-4, 10: 1e-3, 19: 1e-3, 20: 2e-3, 99: 2e-3}
+    assert (config.at(19).train.weight_decay, config.at(20).train.weight_decay) == (0.0, 0.1)
+    assert config.at(20).train.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([CHANGES[1], CHANGES[0]], r"train\.changes at steps \[20, 10\], must ascend"),
+        ([CHANGES[0], CHANGES[0]], r"train\.changes at steps \[10, 10\], must ascend"),
+        (
+            [{"step": 0, "overrides": {"train.learning_rate": 1}}],
+            r"train\.changes\.0\.step=0: .* greater than or equal",
+        ),
+        (
+            [{"step": 5, "overrides": {"train.batch_size": 4}}],
+            r"at step 5 holds train\.batch_size, which cannot change",
+        ),
+        (
+            [{"step": 5, "overrides": {"train.seed": 4}}],
+            r"at step 5 holds train\.seed, which cannot change during a run",
+        ),
+        (
+            [{"step": 5, "overrides": {"train.learning_rate": -1.0}}],
+            r"at step 5: overrides: train\.learning_rate=-1\.0",
+        ),
+        (
+            [{"step": 5, "overrides": {"train.warmup_steps": 1000}}],
+            r"at step 5: .*train\.warmup_steps=1000, must be <=",
+        ),
+        ([{"step": 5, "overrides": {}}], r"train\.changes\.0\.overrides=\{\}"),
+    ],
+)
+def test_impossible_changes_are_one_line(changes, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        RunConfig().with_overrides({"train.changes": changes})
+    assert "\n" not in str(caught.value)

@@ -150,7 +150,7 @@ def test_a_checkpoint_of_another_config_is_refused_with_the_keys(tmp_path: Path)
         r"train.learning_rate \(0.1 there, 0.0003 here\); go on with the config it was made with"
     )
     with pytest.raises(UsageError, match=rule):
-        check_same_run(tmp_path, saved, wanted)
+        check_same_run(tmp_path, saved, wanted, step=5)
 
 
 def test_what_does_not_touch_the_parameters_may_differ(tmp_path: Path) -> None:
@@ -160,4 +160,20 @@ def test_what_does_not_touch_the_parameters_may_differ(tmp_path: Path) -> None:
             **{"eval.evalset": "x", "generate.batch_size": 2, "budget.time_budget_s": 60, "device.kind": "cpu"},
         }
     )
-    check_same_run(tmp_path, saved.model_dump(mode="json"), RunConfig())
+    check_same_run(tmp_path, saved.model_dump(mode="json"), RunConfig(), step=5)
+
+
+def test_only_changes_that_the_checkpoint_has_seen_must_be_the_same(tmp_path: Path) -> None:
+    def changing(*changes: tuple[int, float]) -> RunConfig:
+        return RunConfig().with_overrides(
+            {"train.changes": [{"step": step, "overrides": {"train.learning_rate": rate}} for step, rate in changes]}
+        )
+
+    saved = changing((3, 1e-3), (8, 1e-2)).model_dump(mode="json")
+    for wanted in (changing((3, 1e-3)), changing((3, 1e-3), (5, 1e-1)), changing((3, 1e-3), (9, 1e-1))):
+        check_same_run(tmp_path, saved, wanted, step=5)
+    for wanted in (RunConfig(), changing((3, 2e-3)), changing((4, 1e-3)), changing((2, 1e-3), (3, 1e-3))):
+        with pytest.raises(UsageError, match=r"is of another config: train\.changes \(.*step=3.* there, .* here\)"):
+            check_same_run(tmp_path, saved, wanted, step=5)
+    with pytest.raises(UsageError, match=r"train\.batch_size \(8 there, 4 here\)"):
+        check_same_run(tmp_path, saved, changing((3, 1e-3)).with_overrides({"train.batch_size": 4}), step=5)

@@ -290,3 +290,37 @@ def test_a_run_without_a_checkpoint_starts_at_zero(start: Callable) -> None:
 def test_another_seed_is_another_run(start: Callable, forever: Deadline) -> None:
     one, other = finish(start("one"), forever), finish(start("other", train__seed=1), forever)
     assert lines(one)[0]["loss"] != lines(other)[0]["loss"]
+
+
+def test_hyperparameters_change_at_their_steps_without_another_program(
+    start: Callable, library: ProgramLibrary, forever: Deadline
+) -> None:
+    finish(start("plain", train__schedule="constant"), forever)
+    before = dict(library.compiles)
+    changes = [
+        {"step": 4, "overrides": {"train.learning_rate": 1e-4}},
+        {"step": 8, "overrides": {"train.learning_rate": 2e-3, "train.weight_decay": 0.1}},
+    ]
+    run = start("changing", train__schedule="constant", train__changes=changes, train__log_every_steps=1)
+    finish(run, forever)
+    rates = {line["step"]: pytest.approx(line["learning_rate"]) for line in lines(run)}
+    assert rates == {step: 3e-3 if step <= 4 else 1e-4 if step <= 8 else 2e-3 for step in range(1, 13)}
+    assert library.compiles == before
+
+
+def test_a_run_that_took_over_anothers_checkpoint_is_one_run_with_a_change(
+    start: Callable, library: ProgramLibrary, forever: Deadline
+) -> None:
+    """What a population does: go on from another's checkpoint with other hyperparameters, bit for bit repeatable."""
+    donor = start("donor", lora__alpha=8.0)
+    donor.advance(5, forever)
+    checkpoint = donor.save()
+    donor.close()
+    changes = [{"step": 5, "overrides": {"train.learning_rate": 1e-3, "train.beta2": 0.99}}]
+    copier = start("copier", lora__alpha=8.0, train__changes=changes)
+    assert copier.restore(checkpoint) == 5
+    finish(copier, forever)
+    replayed = finish(start("replayed", lora__alpha=8.0, train__changes=changes), forever)
+    for mine, its in zip(final_parameters(copier, library), final_parameters(replayed, library), strict=True):
+        np.testing.assert_array_equal(mine, its)
+    assert copier.counters.loss == replayed.counters.loss
