@@ -7,7 +7,7 @@ SHORT = {"learning_rate": "lr", "rank": "r", "batch_size": "bs", "weight_decay":
 
 
 def params_label(overrides: Mapping[str, Any]) -> str:
-    """`lr=0.00031 r=8` for {"train.learning_rate": 3.1e-4, "lora.rank": 8}."""
+    """`lr=3.1e-4 r=8` for {"train.learning_rate": 3.1e-4, "lora.rank": 8}."""
     return " ".join(f"{short_name(key)}={short_value(value)}" for key, value in overrides.items())
 
 
@@ -17,4 +17,10 @@ def short_name(key: str) -> str:
 
 
 def short_value(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    """Three digits of a float; a small one as 3.1e-4, whose zeros need no counting."""
+    if not isinstance(value, float):
+        return str(value)
+    if 0 < abs(value) < 0.001:
+        digits, _, exponent = f"{value:.2e}".partition("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{value:.3g}"

@@ -14,7 +14,7 @@ Optuna's storage is the one truth. How our states are told to it:
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ AVOID = (State.DIVERGED, State.INFEASIBLE, State.OOM)  # the configuration's own
 class OptunaBridge(Searcher):  # type: ignore[misc]
     """`study` is Optuna's; `limit` is how many trials the study shall have, those of earlier sweeps included.
 
-    `listeners` are told what happens, after it is on record. `mlflow_run_id` gives the tracker's id for a trial number.
+    `listeners` are told what happens, after it is on record.
     """
 
     def __init__(
@@ -45,11 +45,10 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         space: SearchSpace,
         limit: int,
         listeners: Sequence[Listener] = (),
-        mlflow_run_id: Callable[[int], str | None] = lambda _: None,
     ) -> None:
         super().__init__(metric=space.metric, mode=space.mode)
         self._study, self._space, self._limit = study, space, limit
-        self._listeners, self._mlflow_run_id = listeners, mlflow_run_id
+        self._listeners = listeners
         self._folder = study_dir(study.study_name)
         begun = asked_trials(study)
         self._n_asked = len(begun)
@@ -154,7 +153,6 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         return view
 
     def _finish(self, trial: Any, view: TrialView, report: Report | None = None) -> None:
-        view = replace(view, mlflow_run_id=self._mlflow_run_id(view.number) or view.mlflow_run_id)
         self._tell(trial, view)
         self._emit("finished", view, report)
 
@@ -165,7 +163,6 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             attributes.STATE: view.state,
             attributes.STEP: view.step,
             attributes.REASON: view.reason,
-            attributes.MLFLOW_RUN: view.mlflow_run_id,
             attributes.METRICS: view.metrics or None,
         }
         for name, value in known.items():

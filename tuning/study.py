@@ -22,7 +22,7 @@ from typing import Any
 
 from podium.core.config import RunConfig, load_yaml
 from podium.core.errors import UsageError
-from podium.core.files import read_json, write_text
+from podium.core.files import read_json, read_text, write_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
 from tuning.space import SearchSpace, parse_space
@@ -31,10 +31,11 @@ from tuning.storage import create_in_storage, open_storage
 
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
-OVERRIDES, BASELINE, MLFLOW_RUN = "overrides", "baseline", "mlflow_run_id"
+OVERRIDES, BASELINE = "overrides", "baseline"
 # Of a study: how many trials were told what to draw, how many are another study's, and which one that is.
 ENQUEUED, FED, WARM_START = "n_enqueued", "n_fed", "warm_start"
 FED_FROM = "fed_from"  # of a trial that is another study's
+MLFLOW_RUN_FILE = "mlflow_run_id"  # in a trial's folder, written by the tracker
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,6 @@ class TrialView:
     dir: Path
     space: SearchSpace = field(repr=False)
     reason: str | None = None
-    mlflow_run_id: str | None = None
     baseline: bool = False
     metrics: dict[str, float] = field(default_factory=dict, repr=False)  # of its last report, once it has ended
 
@@ -58,6 +58,12 @@ class TrialView:
     def config(self) -> RunConfig:
         """Base config and overrides. Raises UsageError where they do not go together (such a trial is infeasible)."""
         return self.space.config(self.overrides)
+
+    @property
+    def mlflow_run_id(self) -> str | None:
+        """None where MLflow has not taken the trial yet."""
+        path = self.dir / MLFLOW_RUN_FILE
+        return read_text(path).strip() if path.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -166,7 +172,6 @@ def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
         dir=trial_dir(folder, trial.number),
         space=space,
         reason=known.get(REASON),
-        mlflow_run_id=known.get(MLFLOW_RUN),
         baseline=known.get(BASELINE, False),
         metrics=known.get(METRICS, {}),
     )

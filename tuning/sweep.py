@@ -130,7 +130,7 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     )
     with tracking.Tracker(study, space, plan.tracking_uri) as tracker:
         heard_by = (tracker.on_event, _give_up(folder), enough, *plan.listeners)
-        bridge = OptunaBridge(study, space, plan.limit, heard_by, tracker.run_id)
+        bridge = OptunaBridge(study, space, plan.limit, heard_by)
         with _watched(folder, plan):
             try:
                 usage = backend.run(Sweep(folder, space, bridge, scheduler, plan.worker))
@@ -138,8 +138,7 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
                 bridge.stop_rest()
         summary = summarise(view(study), backend, usage, plan.deadline.elapsed_s())
         tracker.finish(view(study), summary)
-    mlflow = {"failures": tracker.failures, "last_failure": tracker.last_failure, "unwritten": tracker.unwritten}
-    write_json(folder / "summary.json", {**summary, "mlflow": mlflow})
+    write_json(folder / "summary.json", {**summary, "mlflow": tracker.account()})
     return view(study)
 
 

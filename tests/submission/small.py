@@ -9,7 +9,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from podium.core.config import RunConfig
-from podium.core.files import write_jsonl
+from podium.core.files import write_jsonl, write_text
+from podium.core.paths import study_dir
 from podium.core.records import PromotionRecord, ReasoningTrace, Sample
 from podium.core.states import State
 from podium.submission.lock import write_lock
@@ -18,7 +19,7 @@ from trainer.library import ProgramLibrary
 from trainer.recipes import trainset_recipe
 from trainer.trainsets import write_trainset
 from tuning.space import load_space
-from tuning.study import MLFLOW_RUN, REASON, STATE, create
+from tuning.study import MLFLOW_RUN_FILE, REASON, STATE, create, trial_dir
 from tuning.study import OVERRIDES as DRAWN
 from tuning.worker import Worker
 
@@ -111,7 +112,7 @@ def _add_trial(study, learning_rate: float, state: State, value: float | None) -
     trial.set_user_attr(STATE, state)
     trial.set_user_attr(DRAWN, trial.params)
     if state is State.COMPLETE:
-        trial.set_user_attr(MLFLOW_RUN, f"{trial.number:032x}")
+        write_text(trial_dir(study_dir(study.study_name), trial.number) / MLFLOW_RUN_FILE, f"{trial.number:032x}")
         study.tell(trial, value)
     elif state.is_final:
         trial.set_user_attr(REASON, f"loss exploded in trial {trial.number}")

@@ -178,9 +178,7 @@ def test_a_trial_whose_parameters_were_not_all_drawn_is_drawn_as_it_would_have_b
 
 def test_events_tell_what_is_on_record(study, space):
     events: list[Event] = []
-    bridge = OptunaBridge(
-        study, space, limit=1, listeners=[events.append], mlflow_run_id=lambda number: f"run-{number}"
-    )
+    bridge = OptunaBridge(study, space, limit=1, listeners=[events.append])
     bridge.suggest("t")
     bridge.on_trial_result("t", result(10, State.RUNNING, 40.0))
     bridge.on_trial_complete("t", result(FULL, State.COMPLETE, 80.0))
@@ -189,4 +187,3 @@ def test_events_tell_what_is_on_record(study, space):
         ("reported", 10, None),
         ("finished", FULL, 80.0),
     ]
-    assert load_study(study.study_name).trials[0].mlflow_run_id == "run-0"

@@ -37,7 +37,7 @@ def test_a_study_is_a_run_and_its_trials_are_runs_under_it(run_sweep, client):
     parent = runs(client, study=study.name, kind="study")[study.name]
     assert (parent.info.status, parent.data.tags["state"]) == ("FINISHED", "complete")
     assert parent.data.metrics[f"best/{SCORE}"] == study.best().value
-    assert f"best: trial {study.best().number}" in parent.data.tags["mlflow.note.content"]
+    assert f"Best: [trial-{study.best().number:03d}](#/experiments/" in parent.data.tags["mlflow.note.content"]
     children = runs(client, study=study.name, kind="trial")
     assert sorted(children, key=int) == [str(trial.number) for trial in study.trials]
     for trial in study.trials:
@@ -45,8 +45,10 @@ def test_a_study_is_a_run_and_its_trials_are_runs_under_it(run_sweep, client):
         tags = run.data.tags
         assert tags["mlflow.parentRunId"] == parent.info.run_id
         assert run.info.run_id == trial.mlflow_run_id
-        assert (tags["state"], tags["evalset_sha256"], tags["seed"]) == (trial.state, "e" * 64, "0")
-        assert (tags["program_key"], tags["config_sha256"]) == (trial.config.program_key, trial.config.hash)
+        assert (tags["state"], tags["program_key"]) == (trial.state, trial.config.program_key)
+        (dataset,) = run.inputs.dataset_inputs
+        assert (dataset.dataset.name, dataset.dataset.digest) == ("tiny_v1", "e" * 16)
+        assert {tag.key: tag.value for tag in dataset.tags} == {"mlflow.data.context": "dev"}
         assert points(client, run, SCORE) == trial.reports
         assert run.data.params["train.learning_rate"] == str(trial.config.train.learning_rate)
     assert children["0"].info.run_name == "trial-000 baseline"
@@ -131,7 +133,7 @@ def test_a_dead_store_does_not_stop_a_sweep_and_the_next_one_makes_up_for_it(run
 def test_infinities_and_nan_are_left_out(client):
     run_id = client.create_run("0").info.run_id
     values = [("a", float("nan"), 1, 0), ("a", float("inf"), 2, 0), ("a", 3.0, 3, 0)]
-    mlflow_store.log_points(client, run_id, values)
+    mlflow_store.log(client, run_id, values, {})
     assert {entry.step: entry.value for entry in client.get_metric_history(run_id, "a")} == {3: 3.0}
 
 

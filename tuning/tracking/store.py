@@ -27,6 +27,10 @@ def tracking_uri(setting: str | None = None) -> str:
     return uri
 
 
+def is_server(uri: str) -> bool:
+    return uri.partition(":")[0] in ("http", "https", "databricks")
+
+
 def default_uri() -> str:
     return f"sqlite:///{workspace() / 'mlflow.db'}"
 
@@ -65,8 +69,8 @@ def experiment_id(client: Any, name: str, uri: str) -> str:
     """The experiment of that name, made or undeleted where need be."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        # A server, or a database of one's own choice, keeps artifacts where it was told to.
-        artifacts = default_artifacts().as_uri() if uri == default_uri() else None
+        # A server keeps artifacts where it was told to; MLflow would put those of a database in the current folder.
+        artifacts = None if is_server(uri) else default_artifacts().as_uri()
         return str(client.create_experiment(name, artifact_location=artifacts))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
@@ -89,24 +93,34 @@ def find_runs(client: Any, experiments: Sequence[str], tags: Mapping[str, str]) 
             return found
 
 
-def log_points(client: Any, run_id: str, points: Iterable[Point]) -> None:
-    """Finite values only: MLflow would store a NaN, and bend an infinity to 1.8e308."""
-    from mlflow.entities import Metric
+def log(
+    client: Any,
+    run_id: str,
+    points: Sequence[Point],
+    tags: Mapping[str, Any],
+    params: Mapping[str, Any] | None = None,
+) -> None:
+    """Metrics, tags and params in one request, or as many as there are thousands of metrics; the tags come last.
+
+    Tags may be written again with other values, params only with the same. What is None is left out, and so is a value
+    that is not finite: MLflow would store a NaN, and bend an infinity to 1.8e308.
+    """
+    from mlflow.entities import Metric, Param, RunTag
 
     metrics = [Metric(name, value, time_ms, step) for name, value, step, time_ms in points if math.isfinite(value)]
-    for start in range(0, len(metrics), BATCH):
-        client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+    while len(metrics) > BATCH:
+        client.log_batch(run_id, metrics=metrics[:BATCH])
+        metrics = metrics[BATCH:]
+    said = [RunTag(name, str(value)[:5000]) for name, value in tags.items() if value is not None]
+    values = [Param(name, str(value)[:500]) for name, value in (params or {}).items()]
+    if metrics or said or values:
+        client.log_batch(run_id, metrics=metrics, tags=said, params=values)
 
 
-def log_facts(client: Any, run_id: str, tags: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> None:
-    """Tags may be written again with other values, params only with the same. What is None is left out."""
-    from mlflow.entities import Param, RunTag
-
-    client.log_batch(
-        run_id,
-        tags=[RunTag(name, str(value)) for name, value in tags.items() if value is not None],
-        params=[Param(name, str(value)[:500]) for name, value in (params or {}).items()],
-    )
+def log_datasets(client: Any, run_id: str, inputs: Sequence[Any]) -> None:
+    """MLflow's DatasetInputs; one that the run has already is not added again."""
+    if inputs:
+        client.log_inputs(run_id, inputs)
 
 
 def log_files(client: Any, run_id: str, files: Iterable[Path]) -> None:

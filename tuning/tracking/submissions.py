@@ -8,7 +8,7 @@ from podium.core.files import read_json
 from podium.core.provenance import redact
 from trainer.metrics_log import MetricsLog
 from tuning.tracking import store
-from tuning.tracking.runs import logged_points, now_ms
+from tuning.tracking.spool import logged_points, now_ms
 
 EXPERIMENT = "submissions"  # of runs whose study this store does not have
 FILES = (
@@ -48,15 +48,15 @@ def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any]
         experiment = study.info.experiment_id if study else store.experiment_id(client, EXPERIMENT, uri)
         tags = {**key, **({store.PARENT: study.info.run_id} if study else {})}
         run_id = str(client.create_run(experiment, run_name=f"submission {manifest['name']}", tags=tags).info.run_id)
-        store.log_points(client, run_id, [*logged_points(MetricsLog(run_dir / "metrics.jsonl").lines())])
-        store.log_points(client, run_id, _results(manifest, summary))
+        logged = logged_points(MetricsLog(run_dir / "metrics.jsonl").lines())
+        store.log(client, run_id, [*logged, *_results(manifest, summary)], {})
     tags = {
         "state": manifest["state"],
         "study": lock["study"],
         "trial": lock["trial"],
         "reason": manifest.get("reason"),
     }
-    store.log_facts(client, run_id, tags, lock["overrides"])
+    store.log(client, run_id, [], tags, lock["overrides"])
     store.log_files(client, run_id, [run_dir / name for name in FILES])
     client.set_terminated(run_id, status="FINISHED" if manifest["state"] == "complete" else "FAILED")
     return run_id

@@ -1,55 +1,40 @@
 """The one writer to MLflow: a thread of the driver.
 
-It works from what is to be true rather than from what happened: a trial waits with the points that MLflow lacks and
-the state that it should show, and stays until that is written. So a server that is away for a while loses nothing, a
-dead one does not stop a sweep, and a resumed sweep brings up to date what an earlier one could not.
+What happens to a trial is first written to its folder (tuning/tracking/spool.py); the thread then makes MLflow show
+what the folder says. It works from what is to be true rather than from what happened: a trial waits until MLflow shows
+it as it is. So a sweep never waits for a server, one that is away for a while loses nothing, a dead one stops nothing,
+and a resumed sweep brings up to date what an earlier one could not.
 """
 
 import threading
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
+from podium.core.errors import PodiumError
 from podium.core.provenance import redact
-from podium.core.records import Report
 from tuning.events import Event
 from tuning.space import SearchSpace
 from tuning.study import StudyView, TrialView, view
-from tuning.tracking import store
-from tuning.tracking.runs import LOGGED, StudyRuns, now_ms
-from tuning.tracking.store import Point
+from tuning.tracking import spool, store
+from tuning.tracking.runs import StudyRuns
 
-RUN_ID_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S, CLOSE_WHEN_DOWN_S = 30.0, 3.0
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
-
-
-@dataclass
-class _Waiting:
-    """A trial that MLflow does not show as it is."""
-
-    trial: TrialView
-    points: list[Point] = field(default_factory=list)
 
 
 class Tracker:
     """Listens to a sweep and writes to MLflow. Leaving its context waits for what is still to be written."""
 
-    def __init__(
-        self, study: Any, space: SearchSpace, uri: str | None = None, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, study: Any, space: SearchSpace, uri: str | None = None) -> None:
         """`study` is Optuna's. Raises UsageError for a tracking URI that cannot be one."""
         self.failures = 0
         self.last_failure: str | None = None
-        self._pause = pause
-        self._metric = space.metric
         self._runs = StudyRuns(store.tracking_uri(uri), study.study_name, space, study.user_attrs.get("data", {}))
-        self._earlier = [trial for trial in view(study).trials if trial.state.is_final]
-        self._waiting: dict[int, _Waiting] = {}
+        self._before = view(study)
+        self._waiting: dict[int, TrialView] = {}  # trials that MLflow does not show as they are
         self._end: tuple[StudyView, Mapping[str, Any]] | None = None
         self._changed = threading.Condition()
-        self._opened = self._down = self._closing = self._abandoned = False
+        self._looked_back = self._opened = self._down = self._closing = self._abandoned = False
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
 
     def __enter__(self) -> "Tracker":
@@ -61,14 +46,17 @@ class Tracker:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(CLOSE_WHEN_DOWN_S if self._down else CLOSE_TIMEOUT_S)
-        self._abandoned = True
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
 
     def on_event(self, event: Event) -> None:
+        try:
+            spool.append(event)
+        except (OSError, PodiumError) as error:
+            self._note(error)
         with self._changed:
-            waiting = self._waiting.setdefault(event.trial.number, _Waiting(event.trial))
-            waiting.trial = event.trial
-            if event.report:
-                waiting.points += self._points(event.report)
+            self._waiting[event.trial.number] = event.trial
             self._changed.notify_all()
 
     def finish(self, study: StudyView, summary: Mapping[str, Any]) -> None:
@@ -77,39 +65,31 @@ class Tracker:
             self._end = (study, summary)
             self._changed.notify_all()
 
-    def run_id(self, number: int) -> str | None:
-        """The trial's MLflow run; waits a moment for one that is being made. None while MLflow does not answer."""
+    def account(self) -> dict[str, Any]:
+        """For summary.json: how often MLflow failed, and the trials that it does not show as they are."""
         with self._changed:
-            self._changed.wait_for(lambda: self._down or number in self._runs.run_ids, RUN_ID_TIMEOUT_S)
-            return self._runs.run_ids.get(number)
-
-    @property
-    def unwritten(self) -> list[int]:
-        """Trials that MLflow does not show as they are."""
-        with self._changed:
-            return sorted(self._waiting)
-
-    def _points(self, report: Report) -> list[Point]:
-        """What neither the trial's files nor the reports on record have: throughput, other scores."""
-        known, now = (self._metric, *LOGGED.values()), now_ms()
-        points = [(name, value, report.step, now) for name, value in report.metrics.items() if name not in known]
-        return [*points, ("time/elapsed_s", report.elapsed_s, report.step, now)]
+            return {"failures": self.failures, "last_failure": self.last_failure, "unwritten": sorted(self._waiting)}
 
     # From here on, what the writer's thread does.
 
     def _work(self) -> None:
         n_failed = 0  # in a row
-        while self._has_work():
+        while self._has_work() and not self._abandoned:
+            in_a_hurry = self._closing
             try:
                 self._write_next()
             except Exception as error:  # noqa: BLE001  counted, shown and tried again; MLflow raises of every kind
                 self._note(error)
-                if self._abandoned:
-                    return
-                self._pause(BACK_OFF_S[min(n_failed, len(BACK_OFF_S) - 1)])
+                self._opened, self._down = False, True
+                self._back_off(BACK_OFF_S[min(n_failed, len(BACK_OFF_S) - 1)], in_a_hurry)
                 n_failed += 1
             else:
                 n_failed, self._down = 0, False
+
+    def _back_off(self, seconds: float, in_a_hurry: bool) -> None:
+        """Wait before the next try, but not when the sweep has ended since the last one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._abandoned or (self._closing and not in_a_hurry), seconds)
 
     def _has_work(self) -> bool:
         """Wait for something to write; False when the sweep has ended and all of it is written."""
@@ -121,39 +101,33 @@ class Tracker:
         if not self._opened:
             self._open()
         with self._changed:
-            trials = [waiting.trial for waiting in self._waiting.values()]
-        for trial in trials:  # every new run before anything else: the searcher waits for their ids
-            self._runs.open_trial(trial)
-            with self._changed:
-                self._changed.notify_all()
-        if trials:
-            self._write_trial(trials[0].number)
+            trial = next(iter(self._waiting.values()), None)
+        if trial:
+            self._runs.write_trial(trial)
+            self._forget(trial)
         elif self._end:
             self._runs.close(*self._end)
             self._end = None
 
     def _open(self) -> None:
-        """Open the study's runs, and have those brought up to date that do not show what Optuna says."""
-        self._runs.open()
+        """Open the study's runs, and once have those brought up to date that do not show what Optuna says."""
+        self._runs.open(self._before)
         with self._changed:
-            for trial in self._earlier:
-                if self._runs.states.get(trial.number) != trial.state:
-                    self._waiting.setdefault(trial.number, _Waiting(trial))
-            self._opened = True
+            if not self._looked_back:
+                shown = self._runs.states
+                ended = [trial for trial in self._before.trials if trial.state.is_final]
+                behind = {trial.number: trial for trial in ended if shown.get(trial.number) != trial.state}
+                self._waiting = {**behind, **self._waiting}
+            self._looked_back = self._opened = True
 
-    def _write_trial(self, number: int) -> None:
+    def _forget(self, trial: TrialView) -> None:
+        """The trial is written; if something has happened to it meanwhile, others come first."""
         with self._changed:
-            waiting = self._waiting[number]
-            trial, points = waiting.trial, list(waiting.points)
-        self._runs.write_trial(trial, points)
-        with self._changed:
-            del waiting.points[: len(points)]
-            if waiting.trial is trial and not waiting.points:
-                del self._waiting[number]
+            newest = self._waiting.pop(trial.number)
+            if newest is not trial:
+                self._waiting[trial.number] = newest
 
     def _note(self, error: Exception) -> None:
         with self._changed:
-            self._down = True
             self.failures += 1
             self.last_failure = " ".join(redact(f"{type(error).__name__}: {error}").split())[:300]
-            self._changed.notify_all()

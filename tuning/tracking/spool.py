@@ -1,0 +1,79 @@
+"""What happened to a trial, a line each in its folder's events.jsonl: what MLflow is written from, now or later.
+
+The driver appends before MLflow is asked for anything, so nothing waits for a server and nothing is lost with one.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from trainer.metrics_log import MetricsLog
+from tuning.events import Event
+from tuning.study import TrialView
+from tuning.tracking.store import Point
+
+EVENTS = "events.jsonl"
+LOGGED = {"loss": "train/loss", "learning_rate": "train/learning_rate"}  # in metrics.jsonl -> in MLflow
+RENAMED = {"peak_memory_gb": "system/peak_memory_gb"}  # where MLflow's pages look for system metrics
+
+
+def append(event: Event) -> None:
+    """Raises OSError or PodiumError when the disk refuses it."""
+    report = event.report
+    line: dict[str, Any] = {"event": event.kind, "time_ms": now_ms(), "state": event.trial.state}
+    if report:
+        line |= {"step": report.step, "elapsed_s": report.elapsed_s, "compile_s": report.compile_s}
+        line["metrics"] = report.metrics
+    event.trial.dir.mkdir(parents=True, exist_ok=True)
+    MetricsLog(event.trial.dir / EVENTS).append(line)
+
+
+def points(trial: TrialView) -> list[Point]:
+    """Every point of the trial in the order of its steps, each once: the first report of a step counts.
+
+    They come from events.jsonl, the reports on Optuna's record, and the steps that the trainer logged.
+    """
+    reports = [line for line in events(trial) if "step" in line]
+    found: dict[tuple[str, int], tuple[float, int]] = {}
+    for line in reports:
+        seconds = {"time/elapsed_s": line["elapsed_s"], "time/compile_s": line["compile_s"]}
+        for name, value in {**line["metrics"], **seconds}.items():
+            found.setdefault((RENAMED.get(name, name), line["step"]), (value, line["time_ms"]))
+    for step, value in trial.reports.items():
+        found.setdefault((trial.space.metric, step), (value, now_ms()))
+    for line in MetricsLog(trial.dir / "metrics.jsonl").lines():
+        for name, value in _logged(line):
+            found.setdefault((name, line["step"]), (value, _time_of(line, reports)))
+    ordered = sorted(found.items(), key=lambda item: item[0][1])
+    return [(name, float(value), step, time_ms) for (name, step), (value, time_ms) in ordered]
+
+
+def logged_points(lines: list[dict[str, Any]]) -> list[Point]:
+    """Lines of a metrics.jsonl that no reports go with."""
+    return [(name, value, int(line["step"]), now_ms()) for line in lines for name, value in _logged(line)]
+
+
+def events(trial: TrialView) -> list[dict[str, Any]]:
+    return MetricsLog(trial.dir / EVENTS).lines()
+
+
+def span_ms(trial: TrialView) -> tuple[int, int]:
+    """When the trial was first and last heard of."""
+    times = [line["time_ms"] for line in events(trial)] or [now_ms()]
+    return times[0], times[-1]
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _logged(line: Mapping[str, Any]) -> list[tuple[str, float]]:
+    return [(name, float(line[key])) for key, name in LOGGED.items() if line.get(key) is not None]
+
+
+def _time_of(line: Mapping[str, Any], reports: list[dict[str, Any]]) -> int:
+    """When a step was logged: as long before the next report as their elapsed times say."""
+    for report in reports:
+        if report["step"] >= line["step"] and "elapsed_s" in line:
+            return int(report["time_ms"] - 1000 * max(0.0, report["elapsed_s"] - line["elapsed_s"]))
+    return now_ms()
