@@ -59,15 +59,15 @@ class ChatTemplate:
 
     def __init__(self, tokenizer: Tokenizer, layout: str = "steps") -> None:
         """Raises UsageError: the tokenizer has no chat template, or one that cannot render a user's turn."""
-        self._tokenizer, self._layout, self._hf = tokenizer, layout, tokenizer._hf
-        if not has_chat_template(tokenizer):
+        self._tokenizer, self._layout = tokenizer, layout
+        if not tokenizer.has_chat_template:
             raise UsageError(
                 f"data.template='chat': the tokenizer in {tokenizer.folder} has no chat template; use auto or plain"
             )
         before, _, after = self._render("the prompt", reply=REPLY).rpartition(REPLY)
         if not before:
             raise UsageError(f"{tokenizer.folder}: the chat template leaves the model's turn out; use template plain")
-        self._end = after.rstrip().removesuffix(self._hf.eos_token)
+        self._end = after.rstrip().removesuffix(tokenizer.eos_token)
 
     def prompt(self, prompt: str) -> list[int]:
         text = self._render(prompt)
@@ -80,25 +80,13 @@ class ChatTemplate:
     def _render(self, prompt: str, reply: str | None = None) -> str:
         turns = [{"role": "user", "content": prompt}]
         turns += [] if reply is None else [{"role": "assistant", "content": reply}]
-        try:
-            text: str = self._hf.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply is None)
-        # A template raises what its author wrote, and the renderer whatever it meets.
-        except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UsageError(
-                f"{self._tokenizer.folder}: the chat template refuses a user's turn ({reason}); use data.template=plain"
-            ) from error
-        return text
+        return self._tokenizer.chat_text(turns, asks=reply is None)
 
 
 Template = PlainTemplate | ChatTemplate
 
 
-def has_chat_template(tokenizer: Tokenizer) -> bool:
-    return bool(tokenizer._hf.chat_template)
-
-
 def choose_template(tokenizer: Tokenizer, data: DataConfig) -> Template:
     """The template of `data.template`; auto is chat where the tokenizer has a chat template. Raises UsageError."""
-    chat = data.template == "chat" or (data.template == "auto" and has_chat_template(tokenizer))
+    chat = data.template == "chat" or (data.template == "auto" and tokenizer.has_chat_template)
     return (ChatTemplate if chat else PlainTemplate)(tokenizer, data.layout)

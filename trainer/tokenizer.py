@@ -1,7 +1,7 @@
 """`Tokenizer`: text to ids and back, with the few facts that training and decoding need."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Tokenizer:
         if self._hf.eos_token_id is None:
             raise UsageError(f"{folder}: the tokenizer has no EOS token; set eos_token in tokenizer_config.json")
         self.eos_id: int = self._hf.eos_token_id
+        self.eos_token: str = self._hf.eos_token
+        self.has_chat_template = bool(self._hf.chat_template)
         starts_with = self._hf("a").input_ids[:1]  # a tokenizer may know a BOS and yet, by design, not use it
         self.bos_id: int | None = self._hf.bos_token_id if starts_with == [self._hf.bos_token_id] else None
         # Padding is never looked at (segment 0, weight 0), so any id will do where the tokenizer names none.
@@ -45,6 +47,21 @@ class Tokenizer:
     def encode_completion(self, text: str) -> list[int]:
         """The text and EOS."""
         return [*self._encode(text), self.eos_id]
+
+    def chat_text(self, turns: Sequence[Mapping[str, str]], *, asks: bool) -> str:
+        """A conversation of `{"role", "content"}` in the tokenizer's chat template; `asks` opens the model's turn.
+
+        The text names its special tokens, BOS included. Raises UsageError: the template refuses such turns.
+        """
+        try:
+            text: str = self._hf.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=asks)
+        # A template raises what its author wrote, and the renderer whatever it meets.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UsageError(
+                f"{self.folder}: the chat template refuses a user's turn ({reason}); use data.template=plain"
+            ) from error
+        return text
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text without special tokens."""

@@ -19,11 +19,14 @@ METRICS: dict[str, Literal["maximize", "minimize"]] = {
     "dev/primary_score": "maximize",
     "train/loss": "minimize",
 }
-# A parameter must be able to change the trained model: what enters the program, and which data and files are read.
+# A parameter must be able to change what is learned or written: what enters the program, which data and files are
+# read, how the data become rows, and how answers are asked for. Which of an answer's random numbers are drawn is luck.
 SEARCHABLE = {
     *keys_with_role(Role.PROGRAM),
     *keys_with_role(Role.TRACED),
     *("data.trainset", "model.tokenizer", "model.revision"),
+    *("data.packing", "data.length_buckets", "data.template", "data.layout"),
+    *("generate.num_samples", "generate.stop"),
 }
 # Keys (or sections, with the dot) that do nothing unless another key has one of these values.
 NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -64,7 +67,7 @@ def _check_searchable(space: "SearchSpace", key: str) -> None:
     check_key(key)
     if key not in SEARCHABLE:
         raise UsageError(
-            f"parameters: {key} cannot change what is learned, so searching it is refused; set it in the base"
+            f"parameters: {key} cannot change what is learned or written, so searching it is refused; set it in the base"
         )
     if key in space.overrides:
         raise UsageError(f"{key} is under both parameters and overrides; keep one")

@@ -66,7 +66,7 @@ def test_auto_is_plain_without_a_chat_template_and_chat_with_one(tmp_path: Path)
 )
 def test_a_chat_completion_goes_on_where_the_prompt_ends(tmp_path: Path, template: str, prompt: str, end: str) -> None:
     tokenizer = chat_tokenizer(tmp_path, template)
-    special = {"bos": tokenizer._hf.bos_token, "eos": tokenizer._hf.eos_token}
+    special = {"bos": tokenizer._hf.bos_token, "eos": tokenizer.eos_token}
     chat = choose_template(tokenizer, DataConfig(template="chat", layout="reasoning"))
     assert text(tokenizer, chat.prompt(TRACE.prompt)) == prompt.format(**special)
     completion = chat.completion(TRACE)
@@ -74,7 +74,7 @@ def test_a_chat_completion_goes_on_where_the_prompt_ends(tmp_path: Path, templat
     assert completion.count(tokenizer.eos_id) == 1 and completion[-1] == tokenizer.eos_id
     # Together they are what the template makes of the whole conversation.
     turns = [{"role": "user", "content": TRACE.prompt}, {"role": "assistant", "content": completion_text(TRACE)}]
-    whole = tokenizer._hf.apply_chat_template(turns, tokenize=False)
+    whole = tokenizer.chat_text(turns, asks=False)
     plain = ChatTemplate(tokenizer)
     learned = text(tokenizer, plain.prompt(TRACE.prompt) + plain.completion(TRACE)).replace("model\n", "assistant\n")
     assert learned.removesuffix(special["eos"]) == whole.rstrip().removesuffix(special["eos"])
