@@ -3,19 +3,19 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from podium.core.clock import Deadline
 from podium.core.config import GenerateConfig
-from podium.core.records import Prediction, Sample
+from podium.core.records import FinishReason, Prediction, Sample
 from trainer.sampling import item_key
 from trainer.slots import Slots
 from trainer.template import Template
 from trainer.tokenizer import Tokenizer
 
-BURST = 32  # tokens a row between two looks at the deadline and at the stop strings
+BURST = 32  # tokens a row, at most, between two looks at the deadlines and at the stop strings
 SHORTEST_BUCKET = 32
 
 
@@ -38,7 +38,7 @@ class Item:
     prompt: list[int]
     bucket: int
 
-    def prediction(self, text: str, n: int, reason: Literal["eos", "length", "stop"]) -> Prediction:
+    def prediction(self, text: str, n: int, reason: FinishReason) -> Prediction:
         return Prediction(id=self.id, sample=self.sample, text=text, n_output_tokens=n, finish_reason=reason)
 
 
@@ -62,12 +62,13 @@ def generate(
 ) -> tuple[list[Prediction], int]:
     """`config.num_samples` answers to each prompt, in the order of the samples, and how many prompts were cut.
 
-    A prompt that is too long loses its beginning. An answer that `deadline` left no time for is not there. What is
-    drawn depends on the seed, the sample's id and its number, and not on what is decoded beside it.
+    A prompt that is too long loses its beginning. An answer that `deadline` left no time for is not there; one that
+    took longer than `config.item_time_budget_s` is there as far as it was written. What is drawn depends on the seed,
+    the sample's id and its number, and not on what is decoded beside it.
     """
     items, n_cut = _items(samples, template, config)
-    rows = _Rows(items, tokenizer, config, device)
-    answers = dict(rows.answers(deadline))
+    rows = _Rows(items, tokenizer, config, device, deadline)
+    answers = dict(rows.answers())
     return [answers[item.place] for item in items if item.place in answers], n_cut
 
 
@@ -86,22 +87,51 @@ def _items(samples: Sequence[Sample], template: Template, config: GenerateConfig
 class _Rows:
     """Which item is in which row of the device."""
 
-    def __init__(self, items: Sequence[Item], tokenizer: Tokenizer, config: GenerateConfig, device: Device) -> None:
-        self._tokenizer, self._config, self._device = tokenizer, config, device
+    def __init__(
+        self,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        config: GenerateConfig,
+        device: Device,
+        deadline: Deadline,
+    ) -> None:
+        self._tokenizer, self._config, self._device, self._deadline = tokenizer, config, device, deadline
         self._waiting = deque(items)
         self._held: list[Item | None] = [None] * config.batch_size
+        self._own = [deadline] * config.batch_size  # each row's deadline
+        self._n = np.zeros(config.batch_size, np.int32)  # tokens in each row
+        self._token_s: float | None = None  # how long the newest took
         self._group = n_admitted(config.batch_size)
 
-    def answers(self, deadline: Deadline) -> Iterator[tuple[int, Prediction]]:
+    def answers(self) -> Iterator[tuple[int, Prediction]]:
         """(place, prediction) of each item as it ends, until all have or the deadline has passed."""
         slots = self._device.empty() if self._waiting else None
-        while (self._waiting or any(self._held)) and not deadline.expired():
+        while (self._waiting or any(self._held)) and not self._deadline.expired():
             while self._waiting and self._n_free() >= min(self._group, len(self._waiting)):
                 slots = self._admit(slots)
-            idle = np.array([item is None for item in self._held])
-            n_free = self._group if self._waiting else len(self._held)
-            slots = self._device.decode(slots, idle, np.int32(n_free), np.int32(BURST))
+            slots = self._decode(slots)
             yield from self._ended(slots)
+
+    def _decode(self, slots: Slots) -> Slots:
+        """Go on until rows are free for those that wait, or until it is time to look at the deadlines."""
+        idle = np.array([item is None for item in self._held])
+        n_free = self._group if self._waiting else len(self._held)
+        started_s, n_before = self._deadline.clock.now(), self._n
+        slots = self._device.decode(slots, idle, np.int32(n_free), np.int32(self._burst()))
+        self._n = np.array(slots.n)
+        if n_new := int((self._n - n_before).max()):
+            self._token_s = (self._deadline.clock.now() - started_s) / n_new
+        return slots
+
+    def _burst(self) -> int:
+        """As many tokens as the nearest deadline has time for, by how long the last ones took."""
+        nearest_s = min(own.remaining_s() for own, item in zip(self._own, self._held, strict=True) if item)
+        left_s = min(nearest_s, self._deadline.remaining_s())
+        if left_s == float("inf"):
+            return BURST
+        if self._token_s is None:
+            return 1
+        return BURST if left_s >= BURST * self._token_s else max(1, int(left_s / self._token_s))
 
     def _n_free(self) -> int:
         return self._held.count(None)
@@ -120,27 +150,31 @@ class _Rows:
             self._held[rows[number]] = item
             keys[number] = item_key(self._config.seed, item.id, item.sample)
         tokens, segment_ids = pad_prompts([item.prompt for item in chosen], self._group, bucket)
-        return self._device.admit(slots, tokens, segment_ids, keys, rows)
+        slots = self._device.admit(slots, tokens, segment_ids, keys, rows)
+        for row in rows[: len(chosen)]:
+            self._n[row], self._own[row] = 1, Deadline.after(self._config.item_time_budget_s, clock=self._deadline.clock)
+        return slots
 
     def _ended(self, slots: Slots) -> Iterator[tuple[int, Prediction]]:
-        tokens, n, done = np.asarray(slots.tokens), np.asarray(slots.n), np.asarray(slots.done)
+        tokens, done = np.asarray(slots.tokens), np.asarray(slots.done)
         for row, item in enumerate(self._held):
             if item is None:
                 continue
-            prediction = self._read(item, tokens[row, : n[row]], bool(done[row]))
+            prediction = self._read(item, tokens[row, : self._n[row]], bool(done[row]), self._own[row])
             if prediction is not None:
                 self._held[row] = None
                 yield item.place, prediction
 
-    def _read(self, item: Item, new: np.ndarray, done: bool) -> Prediction | None:
+    def _read(self, item: Item, new: np.ndarray, done: bool, own: Deadline) -> Prediction | None:
         """The answer in a row, once it has one."""
         ends = np.flatnonzero(new == self._tokenizer.eos_id)
         ids = (new[: ends[0]] if len(ends) else new).tolist()
         if self._config.stop and (found := self._stopped(ids)):
             return item.prediction(*found, "stop")
-        if not done:
+        if not done and not own.expired():
             return None
-        return item.prediction(self._tokenizer.decode(ids), len(ids), "eos" if len(ends) else "length")
+        reason: FinishReason = "eos" if len(ends) else "length" if done else "deadline"
+        return item.prediction(self._tokenizer.decode(ids), len(ids), reason)
 
     def _stopped(self, ids: list[int]) -> tuple[str, int] | None:
         """Text before the first stop string, and the tokens that it took to write both."""

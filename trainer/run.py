@@ -154,10 +154,11 @@ class TrainingRun:
         def admit(slots: Slots, tokens: np.ndarray, *others: np.ndarray) -> Slots:
             return program.admit_of(tokens.shape[1])(*weights, hp, slots, tokens, *others)
 
+        decode = program.decode  # compiled before an answer's time begins
         device = Device(
             empty=lambda: program.empty(*weights),
             admit=admit,
-            decode=lambda slots, *others: program.decode(*weights, hp, slots, *others),
+            decode=lambda slots, *others: decode(*weights, hp, slots, *others),
         )
         tokenizer = self._base.tokenizer
         template = choose_template(tokenizer, self.config.data)

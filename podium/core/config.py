@@ -153,6 +153,9 @@ class GenerateConfig(Section):
     top_p: Annotated[float, T] = Field(1.0, gt=0, le=1, description="draw from the likeliest that hold this share")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field((), description="an answer ends before any of these")
     seed: int = Field(0, ge=0, description="what is drawn follows from it and the item, not from the batch")
+    item_time_budget_s: float | None = Field(
+        None, gt=0, description="an answer that takes longer is ended; what was written is kept"
+    )
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Self:

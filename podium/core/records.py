@@ -61,6 +61,10 @@ class Sample(Record):
     meta: dict[str, Any] = {}  # what its scorer needs beyond the answer; docs/evaluation.md names the keys
 
 
+# EOS was written, generate.max_new_tokens were, a stop string was, or the answer's own time ran out.
+FinishReason = Literal["eos", "length", "stop", "deadline"]
+
+
 class Prediction(Record):
     """One line of predictions.jsonl: what the model wrote after the prompt; several for an item differ in `sample`."""
 
@@ -68,7 +72,7 @@ class Prediction(Record):
     sample: int = Field(0, ge=0)  # which of several for this item; (id, sample) is unique
     text: str
     n_output_tokens: int | None = Field(None, ge=0)
-    finish_reason: Literal["eos", "length", "stop"] | None = None
+    finish_reason: FinishReason | None = None
 
 
 class Report(Record):

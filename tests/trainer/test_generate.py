@@ -101,12 +101,12 @@ def test_prompts_have_a_few_lengths_to_be_padded_to() -> None:
     assert prompt_buckets(512) == [128, 256, 512]
 
 
-def asked(run: TrainingRun, samples: list, **generate: object) -> list:
+def asked(run: TrainingRun, samples: list, clock: FakeClock | None = None, **generate: object) -> list:
     """What the trained run answers with other settings of `generate` that compile nothing."""
     changed = run.config.with_overrides({f"generate.{name}": value for name, value in generate.items()})
     other = TrainingRun(changed, run.out, run.library)
     other._weights = run._weights
-    return other.predict(samples, Deadline.after(None))
+    return other.predict(samples, Deadline.after(None, clock=clock))
 
 
 WARM = {"temperature": 1.0, "num_samples": 3}
@@ -167,13 +167,47 @@ def test_a_row_that_has_ended_goes_to_the_next_prompt(
     assert any(0 < done.sum() < 4 for done in states[4:]), "no prompt came in while others were being answered"
 
 
-def test_a_deadline_is_looked_at_again_and_again(run: TrainingRun, make_samples: Callable) -> None:
+@pytest.fixture
+def clock(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """It moves by a second for every token that the rows go on together."""
+    clock, decode = FakeClock(), run._program.decode
+
+    def timed(*inputs: object) -> object:
+        n_before = np.array(inputs[3].n)
+        slots = decode(*inputs)
+        clock.advance(float((np.array(slots.n) - n_before).max()))
+        return slots
+
+    monkeypatch.setattr(type(run._program), "decode", property(lambda _: timed))
+    return clock
+
+
+def test_a_deadline_is_kept_to_the_token(run: TrainingRun, make_samples: Callable, clock: FakeClock) -> None:
     samples = make_samples(*PROMPTS, *PROMPTS)
-    clock = FakeClock(tick_s=1.0)
-    some = run.predict(samples, Deadline(clock, clock.now(), 1.5))
-    assert 0 < len(some) < len(samples)
-    assert run.predict(samples, Deadline(clock, clock.now(), 0.5)) == []
+    started_s = clock.now()
+    some = run.predict(samples, Deadline.after(20.0, clock=clock))
+    assert 0 < len(some) < len(samples), "what there was no time for has no prediction"
+    assert clock.now() - started_s == 20.0
+    assert run.predict(samples, Deadline.after(0.5, reserve_s=0.5, clock=clock)) == []
     assert run.predict([], Deadline.after(None)) == []
+
+
+def test_an_answer_whose_own_time_is_up_ends_and_is_kept(
+    run: TrainingRun, make_samples: Callable, clock: FakeClock, library: ProgramLibrary
+) -> None:
+    samples, compiles = make_samples(*PROMPTS, *PROMPTS), dict(library.compiles)
+    whole = {found.id: found for found in asked(run, samples)}
+    cut = asked(run, samples, clock, item_time_budget_s=6.0)
+    assert [found.id for found in cut] == [sample.id for sample in samples], "others had their turn"
+    assert dict(library.compiles) == compiles
+    for found in cut:
+        full = whole[found.id]
+        if full.n_output_tokens < 7:
+            assert found == full
+        else:  # one token comes with the prompt, before the time begins
+            assert (found.finish_reason, found.n_output_tokens) == ("deadline", 7)
+            assert full.text.startswith(found.text) and found.text
+    assert asked(run, samples, clock, item_time_budget_s=1000.0) == list(whole.values())
 
 
 def test_the_same_answer_many_times_is_refused(config: RunConfig) -> None:
