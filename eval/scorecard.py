@@ -14,7 +14,7 @@ from eval.predictions import predicted_set, read_predictions, set_to_score
 from eval.scorer import POINTS, Score
 from eval.scorers import DEFAULT, get_scorer
 from podium.core.errors import UsageError
-from podium.core.records import Prediction, Record, Sample
+from podium.core.records import FINISH_REASONS, Prediction, Record, Sample
 
 N_RESAMPLES = 10_000
 INTERVAL_LEVEL = 0.95
@@ -50,6 +50,7 @@ class Scorecard(Record):
     n_skipped: int  # prediction lines that were not used: unknown ids, repeats and malformed ones
     n_unreadable: int = 0  # items with a prediction in which nothing was found that could be an answer: wrong
     n_samples: int = 1  # predictions an item; where an item has fewer, those that are not there are wrong
+    finish_reasons: dict[str, int] = Field(default_factory=dict)  # how often each, of the predictions that were scored
     stddev: float  # of the items' points, ddof=0
     interval: tuple[float, float]  # 95%, percentile bootstrap over items
     seed: int  # of the bootstrap
@@ -98,6 +99,7 @@ def score_predictions(
         n_skipped=len(unknown) + len(duplicates) + len(malformed),
         n_unreadable=sum(score.extracted is None for score in scores) - n_missing,
         n_samples=max(1, *map(len, by_id.values())),
+        finish_reasons=finish_reasons(prediction for found in by_id.values() for prediction in found),
         stddev=float(np.std(100 * np.asarray(values))),
         interval=bootstrap_interval(values, seed),
         seed=seed,
@@ -144,6 +146,12 @@ def bootstrap_interval(values: Sequence[float], seed: int, scale: float = POINTS
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return float(low), float(high)
+
+
+def finish_reasons(predictions: Iterable[Prediction]) -> dict[str, int]:
+    """How many predictions ended for each reason that one gives, by its name."""
+    counts = Counter(prediction.finish_reason for prediction in predictions)
+    return {reason: counts[reason] for reason in FINISH_REASONS if counts[reason]}
 
 
 def floored(value: float, digits: int = 2) -> str:

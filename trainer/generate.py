@@ -152,7 +152,10 @@ class _Rows:
         tokens, segment_ids = pad_prompts([item.prompt for item in chosen], self._group, bucket)
         slots = self._device.admit(slots, tokens, segment_ids, keys, rows)
         for row in rows[: len(chosen)]:
-            self._n[row], self._own[row] = 1, Deadline.after(self._config.item_time_budget_s, clock=self._deadline.clock)
+            self._n[row], self._own[row] = (
+                1,
+                Deadline.after(self._config.item_time_budget_s, clock=self._deadline.clock),
+            )
         return slots
 
     def _ended(self, slots: Slots) -> Iterator[tuple[int, Prediction]]:

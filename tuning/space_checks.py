@@ -67,7 +67,7 @@ def _check_searchable(space: "SearchSpace", key: str) -> None:
     check_key(key)
     if key not in SEARCHABLE:
         raise UsageError(
-            f"parameters: {key} cannot change what is learned or written, so searching it is refused; set it in the base"
+            f"parameters: {key} cannot change what is learned or written, so it is not searched; set it in the base"
         )
     if key in space.overrides:
         raise UsageError(f"{key} is under both parameters and overrides; keep one")

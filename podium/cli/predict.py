@@ -25,6 +25,8 @@ def predict(
 ) -> None:
     """Let a trained run answer an evalset's prompts."""
     from eval.evalset import load_evalset
+    from eval.scorecard import finish_reasons
+    from podium.cli.score import shown_reasons
     from podium.core.config import load_config, parse_assignment
     from trainer.device import select, use_compile_cache
 
@@ -55,6 +57,7 @@ def predict(
         seconds = deadline.elapsed_s()
     finally:
         training_run.close()
+    reasons = finish_reasons(predictions)
     write_jsonl(out, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
     write_json(
         out.with_name(f"{out.stem}_meta.json"),
@@ -63,6 +66,7 @@ def predict(
             "split": split,
             "n": len(predictions),
             "n_prompts_cut": training_run.n_prompts_cut,
+            "finish_reasons": reasons,
             "generate": config.generate.model_dump(mode="json"),
             "run": portable(run),
             "step": step,
@@ -72,4 +76,4 @@ def predict(
         },
     )
     cut = f"; {training_run.n_prompts_cut} prompts lost their beginning" if training_run.n_prompts_cut else ""
-    typer.echo(f"{len(predictions)} predictions in {format_duration(seconds)}{cut}; {out}")
+    typer.echo(f"{len(predictions)} predictions in {format_duration(seconds)} ({shown_reasons(reasons)}){cut}; {out}")

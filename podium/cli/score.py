@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,9 +83,16 @@ def _show(card: Scorecard) -> None:
         typer.echo(f"{name:<19} {floored(metric.value)}  (95% {floored(low)} to {floored(high)})")
     several = f", {card.n_samples} predictions each" if card.n_samples > 1 else ""
     typer.echo(f"items               {card.n_items}: {card.n_scored} scored, {card.n_missing} missing{several}")
+    if card.finish_reasons:
+        typer.echo(f"ended by            {shown_reasons(card.finish_reasons)}")
     if problems := _problems(card):
         typer.echo(f"warning             {problems}")
     Console().print(_table(card))
+
+
+def shown_reasons(counts: Mapping[str, int]) -> str:
+    """`eos 90, deadline 2`."""
+    return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
 def _table(card: Scorecard) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -63,6 +63,7 @@ class Sample(Record):
 
 # EOS was written, generate.max_new_tokens were, a stop string was, or the answer's own time ran out.
 FinishReason = Literal["eos", "length", "stop", "deadline"]
+FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
 
 
 class Prediction(Record):

@@ -46,6 +46,18 @@ def test_missing_counts_as_wrong_and_extra_lines_are_listed(sample):
     assert card.scores[1].reason.startswith("missing:")
 
 
+def test_why_predictions_ended_is_counted_of_those_that_were_scored(sample):
+    found = [
+        Prediction(id="a", text="1", finish_reason="eos"),
+        Prediction(id="a", text="1", finish_reason="deadline"),  # a repeat
+        Prediction(id="b", text="1", finish_reason="deadline"),
+        Prediction(id="c", text="1"),
+        Prediction(id="unknown", text="1", finish_reason="stop"),
+    ]
+    card = score_predictions([sample("a"), sample("b"), sample("c"), sample("d")], found)
+    assert card.finish_reasons == {"eos": 1, "deadline": 1}
+
+
 def test_no_predictions_at_all_is_zero_and_no_samples_is_an_error(sample):
     card = score_predictions([sample("a"), sample("b")], [])
     assert (card.answer_correctness, card.stddev, card.interval, card.n_missing) == (0.0, 0.0, (0.0, 0.0), 2)

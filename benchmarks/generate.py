@@ -1,0 +1,195 @@
+"""Tokens/s of greedy decoding against google-tunix's Sampler and transformers on PyTorch.
+
+    bench/bin/python -m benchmarks.generate [--prompts 100] [--new 64] [--batch 32] [--rounds 3] [--dtype float32]
+
+All three read one checkpoint: a Gemma 3 of random weights, small enough for a CPU, whose embeddings of EOS and padding
+are zero. The head is tied, so these two have a score of 0, which is never the largest: in none of the three does an
+answer end before its last token. Prompts are of 8 to 120 characters, a token each. Every engine goes from texts to
+texts; the peers get the prompts in batches of as many as we have rows, padded on the left. Runs are interleaved, and a
+ratio is the median over the rounds. In float32 the engines are also asked whether they wrote the same tokens.
+Peers that are not installed (benchmarks/requirements-bench.txt) are left out and said to be.
+"""
+
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from benchmarks.report import Report, arguments
+from podium.core.clock import Deadline
+from podium.core.config import RunConfig
+from podium.core.files import read_json, write_json
+from podium.core.records import Sample
+from trainer.decoder import Decoder
+from trainer.models import read_architecture
+from trainer.sources import TINY
+from trainer.template import prompt_text
+from trainer.tokenizer import Tokenizer, tokenizer_files
+from trainer.weights import save_weights
+
+SIZES = {
+    "vocab_size": 32768,
+    "hidden_size": 512,
+    "intermediate_size": 2048,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 1,
+    "head_dim": 128,
+    "query_pre_attn_scalar": 128,
+    "sliding_window": 512,
+    "max_position_embeddings": 2048,
+}
+LAYERS = ["sliding_attention"] * 5 + ["full_attention"]
+LONGEST = 128  # tokens of a prompt: what all are padded to, at most
+Engine = Callable[[Sequence[str]], list[str]]
+
+
+def make_model(folder: Path) -> None:
+    """The checkpoint and its tokenizer, the built-in model's."""
+    values = {**read_json(TINY / "config.json"), **SIZES, "num_hidden_layers": len(LAYERS), "layer_types": LAYERS}
+    write_json(folder / "config.json", values)
+    for file in tokenizer_files(TINY):
+        (folder / file.name).write_bytes(file.read_bytes())
+    arch, tokenizer = read_architecture(folder), Tokenizer(folder)
+    decoder = Decoder(arch, nnx.Rngs(0), jnp.float32)
+    decoder.embedding[...] = decoder.embedding[...].at[np.array([tokenizer.eos_id, tokenizer.pad_id])].set(0.0)
+    save_weights(folder, arch, nnx.state(decoder, nnx.Param))
+
+
+def make_prompts(n: int) -> list[str]:
+    chance = random.Random(0)
+    return ["".join(chance.choices("0123456789+-*", k=chance.randint(8, LONGEST - 8))) for _ in range(n)]
+
+
+def ours(model: Path, dtype: str, batch: int, new: int) -> Engine:
+    """What `podium predict` does."""
+    from trainer.library import ProgramLibrary
+    from trainer.run import TrainingRun
+
+    config = RunConfig().with_overrides(
+        {
+            **{"model.source": str(model), "train.dtype": dtype, "generate.batch_size": batch},
+            **{"generate.max_prompt_tokens": LONGEST, "generate.max_new_tokens": new, "lora.enabled": True},
+        }
+    )
+    run = TrainingRun(config, model / "run", ProgramLibrary())
+
+    def answer(prompts: Sequence[str]) -> list[str]:
+        about = {"expected_answer": "0", "section": "core", "category": "bench", "difficulty": "easy"}
+        samples = [Sample(id=str(i), prompt=prompt, **about) for i, prompt in enumerate(prompts)]
+        found = run.predict(samples, Deadline.after(None))
+        assert all(prediction.n_output_tokens == new for prediction in found)
+        return [prediction.text for prediction in found]
+
+    return answer
+
+
+def tunix(model: Path, dtype: str, batch: int, new: int) -> Engine:
+    from transformers import AutoTokenizer
+    from tunix.generate.sampler import CacheConfig, Sampler
+    from tunix.models.gemma3.model import ModelConfig
+    from tunix.models.gemma3.params_safetensors import create_model_from_safe_tensors
+
+    ropes = read_json(model / "config.json")["rope_parameters"]
+        read_json(model / "config.json")["rope_parameters"][kind]["rope_theta"] for kind in sorted(set(LAYERS))[::-1]
+    )
+    config = ModelConfig(
+        num_layers=len(LAYERS),
+        num_embed=SIZES["vocab_size"],
+        embed_dim=SIZES["hidden_size"],
+        hidden_dim=SIZES["intermediate_size"],
+        num_heads=SIZES["num_attention_heads"],
+        head_dim=SIZES["head_dim"],
+        num_kv_heads=SIZES["num_key_value_heads"],
+        sliding_window_size=SIZES["sliding_window"],
+        local_base_frequency=int(ropes["sliding_attention"]["rope_theta"]),
+        global_base_frequency=int(ropes["full_attention"]["rope_theta"]),
+        param_dtype=jnp.dtype(dtype),
+    )
+    mesh = jax.make_mesh((1, 1), ("fsdp", "tp"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
+    loaded = create_model_from_safe_tensors(str(model), config, mesh, dtype=jnp.dtype(dtype))
+    cache = CacheConfig(LONGEST + new, len(LAYERS), SIZES["num_key_value_heads"], SIZES["head_dim"])
+    sampler = Sampler(loaded, AutoTokenizer.from_pretrained(model), cache)
+
+    def answer(prompts: Sequence[str]) -> list[str]:
+        texts: list[str] = []
+        for start in range(0, len(prompts), batch):
+            asked = [prompt_text(prompt) for prompt in prompts[start : start + batch]]
+            found = sampler(asked, max_generation_steps=new, max_prompt_length=LONGEST)
+            assert all(len(tokens) == new for tokens in found.tokens)
+            texts += found.text
+        return texts
+
+    return answer
+
+
+def pytorch(model: Path, dtype: str, batch: int, new: int) -> Engine:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype)).eval()
+
+    def answer(prompts: Sequence[str]) -> list[str]:
+        texts: list[str] = []
+        for start in range(0, len(prompts), batch):
+            asked = [prompt_text(prompt) for prompt in prompts[start : start + batch]]
+            inputs = tokenizer(asked, return_tensors="pt", padding=True, return_token_type_ids=False)
+            with torch.inference_mode():
+                rows = loaded.generate(**inputs, max_new_tokens=new, do_sample=False)
+            written = rows[:, inputs["input_ids"].shape[1] :]
+            assert written.shape[1] == new
+            texts += tokenizer.batch_decode(written, skip_special_tokens=True)
+        return texts
+
+    return answer
+
+
+def measure(engines: dict[str, Engine], prompts: Sequence[str], rounds: int) -> tuple[dict[str, list[float]], Any]:
+    """Seconds of every round after one that compiles, and what each wrote."""
+    written = {name: engine(prompts) for name, engine in engines.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(rounds):
+        for name, engine in engines.items():
+            started_s = time.perf_counter()
+            engine(prompts)
+            seconds[name].append(time.perf_counter() - started_s)
+    return seconds, written
+
+
+def main() -> None:
+    options = arguments(__doc__, prompts=100, new=64, batch=32, rounds=3, dtype="float32")
+    report, prompts = Report("generate"), make_prompts(options.prompts)
+    report.figure("prompts", f"{options.prompts} of {min(map(len, prompts))} to {max(map(len, prompts))} tokens")
+    report.figure("new tokens a prompt", options.new)
+    with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
+        make_model(Path(folder))
+        sizes = Path(folder), options.dtype, options.batch, options.new
+        engines = {"podium": ours(*sizes)}
+        for name, package, make in (("google-tunix", "tunix", tunix), ("transformers", "torch", pytorch)):
+            if find_spec(package):
+                engines[name] = make(*sizes)
+            else:
+                report.figure(name, f"not installed ({package})")
+        seconds, written = measure(engines, prompts, options.rounds)
+    for name, found in seconds.items():
+        report.figure(name, options.prompts * options.new / statistics.median(found), f"tokens/s, {options.dtype}")
+    for name, goal in (("google-tunix", ">= 1.3"), ("transformers", ">= 3")):
+        if name in engines:
+            same = sum(a == b for a, b in zip(written["podium"], written[name], strict=True))
+            report.figure(f"prompts on which {name} wrote the same", f"{same} of {options.prompts}")
+        ratios = [theirs / our for our, theirs in zip(seconds["podium"], seconds.get(name, ()), strict=False)]
+        report.reach(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
+    report.end(options.json)
+
+
+if __name__ == "__main__":
+    main()
