@@ -99,8 +99,6 @@ def tunix(model: Path, dtype: str, batch: int, new: int) -> Engine:
     from tunix.models.gemma3.params_safetensors import create_model_from_safe_tensors
 
     ropes = read_json(model / "config.json")["rope_parameters"]
-        read_json(model / "config.json")["rope_parameters"][kind]["rope_theta"] for kind in sorted(set(LAYERS))[::-1]
-    )
     config = ModelConfig(
         num_layers=len(LAYERS),
         num_embed=SIZES["vocab_size"],
