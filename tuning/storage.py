@@ -1,47 +1,175 @@
-"""Optuna's storage of a study: the one truth about its trials."""
+"""Optuna's storage of a study, the one truth about its trials: sqlite or a journal in its folder, or a database's URL.
+
+The folder says which in storage.json, without the password.
+"""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import read_json, write_json
+from podium.core.provenance import redact
+
+ENVIRONMENT = "PODIUM_OPTUNA_STORAGE"
+SQLITE, JOURNAL = "sqlite", "journal"
+FILES = {SQLITE: "study.db", JOURNAL: "journal.log"}
+SCHEMES = ("sqlite", "postgresql", "mysql")
+RECORD = "storage.json"
+CONNECT_TIMEOUT_S = 10
 
 
-def create_in_storage(folder: Path, direction: str) -> Any:
-    """A new Optuna study for `folder`. Raises PodiumError when its storage cannot be used."""
+def optuna_storage(setting: str | None = None) -> str:
+    """`setting`, else PODIUM_OPTUNA_STORAGE, else sqlite. Raises UsageError for what cannot be one."""
+    chosen = setting or os.environ.get(ENVIRONMENT) or SQLITE
+    if chosen in FILES:
+        return chosen
+    scheme, _, rest = chosen.partition("://")
+    if not rest or scheme.partition("+")[0] not in SCHEMES:
+        known = ", ".join([*FILES, *(f"{name}://..." for name in SCHEMES)])
+        raise UsageError(f"Optuna storage {redact(chosen)!r}: must be one of {known}")
+    if scheme.startswith("sqlite") and not rest.startswith("//"):
+        raise UsageError(f"Optuna storage {chosen!r}: the path must be absolute, like sqlite:////data/studies.db")
+    return chosen
+
+
+def create_in_storage(folder: Path, direction: str, storage: str) -> Any:
+    """A new Optuna study for `folder` in `storage`, as `optuna_storage` gives it.
+
+    Raises:
+        PodiumError: the storage cannot be used.
+        UsageError: it has a study of that name already, of another workspace.
+    """
     import optuna
 
-    with _one_line(folder):
-        storage = _storage(folder)
-        # Readers do not wait for the writer, and a commit costs one flush instead of several.
-        with storage.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        return optuna.create_study(study_name=folder.name, storage=storage, direction=direction)
+    with _one_line(folder, storage):
+        opened = _open(folder, storage)
+        try:
+            study = optuna.create_study(study_name=folder.name, storage=opened, direction=direction)
+        except optuna.exceptions.DuplicatedStudyError:
+            raise UsageError(
+                f"study {folder.name!r} is in {redact(storage)} already, from another workspace; choose another --name"
+            ) from None
+    write_json(folder / RECORD, {"optuna": without_password(storage)})
+    return study
 
 
-def open_storage(folder: Path) -> Any:
-    """The Optuna study in `folder`. Raises PodiumError when its storage cannot be used."""
+def open_storage(folder: Path, setting: str | None = None) -> Any:
+    """The Optuna study in `folder`. `setting` is asked for its password where the recorded URL has none.
+
+    Raises:
+        PodiumError: its storage cannot be used.
+        UsageError: `setting` is another storage than the study's.
+    """
     import optuna
 
-    with _one_line(folder):
-        return optuna.load_study(study_name=folder.name, storage=_storage(folder))
+    storage = _recorded(folder, setting)
+    with _one_line(folder, storage):
+        return optuna.load_study(study_name=folder.name, storage=_open(folder, storage))
 
 
-def _storage(folder: Path) -> Any:
+def has_storage(folder: Path) -> bool:
+    return (folder / RECORD).is_file() or (folder / FILES[SQLITE]).is_file()
+
+
+def without_password(storage: str) -> str:
+    """The URL as it may be written down."""
+    from sqlalchemy.engine import URL, make_url
+
+    if storage in FILES:
+        return storage
+    url = make_url(storage).difference_update_query(["password"])
+    return URL.create(
+        url.drivername, url.username, None, url.host, url.port, url.database, url.query
+    ).render_as_string()
+
+
+def _recorded(folder: Path, setting: str | None) -> str:
+    """The study's storage, with the password of `setting` or the environment where they name the same database."""
+    record = folder / RECORD
+    known = read_json(record)["optuna"] if record.is_file() else SQLITE
+    for candidate in filter(None, (setting, os.environ.get(ENVIRONMENT))):
+        if without_password(optuna_storage(candidate)) == known:
+            return candidate
+    if setting:
+        raise UsageError(f"Optuna storage {redact(setting)!r}: study {folder.name!r} is kept in {known}; leave it out")
+    return str(known)
+
+
+def _open(folder: Path, storage: str) -> Any:
     import optuna
+    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.storages.RDBStorage(f"sqlite:///{folder / 'study.db'}")
+    if storage == JOURNAL:
+        path = folder / FILES[JOURNAL]
+        return optuna.storages.JournalStorage(JournalFileBackend(str(path), _JournalLock(path)))
+    if storage == SQLITE:
+        storage = f"sqlite:///{folder / FILES[SQLITE]}"
+    local = storage.startswith("sqlite")
+    connect = {} if local else {"connect_timeout": CONNECT_TIMEOUT_S}
+    # A server that was restarted since the last trial is connected to again.
+    opened = optuna.storages.RDBStorage(storage, {"connect_args": connect, "pool_pre_ping": not local})
+    if local:  # Readers do not wait for the writer, and a commit costs one flush instead of several.
+        with opened.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    return opened
+
+
+class _JournalLock:
+    """Over the journal itself, so that the system frees it however a process ends: Optuna's own lock files outlive a
+    kill, and cost the next process their grace period."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def acquire(self) -> bool:
+        import fcntl
+
+        self._file = self._path.open("rb+")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._cut_torn_line()
+        return True
+
+    def release(self) -> None:
+        self._file.close()
+
+    def _cut_torn_line(self) -> None:
+        """What a machine that went down left half-written was never told to anyone, and would spoil the next line."""
+        text = self._path.read_bytes() if not self._ends_whole() else b""
+        if text:
+            self._file.truncate(text.rfind(b"\n") + 1)
+
+    def _ends_whole(self) -> bool:
+        if self._file.seek(0, os.SEEK_END) == 0:
+            return True
+        self._file.seek(-1, os.SEEK_END)
+        return self._file.read(1) == b"\n"
 
 
 @contextlib.contextmanager
-def _one_line(folder: Path) -> Iterator[None]:
+def _one_line(folder: Path, storage: str) -> Iterator[None]:
+    """What a database, its driver or the disk raises, as one line without the password."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
+    where = str(folder / FILES[storage]) if storage in FILES else without_password(storage)
     try:
         yield
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, KeyError) as error:
-        line = " ".join(str(error).split())
-        raise PodiumError(f"cannot use the study's storage {folder / 'study.db'}: {line}") from error
+    except UsageError:
+        raise
+    except ImportError as error:
+        raise PodiumError(
+            f"cannot use the Optuna storage {where}: its driver is not there ({_line(error)}); "
+            "pip install 'podium[postgres]' has the one of postgresql+psycopg://"
+        ) from error
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, KeyError, ValueError, OSError) as error:
+        hint = "" if storage in FILES else f"; the password may come from {ENVIRONMENT} or the driver's own settings"
+        raise PodiumError(f"cannot use the study's storage {where}: {_line(error)}{hint}") from error
+
+
+def _line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return " ".join(redact(str(cause)).split())

@@ -1,7 +1,8 @@
 """A study on disk: its folder, Optuna's storage in it, and a view of both that anyone can read.
 
 workspace/studies/NAME/
-    study.db      Optuna's storage: the one truth about trials
+    storage.json  which Optuna storage is the one truth about trials, if not study.db: see storage.py
+    study.db      that storage, unless another was chosen
     space.yaml    the search space with its base config, fully resolved
     summary.json  how the last sweep went: time, workers, steps
     driver.lock   held by the sweep that runs
@@ -12,6 +13,7 @@ workspace/studies/NAME/
 import contextlib
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from podium.core.config import RunConfig, load_yaml
-from podium.core.errors import UsageError
+from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, read_text, write_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
 from tuning.space import SearchSpace, parse_space
 from tuning.stops import best_of
-from tuning.storage import create_in_storage, open_storage
+from tuning.storage import SQLITE, create_in_storage, has_storage, open_storage
 
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
@@ -121,7 +123,7 @@ def load_study(name: str) -> StudyView:
 def existing(name: str) -> Path:
     """The folder of a study that is there. Raises UsageError."""
     folder = study_dir(check_name(name, "study"))
-    if not (folder / "space.yaml").is_file() or not (folder / "study.db").is_file():
+    if not (folder / "space.yaml").is_file() or not has_storage(folder):
         known = ", ".join(study_names()) or "none yet; `podium sweep SPACE` makes one"
         raise UsageError(f"study {name!r} not found in {folder.parent}; known: {known}")
     return folder
@@ -181,17 +183,28 @@ def trial_dir(folder: Path, number: int) -> Path:
     return folder / "trials" / f"{number:03d}"
 
 
-def create(space: SearchSpace, name: str | None, data: Mapping[str, str], warm_start: StudyView | None = None) -> Any:
+def create(
+    space: SearchSpace,
+    name: str | None,
+    data: Mapping[str, str],
+    warm_start: StudyView | None = None,
+    storage: str = SQLITE,
+) -> Any:
     """Make the folder and its Optuna study; `data` are the hashes that a resume is checked against, `warm_start` is an
-    older study to begin with.
+    older study to begin with, `storage` is where Optuna keeps it.
 
     Raises:
         UsageError: there is a study of that name already.
+        PodiumError: the folder or the storage cannot be written.
     """
     folder = _claim(space, name)
     from tuning import transfer
 
-    study = create_in_storage(folder, space.direction)
+    try:
+        study = create_in_storage(folder, space.direction, storage)
+    except PodiumError:
+        shutil.rmtree(folder)
+        raise
     study.set_user_attr("data", dict(data))
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
     if warm_start is not None:
@@ -234,14 +247,15 @@ def refuse_taken(name: str) -> None:
         raise UsageError(f"study {name!r} exists; choose another name, or go on with --resume {name}")
 
 
-def reopen(name: str, space: SearchSpace, data: Mapping[str, str]) -> Any:
-    """The Optuna study of that name, for going on with it.
+def reopen(name: str, space: SearchSpace, data: Mapping[str, str], storage: str | None = None) -> Any:
+    """The Optuna study of that name, for going on with it. `storage` may name its storage again, for the password.
 
     Raises:
-        UsageError: unknown study, or its space, base config or data are not what they were; the differences are named.
+        UsageError: unknown study, another storage, or its space, base config or data are not what they were; the
+            differences are named.
     """
     folder = existing(name)
-    study = open_storage(folder)
+    study = open_storage(folder, storage)
     known = study.user_attrs.get("data", {})
     differences = load_study_space(folder).differences(space)
     differences += [f"{key}: {known.get(key)} -> {value}" for key, value in data.items() if known.get(key) != value]
@@ -313,13 +327,17 @@ def request_stop(folder: Path, reason: str) -> None:
 
 def _claim(space: SearchSpace, name: str | None) -> Path:
     """A folder of our own: of that name, or the space's with the first free number."""
-    if name is not None:
-        refuse_taken(name)
-        study_dir(name).mkdir(parents=True)
-        return study_dir(name)
-    for number in count(1):
-        folder = study_dir(f"{space.name}-{number:03d}")
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)
-            break
+    try:
+        if name is not None:
+            refuse_taken(name)
+            study_dir(name).mkdir(parents=True)
+            return study_dir(name)
+        for number in count(1):
+            folder = study_dir(f"{space.name}-{number:03d}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(parents=True)
+                break
+    except OSError as error:
+        why = f"cannot make a study in {study_dir('')}: {error.strerror}"
+        raise PodiumError(f"{why}; PODIUM_WORKSPACE names another place") from error
     return folder

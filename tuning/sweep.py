@@ -13,7 +13,7 @@ from podium.core.errors import UsageError
 from podium.core.files import write_json
 from podium.core.paths import study_dir
 from podium.core.states import State
-from tuning import tracking
+from tuning import storage, tracking
 from tuning.backends import Backend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
 from tuning.overview import steps
@@ -52,6 +52,7 @@ def sweep(
     warm_start: str | None = None,
     name: str | None = None,
     tracking_uri: str | None = None,
+    optuna_storage: str | None = None,
     listeners: Sequence[Listener] = (),
     stop: Callable[[], bool] = lambda: False,
     worker: WorkerKind = Worker,
@@ -62,6 +63,8 @@ def sweep(
     says so in `stop:` where they are not given. `warm_start` names an older study: its best configuration is tried, and
     the sampler knows its trials where they say something about this space.
 
+    `optuna_storage` is where a new study is kept: sqlite or journal in its folder, or the URL of a database.
+
     A sweep that was stopped says why in `summary["stopped"]`; `resume=study.name` goes on with it, and needs no space.
 
     Raises:
@@ -71,6 +74,7 @@ def sweep(
     """
     deadline = Deadline.after(time_budget_s)
     uri = tracking.tracking_uri(tracking_uri)
+    keep_in = storage.optuna_storage(optuna_storage)
     if name is not None:
         refuse_taken(name)
     space = _checked_space(space, resume)
@@ -78,7 +82,7 @@ def sweep(
         raise UsageError(f"--warm-start {warm_start}: study {resume!r} has begun; warm-start a new one")
     source = source_for(space, warm_start) if warm_start is not None else None
     data = worker.check(space)
-    study = reopen(resume, space, data) if resume is not None else None
+    study = reopen(resume, space, data, optuna_storage) if resume is not None else None
     limit = trials or space.trials
     n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
     if study and n_to_run <= 0:
@@ -88,7 +92,7 @@ def sweep(
     plan = _Plan(limit, deadline, rule, stop, listeners, worker, uri)
     chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
     try:
-        study = study or create(space, name, data, source)
+        study = study or create(space, name, data, source, keep_in)
         with DriverLock(study_dir(study.study_name)):
             return _drive(study, space, chosen, plan)
     finally:

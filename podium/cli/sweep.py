@@ -34,6 +34,10 @@ def sweep(
     warm_start: Annotated[
         str | None, typer.Option(metavar="STUDY", help="Begin with what this older study has learned.")
     ] = None,
+    optuna_storage: Annotated[
+        str | None,
+        typer.Option(help="sqlite, journal, or a database's URL; PODIUM_OPTUNA_STORAGE if not given, else sqlite."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Of the new study; SPACE-001 and so on if not given.")] = None,
 ) -> None:
     """Search a space for its best trial, stopping the poor ones early."""
@@ -55,6 +59,7 @@ def sweep(
             resume=resume,
             warm_start=warm_start,
             name=name,
+            optuna_storage=optuna_storage,
             listeners=[show],
             stop=interrupts.requested,
         )

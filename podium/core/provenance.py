@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +16,7 @@ LIBRARIES = (
     *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "transformers"),
     *("tokenizers", "numpy", "ray", "optuna", "mlflow"),
 )
+URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
 SECRET_WORDS = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 
 
@@ -66,10 +68,11 @@ def provenance() -> dict[str, Any]:
 
 
 def redact(text: str) -> str:
-    """`text` with the value of every secret environment variable (HF_TOKEN, KAGGLE_KEY, ...) taken out."""
+    """`text` with the value of every secret environment variable (HF_TOKEN, KAGGLE_KEY, ...) and the password of every
+    URL taken out."""
     for name in secrets_in(text):
         text = text.replace(os.environ[name], f"[{name}]")
-    return text
+    return URL_PASSWORD.sub(r"\1:***@", text)
 
 
 def secrets_in(text: str) -> list[str]:

@@ -15,3 +15,8 @@ def test_secrets_are_taken_out(monkeypatch):
     assert text == "token [HF_TOKEN] key [KAGGLE_KEY]"
     assert provenance.secrets_in("key 0123456789abcdef") == ["KAGGLE_KEY"]
     assert provenance.secrets_in(text) == []
+
+
+def test_the_password_of_a_url_is_taken_out():
+    text = "cannot reach postgresql+psycopg://ann:p%40ss-word@db:5432/optuna, nor http://db:5000/x@y"
+    assert provenance.redact(text) == "cannot reach postgresql+psycopg://ann:***@db:5432/optuna, nor http://db:5000/x@y"
