@@ -1,6 +1,6 @@
 """From a trainset to batches: tokenised once, then cut, padded or packed into rows of fixed length."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 
 from podium.core.config import DataConfig
 from podium.core.errors import UsageError
-from podium.core.records import ReasoningTrace
+from podium.core.records import ReasoningTrace, Sample
 from trainer.order import batch_indices, bucketed_indices
 from trainer.packing import pack
 from trainer.template import Template, choose_template
@@ -100,6 +100,25 @@ def tokenize(
         template=template.name,
         bucket_lengths=(*data.length_buckets, data.max_seq_len),
     )
+
+
+def answer_rows(samples: Sequence[Sample], template: Template, data: DataConfig) -> dict[str, np.ndarray] | None:
+    """Prompt and expected answer of each sample, a row each; None where nothing of any answer fits."""
+    traces = [ReasoningTrace(prompt=sample.prompt, final_answer=sample.expected_answer) for sample in samples]
+    try:
+        return tokenize("answers", "", traces, template, data.model_copy(update={"packing": False})).fields
+    except UsageError:
+        return None
+
+
+def in_batches(rows: dict[str, np.ndarray], size: int) -> Iterator[dict[str, np.ndarray]]:
+    """`size` rows after the other; the last batch is filled up with the last row, of which nothing is learned."""
+    n_rows = len(rows["tokens"])
+    for start in range(0, n_rows, size):
+        chosen = np.arange(start, start + size)
+        batch = {name: field[np.minimum(chosen, n_rows - 1)] for name, field in rows.items()}
+        batch["weights"][chosen >= n_rows] = 0.0
+        yield batch
 
 
 @dataclass(frozen=True)

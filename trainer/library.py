@@ -26,7 +26,7 @@ from trainer.loss_scale import initial_scale
 from trainer.memory import Memory, estimate, of_compiled
 from trainer.models import BaseModel, base_key, build_decoder, init_state, load_base
 from trainer.optimizer import build_optimizer, hyperparameters
-from trainer.program import make_train_step
+from trainer.program import make_summed_loss, make_train_step
 from trainer.slots import Decoding
 from trainer.trainsets import read_manifest
 
@@ -129,6 +129,12 @@ class Program:
         shape = self._step_shape(length)
         return self._once("train", _by(shape), lambda: self._wanted_step(shape))
 
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """The loss of train.batch_size rows of data.max_seq_len tokens, as `make_summed_loss` describes it."""
+        shape = (self._config.train.batch_size, self._config.data.max_seq_len)
+        return self._once("loss", _by(shape), lambda: self._wanted_loss(shape))
+
     def memory_of(self, length: int) -> Memory:
         """What `step_of(length)` needs: estimated, and once it is compiled as the compiler says."""
         trees = self.trainable, self._frozen, self.opt_state
@@ -185,6 +191,11 @@ class Program:
         function = make_train_step(self._graphdef, self._base.arch, self._config, self._dtype)
         hp, step = hyperparameters(self._config), np.int32(0)
         return Wanted(function, (self.trainable, self.opt_state, self._frozen, batch, hp, step), donate=(0, 1))
+
+    def _wanted_loss(self, shape: tuple[int, ...]) -> Wanted:
+        rows = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
+        function = make_summed_loss(self._graphdef, self._base.arch, self._config, self._dtype)
+        return Wanted(function, (self.trainable, self._frozen, rows, hyperparameters(self._config)))
 
     def _wanted_empty(self) -> Wanted:
         return Wanted(self._decoding.empty, (self.trainable, self._frozen))

@@ -34,27 +34,13 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
     that `opt_state` carries has fallen far enough.
     """
 
+    summed_loss = make_summed_loss(graphdef, arch, config, dtype)
+
     def micro_loss(
         trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
     ) -> jax.Array:
-        decoder = nnx.merge(graphdef, trainable, frozen)
-        hidden, _ = decoder(  # (batch, seq, hidden)
-            micro["tokens"],
-            micro["positions"],
-            micro["segment_ids"],
-            dtype=dtype,
-            remat=config.train.remat,
-            lora_alpha=hp["lora.alpha"],
-            lora_dropout=Dropout(hp["lora.dropout"], key) if config.lora.enabled else None,
-        )
-        total, _ = chunked_cross_entropy(
-            hidden,
-            decoder.head(),
-            micro["targets"],
-            micro["weights"],
-            softcap=arch.final_softcap,
-            label_smoothing=hp["train.label_smoothing"],
-        )
+        dropout = Dropout(hp["lora.dropout"], key) if config.lora.enabled else None
+        total, _ = summed_loss(trainable, frozen, micro, hp, dropout, hp["train.label_smoothing"])
         return total * factor
 
     def loss_and_gradients(
@@ -100,3 +86,39 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
         return trainable, (optimizer_state, scale), metrics
 
     return train_step
+
+
+def make_summed_loss(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
+    """`loss(trainable, frozen, rows, hp, dropout=None, label_smoothing=0.0) -> (summed loss, learned tokens)`.
+
+    Each field of `rows` is (batch, seq).
+    """
+
+    def summed_loss(
+        trainable: Tree,
+        frozen: Tree,
+        rows: Batch,
+        hp: Hyperparameters,
+        dropout: Dropout | None = None,
+        label_smoothing: jax.Array | float = 0.0,
+    ) -> tuple[jax.Array, jax.Array]:
+        decoder = nnx.merge(graphdef, trainable, frozen)
+        hidden, _ = decoder(  # (batch, seq, hidden)
+            rows["tokens"],
+            rows["positions"],
+            rows["segment_ids"],
+            dtype=dtype,
+            remat=config.train.remat,
+            lora_alpha=hp["lora.alpha"],
+            lora_dropout=dropout,
+        )
+        return chunked_cross_entropy(
+            hidden,
+            decoder.head(),
+            rows["targets"],
+            rows["weights"],
+            softcap=arch.final_softcap,
+            label_smoothing=label_smoothing,
+        )
+
+    return summed_loss

@@ -17,7 +17,7 @@ from podium.core.records import Prediction, Report, Sample
 from podium.core.states import State
 from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
 from trainer.counters import Counters
-from trainer.data import TokenizedTrainset
+from trainer.data import TokenizedTrainset, answer_rows, in_batches
 from trainer.generate import Device, generate
 from trainer.library import ProgramLibrary
 from trainer.memory import Infeasible, check_fits, fixes
@@ -164,6 +164,22 @@ class TrainingRun:
         template = choose_template(tokenizer, self.config.data)
         predictions, self.n_prompts_cut = generate(samples, tokenizer, template, self.config.generate, device, deadline)
         return predictions
+
+    def loss_on(self, samples: Sequence[Sample]) -> float | None:
+        """Mean loss of a token of the expected answers, each right behind its prompt as the template writes them.
+
+        Without steps in between, label smoothing or dropout. None where no sample fits data.max_seq_len.
+        """
+        self._initialise()
+        hp = self._hp_of(self.step - 1)
+        rows = answer_rows(samples, choose_template(self._base.tokenizer, self.config.data), self.config.data)
+        if rows is None:
+            return None
+        total = n_tokens = 0.0
+        for batch in in_batches(rows, self.config.train.batch_size):
+            summed, n_learned = jax.device_get(self._program.loss(*self._weights, batch, hp))
+            total, n_tokens = total + float(summed), n_tokens + float(n_learned)
+        return total / n_tokens
 
     def save(self, wait: bool = True) -> Path:
         """Write a checkpoint of this step and return its folder; without `wait` it becomes whole in the background.

@@ -16,6 +16,7 @@ from podium.core.records import Report
 from podium.core.states import State
 from tuning.memory import peak_memory_gb, reset_peak
 from tuning.study import trial_dir
+from tuning.usage import Meter
 from tuning.worker import WorkerKind
 
 
@@ -35,6 +36,7 @@ class Host:
             bind_to_cores(cores)
         self._folder = study_folder
         self._worker = make(study_folder)
+        self._meter = Meter()
         self._numbers = count()
         self._slots: dict[int, tuple[int, int | Report]] = {}  # ours -> (trial, the worker's slot or why there is none)
 
@@ -54,7 +56,7 @@ class Host:
         if isinstance(held, Report):
             return held
         try:
-            return _with_memory(self._worker.advance(held, until_step))
+            return self._measured(self._worker.advance(held, until_step))
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
             return self._failure(trial_id, error)
 
@@ -74,6 +76,12 @@ class Host:
     def stats(self) -> dict[str, Any]:
         return {"pid": os.getpid(), **self._worker.stats()}
 
+    def _measured(self, report: Report) -> Report:
+        """The report with what the trial used of the machine, unless the worker knows better."""
+        peak = peak_memory_gb()
+        used = {**self._meter.read(), **({} if peak is None else {"peak_memory_gb": peak})}
+        return report.model_copy(update={"metrics": {**used, **report.metrics}})
+
     def _failure(self, trial_id: int, error: Exception) -> Report:
         """A report that says why in one line; the traceback goes to the trial's folder."""
         lines = traceback.format_exception(error)
@@ -81,12 +89,6 @@ class Host:
             write_text(trial_dir(self._folder, trial_id) / "traceback.txt", redact("".join(lines)))
         reason = str(error) if isinstance(error, PodiumError) else f"{type(error).__name__}: {error}"
         return Report(step=0, state=State.FAILED, metrics={}, reason=" ".join(redact(reason).split()))
-
-
-def _with_memory(report: Report) -> Report:
-    """The report with `peak_memory_gb`, unless the worker knows better."""
-    peak = peak_memory_gb()
-    return report if peak is None else report.model_copy(update={"metrics": {"peak_memory_gb": peak, **report.metrics}})
 
 
 def bind_to_cores(cores: tuple[int, ...]) -> None:

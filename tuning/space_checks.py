@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 METRICS: dict[str, Literal["maximize", "minimize"]] = {
     "dev/answer_correctness": "maximize",
     "dev/primary_score": "maximize",
+    "dev/loss": "minimize",
     "train/loss": "minimize",
 }
 # A parameter must be able to change what is learned or written: what enters the program, which data and files are

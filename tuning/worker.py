@@ -3,6 +3,7 @@
 Four calls, each about one slot; those for different slots may overlap. A worker has one slot until trials are packed.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +24,9 @@ from tuning.study import load_study_space, stop_file, trial_dir
 
 if TYPE_CHECKING:
     from trainer.run import TrainingRun
+
+
+LOSS_ITEMS = 64  # of the dev split, for dev/loss: a small share of what predicting costs
 
 
 class WorkerProtocol(Protocol):
@@ -146,4 +150,6 @@ def _score(held: _Slot) -> dict[str, float]:
         },
     )
     write_json(run.out / "scorecard.json", card.model_dump(mode="json"))
-    return {"dev/answer_correctness": card.answer_correctness, "dev/primary_score": card.primary_score}
+    scores = {"dev/answer_correctness": card.answer_correctness, "dev/primary_score": card.primary_score}
+    loss = run.loss_on(held.samples[:LOSS_ITEMS])
+    return scores if loss is None or not math.isfinite(loss) else {**scores, "dev/loss": loss}

@@ -68,6 +68,9 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert last.metrics["dev/answer_correctness"] == card.answer_correctness
     assert last.metrics["dev/primary_score"] == card.primary_score
     assert last.metrics["train/loss"] > 0
+    assert 0 < last.metrics["dev/loss"] != first.metrics["dev/loss"]
+    assert 0 < last.metrics["system/cpu_utilization_percentage"] <= 110
+    assert 0 < last.metrics["system/memory_gb"] <= last.metrics["peak_memory_gb"] * 1.01
     predictions = read_records(Prediction, trial / "predictions.jsonl")
     assert {prediction.id for prediction in predictions} == {score.id for score in card.scores}
     assert read_json(trial / "predictions_meta.json")["step"] == 6
@@ -82,6 +85,7 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
         ("decode", 1),
         ("empty", 1),
         ("init", 1),
+        ("loss", 1),
         ("train", 1),
     ]
     other = space.config({"train.learning_rate": 1e-3})
