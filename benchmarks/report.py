@@ -73,9 +73,10 @@ def shown(value: float | str | None) -> str:
 
 
 def arguments(description: str | None, **options: Any) -> argparse.Namespace:
-    """The command's arguments: --json, and `options` as flags with these defaults (trials=20 -> --trials)."""
+    """The arguments: --json, and `options` with these defaults (trials=20 -> --trials N, no=False -> --no)."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     for name, default in options.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+        kind = {"action": "store_true"} if default is False else {"type": type(default), "default": default}
+        parser.add_argument(f"--{name.replace('_', '-')}", **kind)
     return parser.parse_args()

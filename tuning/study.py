@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class TrialView:
     baseline: bool = False
     metrics: dict[str, float] = field(default_factory=dict, repr=False)  # of its last report, once it has ended
 
-    @property
+    @cached_property
     def config(self) -> RunConfig:
         """Base config and overrides. Raises UsageError where they do not go together (such a trial is infeasible)."""
         return self.space.config(self.overrides)

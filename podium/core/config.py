@@ -6,8 +6,9 @@ others do not touch a compiled program at all.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -285,8 +286,9 @@ class RunConfig(Section):
         return {key: self.get(key) for key in keys_with_role(Role.TRACED)}
 
 
-def all_keys() -> list[str]:
-    return [f"{section}.{name}" for section, name, _ in _fields()]
+@cache
+def all_keys() -> tuple[str, ...]:
+    return tuple(f"{section}.{name}" for section, name, _ in _fields())
 
 
 def keys_with_role(role: Role) -> list[str]:
@@ -366,9 +368,11 @@ def _reraise_with_place(key: str, where: str) -> None:
         raise UsageError(f"{where}: {error}") from None
 
 
-def _fields() -> Iterator[tuple[str, str, Role | None]]:
-    for section, outer in RunConfig.model_fields.items():
-        model = outer.annotation
-        if isinstance(model, type) and issubclass(model, Section):
-            for name, field in model.model_fields.items():
-                yield section, name, next((item for item in field.metadata if isinstance(item, Role)), None)
+@cache  # a sweep checks keys some hundred times a trial; reading them from the models each time took 20 ms of it
+def _fields() -> tuple[tuple[str, str, Role | None], ...]:
+    return tuple(
+        (section, name, next((item for item in field.metadata if isinstance(item, Role)), None))
+        for section, outer in RunConfig.model_fields.items()
+        if isinstance(outer.annotation, type) and issubclass(outer.annotation, Section)
+        for name, field in outer.annotation.model_fields.items()
+    )
