@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podium.core.config import DeviceConfig
 from podium.core.errors import UsageError
 from podium.core.paths import workspace
 
@@ -24,8 +25,8 @@ class DeviceInfo:
         return f"{self.platform} ({self.count} x {self.kind})"
 
 
-def select(kind: str, preallocate: bool = True) -> DeviceInfo:
-    """Make `kind` (auto, cpu, gpu or tpu) the device of this process, and say what was found.
+def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
+    """Make `config.kind` the device of this process, and say what was found. Must come before JAX starts a device.
 
     Without `preallocate` a GPU's memory is taken as it is needed, and not most of it at once.
 
@@ -34,6 +35,9 @@ def select(kind: str, preallocate: bool = True) -> DeviceInfo:
     """
     if not preallocate:
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    if config.allocator == "platform":
+        os.environ["XLA_PYTHON_CLIENT_ALLOCATOR"] = "platform"
+    kind = config.kind
     if kind == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
         if "jax" in sys.modules:  # then it has read the environment already

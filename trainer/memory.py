@@ -12,16 +12,14 @@ import jax
 import jax.numpy as jnp
 
 from podium.core.config import RunConfig
+from podium.core.errors import RunFailed
+from podium.core.states import State
 from trainer.architecture import Architecture
 from trainer.device import compute_dtype
 from trainer.loss import CHUNK_ELEMENTS
 
 GB = 1e9
 Tree = Any
-
-
-class Infeasible(Exception):
-    """The device cannot hold it. One line: what is needed, what there is, what to change."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,9 @@ class Memory:
 
     def __str__(self) -> str:
         parts = [(name, getattr(self, name)) for name in ("weights", "optimizer", "gradients", "activations", "loss")]
-        shown = ", ".join(f"{name} {_gb(size)}" for name, size in parts)
-        how = "estimated" if self.compiled is None else f"compiled: {_gb(self.compiled)} beside weights and optimizer"
-        return f"{_gb(self.total)} ({shown}; {how})"
+        shown = ", ".join(f"{name} {gb(size)}" for name, size in parts)
+        how = "estimated" if self.compiled is None else f"compiled: {gb(self.compiled)} beside weights and optimizer"
+        return f"{gb(self.total)} ({shown}; {how})"
 
 
 def estimate(
@@ -110,7 +108,7 @@ def device_bytes(config: RunConfig) -> int | None:
 
 
 def check_fits(memory: Memory, config: RunConfig) -> None:
-    """Raises Infeasible when the device cannot hold a step.
+    """Raises RunFailed, `infeasible`, when the device cannot hold a step; it says what would need less.
 
     An estimate refuses nothing that it only guesses: before the step is compiled, weights, optimizer state and
     gradients alone have to be too much.
@@ -118,9 +116,8 @@ def check_fits(memory: Memory, config: RunConfig) -> None:
     available = device_bytes(config)
     sure = memory.total if memory.compiled is not None else memory.weights + memory.optimizer + memory.gradients
     if available is not None and sure > available:
-        raise Infeasible(
-            f"a training step needs {memory}, the device has {_gb(available)}; try {' or '.join(fixes(config))}"
-        )
+        reason = f"a training step needs {memory}, the device has {gb(available)}; try {' or '.join(fixes(config))}"
+        raise RunFailed(State.INFEASIBLE, reason)
 
 
 def fixes(config: RunConfig) -> list[str]:
@@ -142,9 +139,30 @@ def fixes(config: RunConfig) -> list[str]:
     return [text for applies, text in candidates if applies][:3]
 
 
+@dataclass(frozen=True)
+class DecodingMemory:
+    """Bytes on the device while answers are written."""
+
+    weights: int
+    cache: int  # keys and values of every row
+    logits: int  # of every row, float32
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {gb(size)}" for name, size in vars(self).items())
+        return f"{gb(sum(vars(self).values()))} ({parts}; estimated)"
+
+
+def decoding_fixes(config: RunConfig) -> list[str]:
+    """As `fixes`, for prediction; `podium predict` takes them as well."""
+    generate = config.generate
+    names = ("batch_size", "max_new_tokens", "max_prompt_tokens")
+    halves = {name: getattr(generate, name) // 2 for name in names}
+    return [f"--set generate.{name}={half}" for name, half in halves.items() if half]
+
+
 def tree_bytes(tree: Tree) -> int:
     return sum(leaf.size * jnp.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree))
 
 
-def _gb(size: int) -> str:
+def gb(size: int) -> str:
     return f"{size / GB:.3g} GB" if size >= GB / 100 else f"{size / 1e6:.3g} MB"

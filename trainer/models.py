@@ -19,6 +19,7 @@ from trainer.decoder import Decoder
 from trainer.device import compute_dtype
 from trainer.int8 import quantise_state
 from trainer.lora import LoraParam
+from trainer.memory import tree_bytes
 from trainer.sources import TINY, find_files, model_files
 from trainer.tokenizer import Tokenizer
 from trainer.weights import load_weights
@@ -68,6 +69,13 @@ def load_base(config: RunConfig) -> BaseModel:
     params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), _is_int8(config))
     revision = f"@{config.model.revision}" if config.model.revision else ""
     return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder)
+
+
+def weights_bytes(config: RunConfig) -> int:
+    """What the model's parameters take, adapters aside. Reads no weights."""
+    arch = read_architecture(find_files(config.model)[0])
+    make = partial(_decoder, arch, param_dtype(config), None, _is_int8(config))
+    return tree_bytes(nnx.state(nnx.eval_shape(make, jax.random.key(0))))
 
 
 def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:

@@ -1,7 +1,8 @@
 """`TrainingRun`: one run's state on a device. What a worker's slot holds, and what `train()` drives."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,20 @@ import numpy as np
 
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
-from podium.core.errors import PodiumError
-from podium.core.files import write_json, write_text
+from podium.core.errors import PodiumError, RunFailed
 from podium.core.records import Prediction, Report, Sample
 from podium.core.states import State
 from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
 from trainer.counters import Counters
 from trainer.data import TokenizedTrainset, answer_rows, in_batches
-from trainer.generate import Device, generate
+from trainer.generate import generate
 from trainer.library import ProgramLibrary
-from trainer.memory import Infeasible, check_fits, fixes
-from trainer.metrics_log import MetricsLog
+from trainer.memory import check_fits, decoding_fixes, fixes
 from trainer.optimizer import hyperparameters
+from trainer.out_of_memory import out_of_memory_ends_the_run
 from trainer.provenance import input_hashes, run_provenance
+from trainer.run_folder import RunFolder
 from trainer.schedule import Hyperparameters
-from trainer.slots import Slots
 from trainer.template import choose_template
 
 
@@ -47,14 +47,13 @@ class TrainingRun:
         firsts = (0, *(change.step for change in config.train.changes))
         self._hp = [(step, jax.device_put(hyperparameters(config.at(step)))) for step in firsts]
         self._checkpoints = Checkpoints(out / "checkpoints", config.train.keep_checkpoints)
-        self._metrics = MetricsLog(out / "metrics.jsonl")
+        self._folder = RunFolder(out, config)
         self._trainset: TokenizedTrainset | None = None  # when prepared
         self._weights: tuple[Any, Any] | None = None  # trainable, frozen
         self._opt_state: Any = None
         self._keep_saved = -1  # own checkpoints up to this step belong to this run
-        self._logged_step = 0
         self._since_s: float | None = None  # start of the `advance` that is under way
-        self._failure: tuple[State, str] | None = None
+        self._failure: RunFailed | None = None  # a run that has failed stays so
 
     @property
     def step(self) -> int:
@@ -69,6 +68,8 @@ class TrainingRun:
     def restore(self, checkpoint: Path | None = None, *, for_training: bool = True) -> int:
         """Go on from `checkpoint`, or from the newest whole one of `out`; returns its step, 0 where there is none.
 
+        Where the device has no memory for it, the run is OOM from then on.
+
         Raises:
             UsageError: not a whole checkpoint, or one of another config or other inputs; what differs is named.
         """
@@ -79,11 +80,12 @@ class TrainingRun:
         check_same_run(path, meta["config"], self.config, int(path.name))
         trainset = self.library.trainset(self.config) if for_training else None
         check_same_inputs(path, meta["inputs"], input_hashes(self._base, trainset))
-        trainable = restore_tree(path, "trainable", self._program.trainable)
-        self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
-        self._weights = trainable, self._program.frozen(self.config.train.seed)
         self._trainset = None  # to be prepared again: the files follow the step
         self.counters = Counters(**meta["counters"])
+        with suppress(RunFailed), self._failures("while restoring", for_training):
+            trainable = restore_tree(path, "trainable", self._program.trainable)
+            self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
+            self._weights = trainable, self._program.frozen(self.config.train.seed)
         is_own = path.resolve().parent == self._checkpoints.folder
         self._keep_saved = self.step if is_own else self.step - 1
         if not is_own:  # the best so far stayed elsewhere
@@ -100,13 +102,9 @@ class TrainingRun:
             self._program.step_of(length)  # compiled here, so that no step's time holds a compilation
             check_fits(self._program.memory_of(length), self.config)
         self._initialise()
-        # What an earlier session wrote beyond this step is made again.
-        self._metrics.cut(lambda step: step <= self.step and self._is_log_step(step))
-        self._checkpoints.drop_after(self._keep_saved)
-        self._logged_step = self.step
-        write_text(self.out / "config.yaml", self.config.to_yaml())
+        self._checkpoints.drop_after(self._keep_saved)  # what an earlier session did beyond this step is done again
         facts = run_provenance(self.config, self._base, trainset, self.step)
-        write_json(self.out / "provenance.json", {**self.library.provenance, **facts})
+        self._folder.open(self.step, {**self.library.provenance, **facts})
         self._trainset = trainset
 
     def advance(self, until_step: int, deadline: Deadline, stop: Callable[[], bool] = lambda: False) -> Report:
@@ -121,19 +119,14 @@ class TrainingRun:
         self._since_s = self._clock.now()
         tokens, training_since_s = self.counters.tokens, self._since_s
         try:
-            self.prepare()
-            training_since_s = self._clock.now()
-            state, reason = self._failure or self._train(min(until_step, self.config.train.max_steps), deadline, stop)
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            state, reason = State.OOM, f"{self._out_of_memory()}: {str(error).splitlines()[0]}"
-        except Infeasible as error:
-            state, reason = State.INFEASIBLE, str(error)
-        if state in (State.DIVERGED, State.OOM, State.INFEASIBLE):
-            self._failure = state, str(reason)
+            with self._failures("in training"):
+                self.prepare()
+                training_since_s = self._clock.now()
+                state, reason = self._train(min(until_step, self.config.train.max_steps), deadline, stop)
+        except RunFailed as failure:
+            state, reason = failure.state, str(failure)
         if state.is_final:
-            self._log_newest()
+            self._folder.log(self.counters, self.elapsed_s)
         trained_s = self._clock.now() - training_since_s
         self.counters.elapsed_s, self._since_s = self.elapsed_s, None
         return Report(
@@ -146,23 +139,20 @@ class TrainingRun:
         )
 
     def predict(self, samples: Sequence[Sample], deadline: Deadline) -> list[Prediction]:
-        """What the model writes after each prompt; samples that `deadline` left no time for have no prediction."""
-        self._initialise()
-        weights, program = self._weights, self._program
-        hp = self._hp_of(self.step - 1)  # those that its weights were trained with last
+        """What the model writes after each prompt; samples that `deadline` left no time for have no prediction.
 
-        def admit(slots: Slots, tokens: np.ndarray, *others: np.ndarray) -> Slots:
-            return program.admit_of(tokens.shape[1])(*weights, hp, slots, tokens, *others)
-
-        decode = program.decode  # compiled before an answer's time begins
-        device = Device(
-            empty=lambda: program.empty(*weights),
-            admit=admit,
-            decode=lambda slots, *others: decode(*weights, hp, slots, *others),
-        )
-        tokenizer = self._base.tokenizer
-        template = choose_template(tokenizer, self.config.data)
-        predictions, self.n_prompts_cut = generate(samples, tokenizer, template, self.config.generate, device, deadline)
+        Raises:
+            RunFailed: the device has no memory for it; or the run had failed before.
+        """
+        with self._failures("in prediction", for_training=False):
+            self._initialise()
+            hp = self._hp_of(self.step - 1)  # those that its weights were trained with last
+            device = self._program.device(*self._weights, hp)
+            tokenizer = self._base.tokenizer
+            template = choose_template(tokenizer, self.config.data)
+            predictions, self.n_prompts_cut = generate(
+                samples, tokenizer, template, self.config.generate, device, deadline
+            )
         return predictions
 
     def loss_on(self, samples: Sequence[Sample]) -> float | None:
@@ -170,15 +160,16 @@ class TrainingRun:
 
         Without steps in between, label smoothing or dropout. None where no sample fits data.max_seq_len.
         """
-        self._initialise()
-        hp = self._hp_of(self.step - 1)
         rows = answer_rows(samples, choose_template(self._base.tokenizer, self.config.data), self.config.data)
         if rows is None:
             return None
         total = n_tokens = 0.0
-        for batch in in_batches(rows, self.config.train.batch_size):
-            summed, n_learned = jax.device_get(self._program.loss(*self._weights, batch, hp))
-            total, n_tokens = total + float(summed), n_tokens + float(n_learned)
+        with self._failures("in evaluation"):
+            self._initialise()
+            hp = self._hp_of(self.step - 1)
+            for batch in in_batches(rows, self.config.train.batch_size):
+                summed, n_learned = jax.device_get(self._program.loss(*self._weights, batch, hp))
+                total, n_tokens = total + float(summed), n_tokens + float(n_learned)
         return total / n_tokens
 
     def save(self, wait: bool = True) -> Path:
@@ -204,8 +195,7 @@ class TrainingRun:
     def close(self) -> None:
         """Log the newest step, wait for what is being written, and let go of the device's memory."""
         try:
-            if self._trainset is not None:
-                self._log_newest()
+            self._folder.log(self.counters, self.elapsed_s)
         finally:
             self._checkpoints.close()
             self._weights = self._opt_state = self._trainset = None
@@ -224,11 +214,11 @@ class TrainingRun:
             if state is State.STOPPED:
                 break
             metrics = self._launch(step)
-            if launched and (problem := self._settle(*launched)):
-                return State.DIVERGED, problem
+            if launched:
+                self._settle(*launched)
             launched = step + 1, metrics
-        if launched and (problem := self._settle(*launched)):
-            return State.DIVERGED, problem
+        if launched:
+            self._settle(*launched)
         return (State.COMPLETE, None) if self.step >= self.config.train.max_steps else (state, reason)
 
     def _launch(self, step: int) -> Mapping[str, jax.Array]:
@@ -246,31 +236,32 @@ class TrainingRun:
         """Those of the step that follows `step` others: the newest of train.changes, without a program of its own."""
         return next((hp for first, hp in reversed(self._hp) if first <= step), self._hp[0][1])
 
-    def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> str | None:
-        """Wait for a step and count it; what is wrong with it, if anything, so that no broken step is ever counted."""
+    def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
+        """Wait for a step and count it. Raises RunFailed for a broken one, so that it is never counted."""
         values = {name: value.item() for name, value in jax.device_get(metrics).items()}
-        problem = self.counters.add(step, values, math.log(self._base.arch.vocab_size))
-        if problem is None and self._is_log_step(step):
-            self._log_newest()
-        return problem
+        if problem := self.counters.add(step, values, math.log(self._base.arch.vocab_size)):
+            raise RunFailed(State.DIVERGED, problem)
+        if self._folder.is_log_step(step):
+            self._folder.log(self.counters, self.elapsed_s)
 
-    def _out_of_memory(self) -> str:
-        memory = self._program.memory_of(self.config.data.max_seq_len)
-        return (
-            f"out of device memory after step {self.step}; a training step needs {memory}; "
-            f"try {' or '.join(fixes(self.config))}, or XLA_PYTHON_CLIENT_ALLOCATOR=platform"
-        )
+    @contextmanager
+    def _failures(self, doing: str, for_training: bool = True) -> Iterator[None]:
+        """What fails in here fails for good, a device out of memory included."""
+        if self._failure:
+            raise self._failure
 
-    def _is_log_step(self, step: int) -> bool:
-        return step % self.config.train.log_every_steps == 0 or step == self.config.train.max_steps
+        def needs() -> str:
+            if for_training:
+                return f"a training step needs {self._program.memory_of(self.config.data.max_seq_len)}"
+            return f"decoding needs {self._program.decoding_memory}"
 
-    def _log_newest(self) -> None:
-        """The line of the newest step, unless it is there."""
-        if self.step > self._logged_step:
-            facts = asdict(self.counters)
-            line = {name: facts[name] for name in ("step", "loss", "learning_rate", "tokens")}
-            self._metrics.append({**line, "elapsed_s": round(self.elapsed_s, 3), "phase": "train"})
-            self._logged_step = self.step
+        helps = fixes if for_training else decoding_fixes
+        try:
+            with out_of_memory_ends_the_run(self.config, lambda: f"{doing} after step {self.step}", needs, helps):
+                yield
+        except RunFailed as failure:
+            self._failure = failure
+            raise
 
     def _report_metrics(self, tokens: int, seconds: float) -> dict[str, float]:
         if self.counters.loss is None or self.counters.learning_rate is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from podium.core.config import RunConfig
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, RunFailed
 from podium.core.files import write_text
 from podium.core.provenance import redact
 from podium.core.records import Report
@@ -88,7 +88,8 @@ class Host:
         with contextlib.suppress(PodiumError):  # a full disk may be what the trial died of
             write_text(trial_dir(self._folder, trial_id) / "traceback.txt", redact("".join(lines)))
         reason = str(error) if isinstance(error, PodiumError) else f"{type(error).__name__}: {error}"
-        return Report(step=0, state=State.FAILED, metrics={}, reason=" ".join(redact(reason).split()))
+        state = error.state if isinstance(error, RunFailed) else State.FAILED
+        return Report(step=0, state=state, metrics={}, reason=" ".join(redact(reason).split()))
 
 
 def bind_to_cores(cores: tuple[int, ...]) -> None:

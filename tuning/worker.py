@@ -14,6 +14,7 @@ from eval.scorecard import score_predictions
 from eval.scorers import get_scorer
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
+from podium.core.errors import RunFailed
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import find_trainset, portable
 from podium.core.records import Report, Sample
@@ -64,7 +65,7 @@ class Worker:
         from trainer.library import ProgramLibrary
 
         self._folder = study_folder
-        self._device = select(load_study_space(study_folder).base_config.device.kind)
+        self._device = select(load_study_space(study_folder).base_config.device)
         use_compile_cache()
         self._library = ProgramLibrary()
         self._slots: dict[int, _Slot] = {}
@@ -98,9 +99,12 @@ class Worker:
         """Train to `until_step`, then predict and score the dev split. A trial that did not get there has no score."""
         held = self._slots[slot]
         report = self._train(held.run, until_step)
-        if report.state in (State.RUNNING, State.COMPLETE):
-            report = report.model_copy(update={"metrics": {**report.metrics, **_score(held)}})
-        return report
+        if report.state not in (State.RUNNING, State.COMPLETE):
+            return report
+        try:
+            return report.model_copy(update={"metrics": {**report.metrics, **_score(held)}})
+        except RunFailed as failure:  # out of memory in prediction; what was trained is saved
+            return report.model_copy(update={"state": failure.state, "reason": str(failure)})
 
     def save(self, slot: int, path: Path) -> None:
         """Save the trial and write to `path` where its checkpoint is."""

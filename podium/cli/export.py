@@ -17,7 +17,7 @@ def export(
     config = load_config(run / "config.yaml", {"device.kind": device} if device else None)
     from trainer.device import select
 
-    select(config.device.kind)
+    select(config.device)
     from trainer.export import export_run
     from trainer.library import ProgramLibrary
 

@@ -3,8 +3,7 @@
 import os
 import sys
 
-# Before any library is imported: quiet, no telemetry, no forked tokenizer threads.
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Before any library is imported: quiet, no telemetry.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 

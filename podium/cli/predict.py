@@ -18,7 +18,8 @@ def predict(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="predictions.jsonl; its _meta.json goes beside.")],
     split: Annotated[str, typer.Option(help="dev, holdout or all.")] = "all",
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. key; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. or device. key; repeatable."),
     ] = None,
     step: Annotated[int | None, typer.Option(help="The checkpoint of this step; the newest when not given.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
@@ -31,13 +32,15 @@ def predict(
     from trainer.device import select, use_compile_cache
 
     overrides = dict(parse_assignment(text) for text in assignments or ())
-    if wrong := [key for key in overrides if not key.startswith("generate.")]:
-        raise UsageError(f"--set {wrong[0]}: predict changes generate. keys only; the run was trained with the others")
+    if wrong := [key for key in overrides if not key.startswith(("generate.", "device."))]:
+        raise UsageError(
+            f"--set {wrong[0]}: predict changes generate. and device. keys only; the run was trained with the others"
+        )
     overrides |= {"device.kind": device} if device else {}
     config = load_config(run / "config.yaml", overrides)
     chosen = load_evalset(evalset)
     samples = chosen.split(split)
-    found = select(config.device.kind)
+    found = select(config.device)
     from trainer.library import ProgramLibrary
     from trainer.run import TrainingRun
 

@@ -80,7 +80,7 @@ def _prepare(config: RunConfig, out: Path, resume: bool, is_smoke: bool) -> Prog
     """Check everything that can be wrong before a file is written, and say what was found."""
     from trainer.device import compute_dtype, select, use_compile_cache
 
-    found = select(config.device.kind, preallocate=not is_smoke)
+    found = select(config.device, preallocate=not is_smoke)
     from trainer.library import ProgramLibrary
     from trainer.loop import holds_run
 
@@ -147,7 +147,9 @@ def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Inter
     if result.state is State.INFEASIBLE:
         raise PodiumError(f"infeasible: {result.reason}; nothing was written")
     if result.state in (State.DIVERGED, State.OOM):
-        raise PodiumError(f"{result.reason}; the last good checkpoint is in {out / 'checkpoints'}")
+        kept = out / "checkpoints"
+        left = f"the last good checkpoint is in {kept}" if kept.is_dir() else "there is no checkpoint yet"
+        raise PodiumError(f"{result.reason}; {left}")
     if interrupts.requested() and result.state is State.STOPPED:
         typer.echo(f"{interrupts.name}: stopped after step {result.step}, checkpoint saved; --resume goes on from it")
         raise typer.Exit(interrupts.exit_code)

@@ -192,6 +192,9 @@ class DeviceConfig(Section):
 
     kind: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     memory_gb: float | None = Field(None, gt=0, description="of each device; what the backend says when not given")
+    allocator: Literal["default", "platform"] = Field(
+        "default", description="platform asks the driver for each array: slow, and the last resort before out of memory"
+    )
 
 
 class RunConfig(Section):

@@ -16,7 +16,7 @@ from eval.scorecard import floored
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.duration import format_duration
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, RunFailed
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import portable, submission_dir
 from podium.core.provenance import redact
@@ -64,7 +64,7 @@ def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | N
     refuse_claimed(submission_dir(name))
     verify_inputs(lock)
     config = lock.run_config()
-    device = select(config.device.kind)
+    device = select(config.device)
     use_compile_cache()
     library = library or ProgramLibrary()
     # Whatever cannot be read is found out before the claim.
@@ -188,6 +188,8 @@ class _Run:
 def _as_ended(name: str, error: BaseException) -> RunEnded:
     if isinstance(error, RunEnded):
         return error
+    if isinstance(error, RunFailed):
+        return RunEnded(name, error.state, str(error))
     if isinstance(error, Terminated):
         return RunEnded(name, State.STOPPED, "SIGTERM", 143)
     if isinstance(error, KeyboardInterrupt):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from podium.core.clock import FakeClock
@@ -158,6 +159,17 @@ def test_a_diverged_run_says_so(data_home):
     )
     assert "truncated" not in manifest
     assert not (data_home / "submission_runs/one/eval_summary.json").exists()
+
+
+def test_out_of_memory_in_prediction_is_the_state_of_the_run(data_home, monkeypatch):
+    def full(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+
+    monkeypatch.setattr("trainer.compiled.Program.admit_of", full)
+    error, manifest = ended(data_home)
+    assert (error.state, manifest["state"]) == (State.OOM, "oom")
+    assert "out of device memory in prediction after step 3; decoding needs" in manifest["reason"]
+    assert (data_home / "submission_runs" / "one" / "checkpoints" / "3").is_dir(), "what was trained is kept"
 
 
 def test_a_crash_after_the_claim_leaves_state_reason_and_traceback(data_home):

@@ -1,6 +1,7 @@
 import jax.numpy as jnp
 import pytest
 
+from podium.core.config import DeviceConfig
 from podium.core.errors import UsageError
 from trainer import device
 from trainer.device import DeviceInfo, compute_dtype, found, select
@@ -14,7 +15,7 @@ class FakeDevice:
 
 
 def test_cpu_is_found() -> None:
-    assert select("cpu") == select("auto") == found()
+    assert select(DeviceConfig(kind="cpu")) == select(DeviceConfig()) == found()
     assert found().platform == "cpu" and found().count >= 1
 
 
@@ -23,14 +24,14 @@ def test_an_absent_accelerator_is_an_error_and_never_replaced(kind: str) -> None
     with pytest.raises(
         UsageError, match=rf"--device {kind}: JAX found no {kind} here, only cpu \(\d+ x cpu\); use --device"
     ):
-        select(kind)
+        select(DeviceConfig(kind=kind))
 
 
 def test_a_gpu_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jax.devices", lambda: [FakeDevice("gpu"), FakeDevice("gpu")])
-    assert select("gpu") == DeviceInfo("gpu", "Some gpu", 2)
+    assert select(DeviceConfig(kind="gpu")) == DeviceInfo("gpu", "Some gpu", 2)
     with pytest.raises(UsageError, match=r"JAX found no tpu here, only gpu .*; start a new process for it"):
-        select("tpu")
+        select(DeviceConfig(kind="tpu"))
 
 
 @pytest.mark.parametrize(

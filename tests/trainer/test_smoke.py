@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from podium.core.config import RunConfig
+from podium.core.config import DeviceConfig, RunConfig
 from trainer.device import select
 from trainer.smoke import smoke_config
 
@@ -24,7 +24,7 @@ def test_only_what_costs_changes() -> None:
 
 def test_memory_is_not_preallocated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
-    select("cpu")
+    select(DeviceConfig(kind="cpu"))
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
-    select("cpu", preallocate=False)
+    select(DeviceConfig(kind="cpu"), preallocate=False)
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"

@@ -129,3 +129,23 @@ def test_every_searched_trainset_is_checked(home):
     (home / "space.yaml").write_text(yaml.safe_dump(wanted))
     with pytest.raises(UsageError, match="trainset 'absent' not found"):
         Worker.check(load_space(home / "space.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("where", "step"), [("trainer.compiled.Program.admit_of", 3), ("trainer.library.load_base", 0)]
+)
+def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space, monkeypatch, where, step):
+    def full(*_):
+        import jax
+
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+
+    host = Host(Worker, folder)
+    monkeypatch.setattr(where, full)
+    slot = host.attach(0, space.base_config, None)
+    report = host.advance(slot, 3)
+    host.detach(slot)
+    assert (report.state, report.step) == (State.OOM, step)
+    assert report.reason.startswith("out of device memory") and report.reason.count("--set ") >= 4
+    assert "dev/answer_correctness" not in report.metrics
+    assert not (folder / "trials" / "000" / "predictions.jsonl").exists()

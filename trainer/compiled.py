@@ -1,0 +1,180 @@
+"""The compiled functions of one program key, and the shapes of what they work on."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from podium.core.config import RunConfig
+from trainer.data import FIELDS
+from trainer.device import compute_dtype
+from trainer.generate import Device, n_admitted
+from trainer.loss_scale import initial_scale
+from trainer.memory import DecodingMemory, Memory, estimate, of_compiled, tree_bytes
+from trainer.models import BaseModel, build_decoder, init_state
+from trainer.optimizer import build_optimizer, hyperparameters
+from trainer.program import make_summed_loss, make_train_step
+from trainer.slots import Decoding, Slots
+
+Tree = Any
+CompileKey = tuple[str, str, str]  # program key, function, shapes
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to compile: a function, the shapes of its arguments, which of them are donated."""
+
+    function: Callable[..., Any]
+    shapes: Tree
+    donate: tuple[int, ...] = ()
+
+
+class Program:
+    """The compiled functions of one program key, and the shapes of what they work on.
+
+    `step` is as trainer/program.py describes it; `empty`, `admit_of` and `decode` are as trainer/slots.py does.
+    """
+
+    def __init__(self, config: RunConfig, base: BaseModel, compile_: Callable[..., Any]) -> None:
+        self._config, self._base, self._compile = config, base, compile_
+        self._graphdef, self._dtype = build_decoder(base, config), compute_dtype(config.train.dtype)
+        self._lock = threading.RLock()
+        self._compiled: dict[CompileKey, Any] = {}
+        # Only adapters on a model without weights have a base that the seed makes; elsewhere it is loaded, or nothing.
+        self._seed_makes_base = base.params is None and config.lora.enabled
+        self.trainable, frozen, self.opt_state = jax.eval_shape(self._init, base.params, np.int32(0))
+        self._frozen = frozen if self._seed_makes_base else self._shared
+
+    def init(self, seed: int) -> tuple[Tree, Tree, Tree]:
+        """(trainable, frozen, opt_state) where a run with this seed starts."""
+        run = self._once("init", "seed", self._wanted_init)
+        trainable, frozen, opt_state = run(self._base.params, np.int32(seed))
+        return trainable, frozen if self._seed_makes_base else self._shared, opt_state
+
+    def frozen(self, seed: int) -> Tree:
+        """What `init` gives as frozen, without making the rest where that can be helped."""
+        return self.init(seed)[1] if self._seed_makes_base else self._shared
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        return self.step_of(self._config.data.max_seq_len)
+
+    def step_of(self, length: int) -> Callable[..., Any]:
+        """The step for batches of `length` tokens: a length bucket's, or data.max_seq_len."""
+        shape = self._step_shape(length)
+        return self._once("train", _by(shape), lambda: self._wanted_step(shape))
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """The loss of train.batch_size rows of data.max_seq_len tokens, as `make_summed_loss` describes it."""
+        shape = (self._config.train.batch_size, self._config.data.max_seq_len)
+        return self._once("loss", _by(shape), lambda: self._wanted_loss(shape))
+
+    def memory_of(self, length: int) -> Memory:
+        """What `step_of(length)` needs: estimated, and once it is compiled as the compiler says."""
+        trees = self.trainable, self._frozen, self.opt_state
+        memory = estimate(self._config, self._base.arch, self._dtype, length, *trees)
+        compiled = self._compiled.get((self._config.program_key, "train", _by(self._step_shape(length))))
+        return of_compiled(memory, compiled) if compiled else memory
+
+    @cached_property
+    def decoding_memory(self) -> DecodingMemory:
+        """What `decode` works on."""
+        logits = self._config.generate.batch_size * self._base.arch.vocab_size * 4
+        slots = self._decoder_inputs[3]
+        return DecodingMemory(tree_bytes((self.trainable, self._frozen)), tree_bytes(slots), logits)
+
+    def _step_shape(self, length: int) -> tuple[int, int, int]:
+        return (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
+
+    @property
+    def empty(self) -> Callable[..., Any]:
+        return self._once("empty", _by((self._config.generate.batch_size,)), self._wanted_empty)
+
+    def admit_of(self, length: int) -> Callable[..., Any]:
+        """For prompts of one bucket's `length`."""
+        shape = (n_admitted(self._config.generate.batch_size), length)
+        return self._once("admit", _by(shape), lambda: self._wanted_admit(shape))
+
+    @property
+    def decode(self) -> Callable[..., Any]:
+        shape = (self._config.generate.batch_size, self._config.generate.max_new_tokens)
+        return self._once("decode", _by(shape), self._wanted_decode)
+
+    def device(self, trainable: Tree, frozen: Tree, hp: Tree) -> Device:
+        """The three above for `trainer.generate.generate`, with parameters and hyperparameters filled in."""
+        decode = self.decode  # compiled before an answer's time begins
+
+        def admit(slots: Slots, tokens: np.ndarray, *others: np.ndarray) -> Slots:
+            return self.admit_of(tokens.shape[1])(trainable, frozen, hp, slots, tokens, *others)
+
+        return Device(
+            empty=lambda: self.empty(trainable, frozen),
+            admit=admit,
+            decode=lambda slots, *others: decode(trainable, frozen, hp, slots, *others),
+        )
+
+    def _once(self, name: str, shapes: str, wanted: Callable[[], Wanted]) -> Any:
+        with self._lock:
+            key = (self._config.program_key, name, shapes)
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(key, wanted())
+            return self._compiled[key]
+
+    @property
+    def _shared(self) -> nnx.State:
+        """The frozen weights of loaded models: the base itself under LoRA, else nothing."""
+        return self._base.params if self._config.lora.enabled else nnx.State({})
+
+    @cached_property
+    def _decoding(self) -> Decoding:
+        return Decoding(self._graphdef, self._base.arch, self._config, self._dtype, self._base.tokenizer.eos_id)
+
+    def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
+        trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
+        hp = hyperparameters(self._config)
+        optimizer = build_optimizer(self._config.train.optimizer, hp, hp["train.learning_rate"])
+        opt_state = optimizer.init(trainable), initial_scale(self._dtype)
+        # What is shared is no output: it would become a copy.
+        return trainable, frozen if self._seed_makes_base else None, opt_state
+
+    def _wanted_init(self) -> Wanted:
+        return Wanted(self._init, (self._base.params, np.int32(0)))
+
+    def _wanted_step(self, shape: tuple[int, ...]) -> Wanted:
+        batch = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
+        function = make_train_step(self._graphdef, self._base.arch, self._config, self._dtype)
+        hp, step = hyperparameters(self._config), np.int32(0)
+        return Wanted(function, (self.trainable, self.opt_state, self._frozen, batch, hp, step), donate=(0, 1))
+
+    def _wanted_loss(self, shape: tuple[int, ...]) -> Wanted:
+        rows = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
+        function = make_summed_loss(self._graphdef, self._base.arch, self._config, self._dtype)
+        return Wanted(function, (self.trainable, self._frozen, rows, hyperparameters(self._config)))
+
+    def _wanted_empty(self) -> Wanted:
+        return Wanted(self._decoding.empty, (self.trainable, self._frozen))
+
+    def _wanted_admit(self, shape: tuple[int, int]) -> Wanted:
+        prompts, n = jax.ShapeDtypeStruct(shape, np.int32), shape[0]
+        keys, rows = jax.ShapeDtypeStruct((n, 2), np.uint32), jax.ShapeDtypeStruct((n,), np.int32)
+        return Wanted(self._decoding.admit, (*self._decoder_inputs, prompts, prompts, keys, rows), donate=(3,))
+
+    def _wanted_decode(self) -> Wanted:
+        idle = jax.ShapeDtypeStruct((self._config.generate.batch_size,), bool)
+        shapes = (*self._decoder_inputs, idle, np.int32(0), np.int32(0))
+        return Wanted(self._decoding.decode, shapes, donate=(3,))
+
+    @cached_property
+    def _decoder_inputs(self) -> tuple[Tree, ...]:
+        slots = jax.eval_shape(self._decoding.empty, self.trainable, self._frozen)
+        return self.trainable, self._frozen, hyperparameters(self._config), slots
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
