@@ -50,7 +50,7 @@ def test_a_study_is_a_run_and_its_trials_are_runs_under_it(run_sweep, client):
         assert (dataset.dataset.name, dataset.dataset.digest) == ("tiny_v1", "e" * 16)
         assert {tag.key: tag.value for tag in dataset.tags} == {"mlflow.data.context": "dev"}
         assert points(client, run, SCORE) == trial.reports
-        assert run.data.params["train.learning_rate"] == str(trial.config.train.learning_rate)
+        assert run.data.params["learning_rate"] == f"{trial.config.train.learning_rate:.4g}"
     assert children["0"].info.run_name == "trial-000 baseline"
     assert children["1"].info.run_name == run_name(study.trial(1)) == "trial-001 lr=0.00841 wd=0.064"
 

@@ -1,12 +1,18 @@
-"""The Markdown description of a study's run, as MLflow's pages show it."""
+"""What MLflow's pages show of a study: the Markdown description of its run, and the table of its trials."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from podium.core.duration import format_duration
 from podium.core.states import State
 from tuning.labels import params_label
 from tuning.stops import best_of
 from tuning.study import StudyView, TrialView
+
+MACHINE_LEARNING = "workflowType=machine_learning"  # else MLflow shows its pages for language-model applications
+VIEW_TAG = "mlflow.sharedViewState."  # of an experiment; with the name that `trials_page` asks for
+MOST_COLUMNS = 16
 
 
 def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> str:
@@ -17,6 +23,8 @@ def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> s
         "",
         *_best(study, experiment, run_ids),
         "",
+        f"[All trials, best first](#{trials_page(study.name, experiment)})",
+        "",
         "| searched | over |",
         "|---|---|",
         *(f"| `{key}` | {str(parameter).replace('|', ' ')} |" for key, parameter in space.parameters.items()),
@@ -26,6 +34,39 @@ def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> s
         f"on with it, `podium promote {study.name} --as NAME` locks the best trial.",
     ]
     return "\n".join(lines)
+
+
+def trials_page(study: str, experiment: str) -> str:
+    """The page of an experiment's runs, as `trials_view` says."""
+    return f"/experiments/{experiment}/runs?{MACHINE_LEARNING}&viewStateShareKey={study}"
+
+
+def trials_view(study: StudyView) -> dict[str, Any]:
+    """The state of MLflow's table of runs in which a study's trials compare: what was searched, best score first."""
+    space = study.space
+    searched = [f"params.`{param_name(key)}`" for key in space.parameters]
+    columns = ["tags.`state`", *(f"metrics.`{name}`" for name in dict.fromkeys((space.metric, "dev/loss"))), *searched]
+    return {
+        "searchFilter": f"tags.study = '{study.name}' and tags.kind != 'study'",
+        "orderByKey": f"metrics.`{space.metric}`",
+        "orderByAsc": space.direction == "minimize",
+        "selectedColumns": columns[:MOST_COLUMNS],
+    }
+
+
+def param_name(key: str) -> str:
+    """`learning_rate` for train.learning_rate: columns are narrow. Keys of other sections stay as they are."""
+    return key.removeprefix("train.")
+
+
+def param_value(value: Any) -> str:
+    """Four digits; the exact value is in the run's config.yaml."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def shared_view(study: StudyView) -> tuple[str, str]:
+    """The experiment's tag that makes `trials_page` show `trials_view`."""
+    return f"{VIEW_TAG}{study.name}", json.dumps(trials_view(study))
 
 
 def _states(study: StudyView) -> str:
@@ -47,4 +88,4 @@ def _best(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> list
 def _link(trial: TrialView, experiment: str, run_ids: Mapping[int, str]) -> str:
     name = f"trial-{trial.number:03d}"
     run_id = run_ids.get(trial.number)
-    return f"[{name}](#/experiments/{experiment}/runs/{run_id})" if run_id else name
+    return f"[{name}](#/experiments/{experiment}/runs/{run_id}?{MACHINE_LEARNING})" if run_id else name

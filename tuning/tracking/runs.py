@@ -11,7 +11,7 @@ from tuning.labels import params_label
 from tuning.space import SearchSpace
 from tuning.study import MLFLOW_RUN_FILE, StudyView, TrialView
 from tuning.tracking import datasets, spool, store, tables
-from tuning.tracking.description import describe
+from tuning.tracking.description import describe, param_name, param_value, shared_view
 
 # Beside what was searched: few, so that the compare view can be read. The whole config is an artifact.
 KEY_PARAMS = ("model.source", "train.max_steps", "train.batch_size", "train.learning_rate")
@@ -113,6 +113,7 @@ class StudyRuns:
         note = describe(study, self._experiment, self.run_ids)
         tags = {**about, "metric": space.metric, "state": state, "mlflow.note.content": note}
         store.log(self._client, self._parent, [], tags)
+        self._client.set_experiment_tag(self._experiment, *shared_view(study))
 
 
 def run_name(trial: TrialView) -> str:
@@ -128,10 +129,11 @@ def _tags(trial: TrialView) -> dict[str, Any]:
 def _params(trial: TrialView) -> dict[str, Any]:
     config = _config(trial)
     if config is None:
-        return dict(trial.overrides)
+        return {param_name(key): param_value(value) for key, value in trial.overrides.items()}
     searched = [key for key in trial.space.parameters if "." in key]
     inactive = {key for key in searched if key not in trial.overrides} if not trial.baseline else set()
-    return {key: config.get(key) for key in (*KEY_PARAMS, *searched) if key not in inactive}
+    shown = [key for key in (*KEY_PARAMS, *searched) if key not in inactive]
+    return {param_name(key): param_value(config.get(key)) for key in shown}
 
 
 def _config(trial: TrialView) -> RunConfig | None:

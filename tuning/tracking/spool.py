@@ -29,9 +29,10 @@ def append(event: Event) -> None:
 
 
 def points(trial: TrialView) -> list[Point]:
-    """Every point of the trial in the order of its steps, each once: the first report of a step counts.
+    """Every point of the trial by step, each once: the first report of a step counts.
 
-    They come from events.jsonl, the reports on Optuna's record, and the steps that the trainer logged.
+    They come from events.jsonl, the reports on Optuna's record, and the steps that the trainer logged. The study's
+    metric comes first, since MLflow's plots begin with the metric that a run was given first.
     """
     reports = [line for line in events(trial) if "step" in line]
     found: dict[tuple[str, int], tuple[float, int]] = {}
@@ -44,7 +45,8 @@ def points(trial: TrialView) -> list[Point]:
     for line in MetricsLog(trial.dir / "metrics.jsonl").lines():
         for name, value in _logged(line):
             found.setdefault((name, line["step"]), (value, _time_of(line, reports)))
-    ordered = sorted(found.items(), key=lambda item: item[0][1])
+    metric = trial.space.metric
+    ordered = sorted(found.items(), key=lambda item: (item[0][0] != metric, item[0][1]))
     return [(name, float(value), step, time_ms) for (name, step), (value, time_ms) in ordered]
 
 

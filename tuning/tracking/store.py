@@ -15,6 +15,8 @@ from podium.core.paths import workspace
 SCHEMES = ("sqlite", "postgresql", "mysql", "http", "https", "databricks")
 BATCH = 1000  # metrics in one request, the most that MLflow takes
 PARENT = "mlflow.parentRunId"
+# Without it MLflow's pages take the experiment for one on language-model applications, and hide its runs.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 Point = tuple[str, float, int, int]  # name, value, step, ms since 1970
 
 
@@ -71,7 +73,7 @@ def experiment_id(client: Any, name: str, uri: str) -> str:
     if found is None:
         # A server keeps artifacts where it was told to; MLflow would put those of a database in the current folder.
         artifacts = None if is_server(uri) else default_artifacts().as_uri()
-        return str(client.create_experiment(name, artifact_location=artifacts))
+        return str(client.create_experiment(name, artifact_location=artifacts, tags=EXPERIMENT_TAGS))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
