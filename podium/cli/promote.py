@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
+from podium.core.errors import PodiumError
 from podium.core.paths import submission_dir
+from podium.core.provenance import redact
+from podium.core.records import PromotionRecord
 
 
 def promote(
@@ -29,4 +32,15 @@ def promote(
     typer.echo(f"lock_id: {lock.lock_id}")
     if (lock.code_commit or "").endswith("+changes"):
         typer.echo("note: the code has changes that are not committed; nobody can check out what was locked")
+    _tag(promotion, name)
     typer.echo(f"next: podium submit {name}")
+
+
+def _tag(promotion: PromotionRecord, name: str) -> None:
+    """Say it in MLflow too. The lock is written: what goes wrong here is a line, not a failure."""
+    try:
+        from tuning.tracking import mark_promoted
+
+        mark_promoted(promotion, name)
+    except PodiumError as error:
+        typer.echo(f"warning: {redact(str(error))}", err=True)

@@ -2,11 +2,13 @@ import json
 
 import pytest
 
+from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.states import State
 from tests.tuning.conftest import fates
+from tuning.promotion import record
 from tuning.study import load_study
-from tuning.tracking import mirror, tracking_uri
+from tuning.tracking import mark_promoted, mirror, tracking_uri
 from tuning.tracking import store as mlflow_store
 from tuning.tracking.runs import run_name
 from tuning.tracking.server import server_command
@@ -145,7 +147,13 @@ def submission(home):
 
     def write(study: str) -> None:
         files = {
-            "lock.json": {"study": study, "trial": 1, "overrides": {"train.learning_rate": 0.01}},
+            "lock.json": {
+                "study": study,
+                "trial": 1,
+                "overrides": {"train.learning_rate": 0.01},
+                "config": RunConfig().model_dump(mode="json"),
+                "hashes": {"evalset": "e" * 64, "trainset/traces.jsonl": "f" * 64},
+            },
             "run_manifest.json": {"name": "final", "lock_id": "a" * 64, "state": "complete", "steps_trained": 90},
             "eval_summary.json": {
                 "primary_score": 0.75,
@@ -175,10 +183,22 @@ def test_a_submission_is_shown_beside_its_study_once(run_sweep, client, submissi
         "train/loss": 0.9,
         "train/learning_rate": 0.1,
     }
-    assert run.data.params == {"train.learning_rate": "0.01"}
+    assert run.data.params == {"learning_rate": "0.01"}
+    assert {used.dataset.digest for used in run.inputs.dataset_inputs} == {"e" * 16, "f" * 16}
     assert {"lock.json", "run_manifest.json", "eval_summary.json"} == {
         file.path for file in client.list_artifacts(run_id)
     }
+
+
+def test_a_promoted_trial_is_tagged(run_sweep, client, monkeypatch):
+    monkeypatch.setattr("tuning.promotion._refuse_changed_data", lambda *_: None)  # the analytic worker has none
+    monkeypatch.setattr("tuning.promotion._contamination", lambda _: None)
+    study = run_sweep({"trials": 2, "scheduler": "none"})
+    mark_promoted(record(study, study.trial(0)), "final")
+    (run,) = runs(client, promoted="final").values()
+    assert (run.data.tags["trial"], run.info.run_id) == ("0", study.trial(0).mlflow_run_id)
+    mark_promoted(record(study, study.trial(0)).model_copy(update={"mlflow_run_id": None}), "other")
+    assert runs(client, promoted="other") == {}
 
 
 def test_a_submission_whose_study_is_elsewhere_has_a_place_too(client, submission):

@@ -33,6 +33,10 @@ def is_server(uri: str) -> bool:
     return uri.partition(":")[0] in ("http", "https", "databricks")
 
 
+def sqlite_file(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:") else None
+
+
 def default_uri() -> str:
     return f"sqlite:///{workspace() / 'mlflow.db'}"
 
@@ -55,7 +59,7 @@ def open_client(uri: str) -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:") else None
+    database = sqlite_file(uri)
     if database:
         database.parent.mkdir(parents=True, exist_ok=True)
     client = mlflow.MlflowClient(uri)

@@ -1,19 +1,24 @@
 """A submission run in MLflow, beside the study that it came from."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from podium.core.config import parse_config
 from podium.core.errors import PodiumError
 from podium.core.files import read_json
 from podium.core.provenance import redact
+from podium.core.records import PromotionRecord
 from trainer.metrics_log import MetricsLog
-from tuning.tracking import store
+from tuning.tracking import datasets, store, tables
+from tuning.tracking.description import param_name, param_value
 from tuning.tracking.spool import logged_points, now_ms
 
+R = TypeVar("R")
 EXPERIMENT = "submissions"  # of runs whose study this store does not have
 FILES = (
     *("lock.json", "run_manifest.json", "eval_summary.json", "config.yaml", "provenance.json"),
-    *("predictions.jsonl", "kaggle_output_log.txt"),
+    *("predictions.jsonl", "scorecard.json", "kaggle_output_log.txt"),
 )
 
 
@@ -28,11 +33,32 @@ def mirror(run_dir: Path, uri: str | None = None) -> str:
     complete = manifest["state"] == "complete"
     summary = read_json(run_dir / "eval_summary.json") if complete else {}
     where = store.tracking_uri(uri)
+    return _take(f"submission {manifest['name']!r}", lambda: _log(where, run_dir, lock, manifest, summary))
+
+
+def mark_promoted(promotion: PromotionRecord, name: str, uri: str | None = None) -> None:
+    """Tag the trial's run `promoted` with the name of the lock, to be filtered by; nothing where it has no run.
+
+    Raises:
+        UsageError: a tracking URI that cannot be one.
+        PodiumError: MLflow is not installed or did not take it.
+    """
+    where = store.tracking_uri(uri)
+    file = store.sqlite_file(where)
+    if promotion.mlflow_run_id is None or (file and not file.is_file()):
+        return
+    _take(
+        f"the tag of lock {name!r}", lambda: store.open_client(where).set_tag(promotion.mlflow_run_id, "promoted", name)
+    )
+
+
+def _take(what: str, call: Callable[[], R]) -> R:
+    """What `call` returns. Raises PodiumError, one line, for whatever MLflow raises."""
     try:
-        return _log(where, run_dir, lock, manifest, summary)
+        return call()
     except Exception as error:
         line = " ".join(redact(f"{type(error).__name__}: {error}").split())[:300]
-        raise PodiumError(f"MLflow did not take submission {manifest['name']!r}: {line}") from error
+        raise PodiumError(f"MLflow did not take {what}: {line}") from error
 
 
 def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any], summary: dict[str, Any]) -> str:
@@ -56,10 +82,21 @@ def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any]
         "trial": lock["trial"],
         "reason": manifest.get("reason"),
     }
-    store.log(client, run_id, [], tags, lock["overrides"])
+    params = {param_name(key): param_value(value) for key, value in lock["overrides"].items()}
+    store.log(client, run_id, [], tags, params)
     store.log_files(client, run_id, [run_dir / name for name in FILES])
+    tables.log_tables(client, run_id, run_dir)
+    store.log_datasets(client, run_id, _datasets(lock))
     client.set_terminated(run_id, status="FINISHED" if manifest["state"] == "complete" else "FAILED")
     return run_id
+
+
+def _datasets(lock: dict[str, Any]) -> list[Any]:
+    config = parse_config(lock["config"], "lock.json")
+    hashes = lock["hashes"]
+    known = {"evalset_sha256": hashes["evalset"]}
+    known[f"trainset_sha256 of {config.data.trainset}"] = hashes["trainset/traces.jsonl"]
+    return datasets.inputs(config, known)
 
 
 def _results(manifest: dict[str, Any], summary: dict[str, Any]) -> list[store.Point]:
