@@ -14,8 +14,10 @@ from podium.core.files import write_text
 from podium.core.provenance import redact
 from podium.core.records import Report
 from podium.core.states import State
+from tuning.deaths import keep_output
+from tuning.locks import WorkersLock
 from tuning.memory import peak_memory_gb, reset_peak
-from tuning.study import trial_dir
+from tuning.study import report_file, trial_dir
 from tuning.usage import Meter
 from tuning.worker import WorkerKind
 
@@ -29,9 +31,14 @@ class Host:
         study_folder: Path,
         cores: tuple[int, ...] | None = None,
         environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
-        """`environment` is the driver's, for a process that was started before the driver was."""
+        """`environment` is the driver's, for a process that was started before the driver was; `log` gets what such a
+        process prints."""
         os.environ.update(environment or {})
+        if log:
+            keep_output(log)
+            self._presence = WorkersLock(study_folder).share()
         if cores:
             bind_to_cores(cores)
         self._folder = study_folder
@@ -56,9 +63,12 @@ class Host:
         if isinstance(held, Report):
             return held
         try:
-            return self._measured(self._worker.advance(held, until_step))
+            report = self._measured(self._worker.advance(held, until_step))
+            if report.state not in (State.STOPPED, State.FAILED):  # those say nothing that a resume should hear again
+                write_text(report_file(self._folder, trial_id), report.model_dump_json())
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
             return self._failure(trial_id, error)
+        return report
 
     def save(self, slot: int, path: Path) -> None:
         _, held = self._slots[slot]

@@ -8,6 +8,7 @@ from typing import Any
 
 from podium.core.config import RunConfig
 from podium.core.records import Record, Report
+from podium.core.states import State
 
 
 class Job(Record):
@@ -19,6 +20,12 @@ class Job(Record):
     metric: str
     protected: bool  # the scheduler never stops it
     reports: dict[int, float]  # of an earlier sweep: step -> metric
+    last_report: Report | None = None  # of that sweep, which may have ended before it was acted upon
+
+    @property
+    def first_step(self) -> int:
+        """Where it stands as far as anyone heard."""
+        return max([*self.reports, self.last_report.step if self.last_report else 0])
 
     def to_config(self) -> dict[str, str]:
         return {"job": self.model_dump_json()}
@@ -43,3 +50,10 @@ def to_result(report: Report, metric: str) -> dict[str, Any]:
 
 def read_report(result: Mapping[str, Any]) -> Report:
     return Report.model_validate_json(result["report"])
+
+
+def out_of_time(limit_s: float, killed: bool = False) -> Report:
+    """Of a trial that ran for longer than it may; `killed` says that its worker had to be."""
+    how = "; its worker did not end it when asked to, and was killed" if killed else ""
+    reason = f"it ran for longer than trial_timeout_s={limit_s:g}{how}"
+    return Report(step=0, state=State.FAILED, metrics={}, reason=reason)

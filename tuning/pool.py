@@ -1,8 +1,8 @@
 """The worker pool: Ray actors that hold the devices, behind the four calls of a single worker.
 
 The pool is an actor itself, because its callers, the clients that Tune starts, are processes of their own. It gives
-each trial the next free worker, preferring one that has its program compiled, starts a dead worker again and goes on
-with its trial from the newest checkpoint.
+each trial the next free worker, preferring one that has its program compiled, fills the place of one that died and
+goes on with its trial from the newest checkpoint, and ends a trial whose time is up.
 """
 
 import asyncio
@@ -14,28 +14,31 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayActorError
 
 from podium.core.config import RunConfig
+from podium.core.files import write_text
 from podium.core.paths import home, workspace
 from podium.core.records import Report
 from podium.core.states import State
-from tuning.host import Host
+from tuning.deaths import Watch
 from tuning.machine import DeviceGroup
-from tuning.study import request_stop, stop_file
+from tuning.messages import out_of_time
+from tuning.places import Place
+from tuning.study import end_file, request_stop, stop_file, trial_dir
 from tuning.worker import WorkerKind
 
 BARRIER_TIMEOUT_S = 60.0
 STATS_TIMEOUT_S = 30.0  # a worker may be just being started again
-MAX_FAILURES = 2  # deaths of its worker that a trial survives
+END_GRACE_S = 5.0  # what a trial whose time is up has to end at a step
 
 
-@dataclass
-class _Worker:
-    actor: Any
-    programs: set[str] = field(default_factory=set)
-    busy_s: float = 0.0
-    deaths: int = 0
+@dataclass(frozen=True)
+class Rules:
+    """How long a trial's patience lasts: deaths of its worker that it survives, seconds that it may run."""
+
+    max_failures: int
+    trial_timeout_s: float | None
 
 
 @dataclass
@@ -45,9 +48,11 @@ class _Seat:
     trial_id: int
     config: RunConfig
     checkpoint: Path | None
-    worker: int | None = None
-    slot: int = 0  # on that worker
-    failures: int = 0
+    place: Place | None = None
+    slot: int | None = None  # on that worker
+    deaths: int = 0
+    ran_s: float = 0.0
+    watch: Watch = field(default_factory=Watch)  # since it has that worker
 
 
 class Pool:
@@ -60,29 +65,23 @@ class Pool:
         groups: Sequence[DeviceGroup],
         clients: int,
         environment: Mapping[str, str],
+        rules: Rules,
     ) -> None:
-        self._folder = study_folder
-        self._workers = [
-            _Worker(ray.remote(Host).options(**_options(group)).remote(make, study_folder, group.cores, environment))
-            for group in groups
-        ]
-        self._free: set[int] = set()
+        self._folder, self._rules = study_folder, rules
+        self._places = [Place(make, study_folder, group, index, environment) for index, group in enumerate(groups)]
+        self._free: set[Place] = set()
         self._changed = asyncio.Condition()
         self._seats: dict[int, _Seat] = {}
         self._slots = count()
         self._missing_clients, self._all_here = clients, asyncio.Event()
-        self._first_s: float | None = None
-        self._last_s = 0.0
-        self._revivals: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
+        self._fillings: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
 
     async def ready(self) -> None:
         """Until every worker has started. If one cannot, the sweep is stopped and this raises what kept it."""
         try:
-            await asyncio.gather(*(self._start(index) for index in range(len(self._workers))))
-        except RayError:
-            request_stop(self._folder, "a worker did not start")
-            async with self._changed:
-                self._changed.notify_all()
+            await asyncio.gather(*(self._fill(place) for place in self._places))
+        except RayActorError:
+            await self._stop("a worker did not start")
             raise
 
     async def join(self) -> None:
@@ -102,115 +101,142 @@ class Pool:
                 await self.detach(slot)
         slot = next(self._slots)
         self._seats[slot] = _Seat(trial_id, config, checkpoint)
+        end_file(self._folder, trial_id).unlink(missing_ok=True)
         return slot
 
     async def advance(self, slot: int, until_step: int) -> Report:
         seat = self._seats[slot]
         while True:
+            if seat.place is None and not await self._seat(seat):
+                return Report(step=0, state=State.STOPPED, metrics={}, reason="the sweep was stopped")
             try:
-                if seat.worker is None and not await self._seat(seat):
-                    return Report(step=0, state=State.STOPPED, metrics={}, reason="the sweep was stopped")
-                report: Report = await self._call(seat, "advance", seat.slot, until_step)
+                if seat.slot is None:
+                    seat.slot = await self._in_time(seat, "attach", seat.trial_id, seat.config, seat.checkpoint)
+                report: Report = await self._in_time(seat, "advance", seat.slot, until_step)
                 return report
+            except TimeoutError:
+                assert self._rules.trial_timeout_s is not None
+                return out_of_time(self._rules.trial_timeout_s, killed=seat.place is None)
             except RayActorError as error:
-                seat.failures += 1
-                self._bury(seat)
-                if seat.failures > MAX_FAILURES:
-                    reason = f"its worker died {seat.failures} times ({type(error).__name__})"
+                seat.deaths += 1
+                cause = self._bury(seat, seat.watch.cause(str(error)))
+                if seat.deaths > self._rules.max_failures:
+                    reason = f"its worker {cause}; max_failures={self._rules.max_failures} retries were used up"
                     return Report(step=0, state=State.FAILED, metrics={}, reason=reason)
 
     async def save(self, slot: int, path: Path) -> None:
         seat = self._seats[slot]
-        if seat.worker is not None:
-            await self._call(seat, "save", seat.slot, path)
+        if seat.place is not None and seat.slot is not None:
+            await seat.place.call("save", seat.slot, path)
 
     async def detach(self, slot: int) -> None:
         """Free the trial's worker. A slot that is gone already is no error."""
         seat = self._seats.pop(slot, None)
-        if seat is None or seat.worker is None:
+        if seat is None or seat.place is None:
             return
-        index = seat.worker
+        place = seat.place
         try:
-            await self._call(seat, "detach", seat.slot)
+            if seat.slot is not None:
+                await place.call("detach", seat.slot)
         except RayActorError:
-            self._bury(seat)
+            self._refill(place)
         else:
-            await self._release(index)
+            await self._release(place)
 
     async def usage(self) -> dict[str, Any]:
         """How busy the workers were, from the first trial's start to the last report, and what each compiled."""
-        span_s = self._last_s - self._first_s if self._first_s is not None else 0.0
-        workers = []
-        for worker in self._workers:
-            try:
-                stats = await asyncio.wait_for(worker.actor.stats.remote(), timeout=STATS_TIMEOUT_S)
-            except (RayActorError, TimeoutError):
-                stats = {}
-            workers.append({**stats, "busy_s": worker.busy_s, "deaths": worker.deaths})
+        started = [place.first_s for place in self._places if place.first_s is not None]
+        span_s = max(place.last_s for place in self._places) - min(started) if started else 0.0
+        workers = await asyncio.gather(*(place.usage(STATS_TIMEOUT_S) for place in self._places))
         return {"span_s": span_s, "workers": workers}
 
     async def _seat(self, seat: _Seat) -> bool:
-        """Wait for a worker and put the trial on it. False when the sweep is to stop."""
+        """Wait for a worker that lives and give it to the trial. False when the sweep is to stop."""
         key = seat.config.program_key
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._free or stop_file(self._folder).exists())
-            if stop_file(self._folder).exists():
-                self._changed.notify()
-                return False
-            index = min(self._free, key=lambda i: (key not in self._workers[i].programs, i))
-            self._free.remove(index)
-        seat.worker = index
-        self._workers[index].programs.add(key)
-        seat.slot = await self._call(seat, "attach", seat.trial_id, seat.config, seat.checkpoint)
+        while seat.place is None:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._free or stop_file(self._folder).exists())
+                if stop_file(self._folder).exists():
+                    self._changed.notify()
+                    return False
+                place = min(self._free, key=lambda place: (key not in place.programs, place.index))
+                self._free.remove(place)
+            if await place.answers():
+                seat.place, seat.slot = place, None
+                seat.watch = Watch.begin(place.log)
+                place.programs.add(key)
+            else:  # it died while it had nothing to do
+                self._refill(place)
         return True
 
-    async def _call(self, seat: _Seat, name: str, *arguments: Any) -> Any:
-        assert seat.worker is not None
-        worker = self._workers[seat.worker]
-        started_s = time.monotonic()
-        self._first_s = self._first_s or started_s
-        try:
-            return await getattr(worker.actor, name).remote(*arguments)
-        finally:
-            self._last_s = time.monotonic()
-            worker.busy_s += self._last_s - started_s
+    async def _in_time(self, seat: _Seat, name: str, *arguments: Any) -> Any:
+        """A worker's answer. Where the trial's time is up, it is asked to end; a worker that does not, is killed.
 
-    async def _release(self, index: int) -> None:
+        Raises:
+            TimeoutError: the trial's time was up.
+        """
+        assert seat.place is not None
+        limit_s, started_s = self._rules.trial_timeout_s, time.monotonic()
+        call = asyncio.ensure_future(seat.place.call(name, *arguments))
+        try:
+            left_s = None if limit_s is None else max(0.0, limit_s - seat.ran_s)
+            if call in (await asyncio.wait({call}, timeout=left_s))[0]:
+                return call.result()
+            write_text(end_file(self._folder, seat.trial_id), "its time is up")
+            if call not in (await asyncio.wait({call}, timeout=END_GRACE_S))[0]:
+                seat.place.kill()
+                await asyncio.wait({call})
+                self._bury(seat, "did not end when it was asked to, and was killed")
+            raise TimeoutError
+        finally:
+            seat.ran_s += time.monotonic() - started_s
+
+    async def _release(self, place: Place) -> None:
         async with self._changed:
-            self._free.add(index)
+            self._free.add(place)
             self._changed.notify()
 
-    def _bury(self, seat: _Seat) -> None:
-        """The seat's worker is dead: Ray starts the actor again, and it is free once it answers."""
-        assert seat.worker is not None
-        worker = self._workers[seat.worker]
-        worker.deaths, worker.programs = worker.deaths + 1, set()
-        task = asyncio.ensure_future(self._start(seat.worker))
-        self._revivals.add(task)
-        task.add_done_callback(self._revivals.discard)
-        seat.worker, seat.checkpoint = None, None  # the newest checkpoint in its folder
+    def _bury(self, seat: _Seat, cause: str) -> str:
+        """The seat's worker is dead: keep what it said last, and fill its place."""
+        assert seat.place is not None
+        lines = [f"its worker {cause}", *seat.watch.tail()]
+        write_text(trial_dir(self._folder, seat.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
+        self._refill(seat.place)
+        seat.place, seat.checkpoint = None, None  # the newest checkpoint in its folder
+        return cause
 
-    async def _start(self, index: int) -> None:
-        await self._workers[index].actor.stats.remote()  # answers once it has started
-        await self._release(index)
+    def _refill(self, place: Place) -> None:
+        place.bury()
+        task = asyncio.ensure_future(self._fill_or_stop(place))
+        self._fillings.add(task)
+        task.add_done_callback(self._fillings.discard)
+
+    async def _fill(self, place: Place) -> None:
+        await place.fill()
+        await self._release(place)
+
+    async def _fill_or_stop(self, place: Place) -> None:
+        """A sweep goes on with the workers that it has; with none it ends."""
+        try:
+            await self._fill(place)
+        except RayActorError as error:
+            if all(other.is_lost for other in self._places):
+                await self._stop(f"no worker is left; the last one {Watch(place.log).cause(str(error))}")
+
+    async def _stop(self, reason: str) -> None:
+        request_stop(self._folder, reason)
+        async with self._changed:
+            self._changed.notify_all()
 
 
-def start_pool(make: WorkerKind, study_folder: Path, groups: Sequence[DeviceGroup], clients: int, name: str) -> Any:
+def start_pool(
+    make: WorkerKind, study_folder: Path, groups: Sequence[DeviceGroup], clients: int, name: str, rules: Rules
+) -> Any:
     """Start the pool and its workers. Returns the actor's handle; clients find it by `name`."""
     environment = {"PODIUM_HOME": str(home()), "PODIUM_WORKSPACE": str(workspace())}
     # On the head node, beside the clients: the loss of another node takes neither.
     return (
         ray.remote(Pool)
         .options(name=name, num_cpus=0, resources={"node:__internal_head__": 0.001}, max_concurrency=1000)
-        .remote(make, study_folder, groups, clients, environment)
+        .remote(make, study_folder, groups, clients, environment, rules)
     )
-
-
-def _options(group: DeviceGroup) -> dict[str, Any]:
-    resources = {name: amount for name, amount in group.options.items() if name not in ("num_cpus", "num_gpus")}
-    return {
-        "num_cpus": len(group.cores) if group.cores else group.options.get("num_cpus", 1),
-        "num_gpus": group.options.get("num_gpus", 0),
-        "resources": resources,
-        "max_restarts": -1,
-    }

@@ -166,6 +166,8 @@ def _remembering(kind: Any) -> Any:
             if brackets := getattr(self, "_brackets", None):
                 self._trial_info[trial.trial_id] = brackets[bracket_of(job.number, len(brackets))]
             for step, value in sorted(job.reports.items()):
+                if job.last_report and step == job.last_report.step:
+                    continue  # it comes again as a result, to be acted upon
                 self._decide(tune_controller, trial, {STEP: step, job.metric: value})
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

@@ -21,14 +21,14 @@ from typing import Any, Literal
 from ray.tune.search import Searcher
 
 from podium.core.paths import study_dir
-from podium.core.records import Report
+from podium.core.records import Report, read_record
 from podium.core.states import State
 from tuning import study as attributes
 from tuning.events import Event, Listener
 from tuning.messages import Job, read_report
 from tuning.samplers import sampler_for
 from tuning.space import SearchSpace, broken
-from tuning.study import TrialView, asked_trials, stop_file, trial_view
+from tuning.study import TrialView, asked_trials, report_file, stop_file, trial_view
 
 AVOID = (State.DIVERGED, State.INFEASIBLE, State.OOM)  # the configuration's own fault
 
@@ -194,7 +194,17 @@ def job_of(view: TrialView) -> Job:
         metric=view.space.metric,
         protected=view.baseline,
         reports=view.reports,
+        last_report=_unheard(view),
     )
+
+
+def _unheard(view: TrialView) -> Report | None:
+    """The newest report of a trial that an earlier sweep ran: its driver may have died before it had acted on it."""
+    path = report_file(view.dir.parents[1], view.number)
+    if view.state is not State.RUNNING or not path.is_file():
+        return None
+    report = read_record(Report, path)
+    return report if report.step >= max(view.reports, default=0) else None
 
 
 def _facts(report: Report, view: TrialView) -> dict[str, float]:

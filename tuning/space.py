@@ -36,6 +36,8 @@ class SearchSpace(Section):
     trials: int = Field(ge=1)
     report_every_steps: int = Field(ge=1)
     workers: Literal["auto"] | int = "auto"
+    max_failures: int = Field(2, ge=0, description="deaths of its worker that a trial survives; one more is its end")
+    trial_timeout_s: float | None = Field(None, gt=0, description="seconds on a worker after which a trial is ended")
     baseline: bool = Field(True, description="run the base config itself as trial 0")
     parameters: dict[str, Parameter] = Field(min_length=1)
     start_with: tuple[dict[str, Any], ...] = Field((), description="values to try first; what is left out is drawn")
@@ -172,7 +174,7 @@ class SearchSpace(Section):
         """What makes a study of `other` another study: `path: here -> there`. How much to run is not part of it."""
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
         # The resolved base config says everything that the path to it and the overrides say.
-        free = ("trials", "workers", "name", "base", "overrides", "stop")
+        free = ("trials", "workers", "name", "base", "overrides", "stop", "max_failures", "trial_timeout_s")
         keys = [key for key in {**mine, **theirs} if key.split(".")[0] not in free]
         return [
             f"{key}: {mine.get(key, 'absent')} -> {theirs.get(key, 'absent')}"

@@ -37,6 +37,7 @@ STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
 OVERRIDES, BASELINE = "overrides", "baseline"
 # Of a study: how many trials were told what to draw, how many are another study's, and which one that is.
 ENQUEUED, FED, WARM_START = "n_enqueued", "n_fed", "warm_start"
+LIMIT = "limit"  # how many trials it was last told to have
 FED_FROM = "fed_from"  # of a trial that is another study's
 MLFLOW_RUN_FILE = "mlflow_run_id"  # in a trial's folder, written by the tracker
 
@@ -80,6 +81,7 @@ class StudyView:
     summary: dict[str, Any] = field(repr=False)  # how the last sweep went; empty before its end
     data: dict[str, str] = field(repr=False)  # hashes of what it trains and scores on
     warm_start: str | None = None  # the study that it began with
+    limit: int | None = None  # how many trials it was last told to have
 
     def best(self) -> TrialView:
         """The complete trial with the best value; the first of equals. Raises UsageError when none is complete."""
@@ -148,6 +150,7 @@ def view(study: Any) -> StudyView:
         summary=read_json(summary) if summary.is_file() else {},
         data=study.user_attrs.get("data", {}),
         warm_start=study.user_attrs.get(WARM_START),
+        limit=study.user_attrs.get(LIMIT),
     )
 
 
@@ -236,6 +239,13 @@ def first_number(study: Any) -> int:
     return int(study.user_attrs.get(FED, 0))
 
 
+def limit_for(space: SearchSpace, earlier: StudyView | None) -> int:
+    """How many trials a study of `space` shall have where nobody says: what it was last told, unless the space has
+    another number than when the study began."""
+    is_as_told = earlier is not None and earlier.space.trials == space.trials
+    return (earlier.limit if earlier and is_as_told else None) or space.trials
+
+
 def draw(trial: Any, space: SearchSpace) -> dict[str, Any]:
     """The overrides of an Optuna trial; none for the base config where it lies outside the space."""
     outside = trial.user_attrs.get(BASELINE) and space.baseline_params() is None
@@ -315,9 +325,24 @@ def driver_of(folder: Path) -> str | None:
     return None
 
 
+def report_file(folder: Path, number: int) -> Path:
+    """What the trial's worker reported last."""
+    return trial_dir(folder, number) / "report.json"
+
+
 def stop_file(folder: Path) -> Path:
     """While it is there, workers end their trials at the next step and no new trial starts."""
     return folder / "stop"
+
+
+def end_file(folder: Path, number: int) -> Path:
+    """As `stop_file`, for one trial: its time is up."""
+    return trial_dir(folder, number) / "end"
+
+
+def asked_to_end(folder: Path, number: int) -> bool:
+    """Whether the worker that runs this trial shall end it at the next step."""
+    return stop_file(folder).exists() or end_file(folder, number).exists()
 
 
 def request_stop(folder: Path, reason: str) -> None:

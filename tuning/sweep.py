@@ -16,16 +16,19 @@ from podium.core.states import State
 from tuning import storage, tracking
 from tuning.backends import Backend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
+from tuning.locks import WorkersLock
 from tuning.overview import steps
 from tuning.schedulers import preload
 from tuning.space import SearchSpace, load_space
 from tuning.stops import UNFINISHED, StopRule
 from tuning.study import (
+    LIMIT,
     DriverLock,
     StudyView,
     asked_trials,
     create,
     existing,
+    limit_for,
     load_study_space,
     refuse_taken,
     reopen,
@@ -83,7 +86,7 @@ def sweep(
     source = source_for(space, warm_start) if warm_start is not None else None
     data = worker.check(space)
     study = reopen(resume, space, data, optuna_storage) if resume is not None else None
-    limit = trials or space.trials
+    limit = trials or limit_for(space, view(study) if study else None)
     n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
     if study and n_to_run <= 0:
         return view(study)
@@ -126,6 +129,8 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     from tuning.searcher import OptunaBridge, job_of
 
     folder = study_dir(study.study_name)
+    WorkersLock(folder).wait_for_none()
+    study.set_user_attr(LIMIT, plan.limit)
     stop_file(folder).unlink(missing_ok=True)
     enough = _enough(folder, plan.rule, view(study))
     scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)

@@ -8,6 +8,7 @@ import ray
 from ray.tune import Trainable
 
 from podium.core.files import read_json
+from podium.core.records import Report
 from tuning.messages import Job, to_result
 
 POINTER = "checkpoint.json"
@@ -21,6 +22,7 @@ class TrialClient(Trainable):  # type: ignore[misc]
     _slot: int | None = None
     _checkpoint: Path | None = None
     _at_step: int = 0
+    _repeat: Report | None = None  # what an earlier sweep may not have acted upon
 
     def setup(self, config: dict[str, Any]) -> None:
         self._pool = ray.get_actor(config[POOL])
@@ -28,6 +30,9 @@ class TrialClient(Trainable):  # type: ignore[misc]
         self._begin(config)
 
     def step(self) -> dict[str, Any]:
+        if self._repeat:
+            report, self._repeat = self._repeat, None
+            return to_result(report, self._job.metric)
         if self._slot is None:
             self._slot = ray.get(self._pool.attach.remote(self._job.number, self._job.config, self._checkpoint))
         until_step = self._job.next_report(self._at_step)
@@ -55,11 +60,12 @@ class TrialClient(Trainable):  # type: ignore[misc]
         self._end()
         self._checkpoint = Path(pointer["checkpoint"]) if pointer["checkpoint"] else None
         self._at_step = pointer["step"]
+        self._repeat = None
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._job = Job.from_config(config)
-        self._slot, self._checkpoint = None, None
-        self._at_step = max(self._job.reports, default=0)
+        self._slot, self._checkpoint, self._repeat = None, None, self._job.last_report
+        self._at_step = self._job.first_step
 
     def _end(self) -> None:
         if self._slot is not None:

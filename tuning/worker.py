@@ -4,7 +4,9 @@ Four calls, each about one slot; those for different slots may overlap. A worker
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +23,7 @@ from podium.core.records import Report, Sample
 from podium.core.states import State
 from tuning.data import data_hashes
 from tuning.space import SearchSpace
-from tuning.study import load_study_space, stop_file, trial_dir
+from tuning.study import asked_to_end, load_study_space, trial_dir
 
 if TYPE_CHECKING:
     from trainer.run import TrainingRun
@@ -98,7 +100,7 @@ class Worker:
     def advance(self, slot: int, until_step: int) -> Report:
         """Train to `until_step`, then predict and score the dev split. A trial that did not get there has no score."""
         held = self._slots[slot]
-        report = self._train(held.run, until_step)
+        report = self._train(held.run, until_step, stop=partial(asked_to_end, self._folder, slot))
         if report.state not in (State.RUNNING, State.COMPLETE):
             return report
         try:
@@ -120,9 +122,9 @@ class Worker:
         compiles = [[*key, count] for key, count in sorted(self._library.compiles.items())]
         return {"device": str(self._device), "compiles": compiles, "compile_s": self._library.compile_s}
 
-    def _train(self, run: "TrainingRun", until_step: int) -> Report:
+    def _train(self, run: "TrainingRun", until_step: int, stop: Callable[[], bool]) -> Report:
         """Advance, with a checkpoint every train.save_every_steps and where the trial ends or is stopped."""
-        every, stop = run.config.train.save_every_steps, stop_file(self._folder).exists
+        every = run.config.train.save_every_steps
         while True:
             report = run.advance(min(until_step, (run.step // every + 1) * every), Deadline.after(None), stop)
             if report.state in (State.COMPLETE, State.STOPPED) or run.step % every == 0:

@@ -47,8 +47,11 @@ def sweep(
     wanted, earlier = _open(space, resume)
     from podium.cli.sweep_display import display
     from tuning import sweep as run
+    from tuning.study import limit_for
 
-    with catch_interrupts() as interrupts, display(trials or wanted.trials, earlier, interrupts) as show:
+    total = trials or limit_for(wanted, earlier)
+
+    with catch_interrupts() as interrupts, display(total, earlier, interrupts) as show:
         study = run(
             wanted,
             trials=trials,

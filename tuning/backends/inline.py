@@ -1,14 +1,20 @@
 """The in-process twin of the Ray backend: one worker, one trial after the other, the same decisions."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeVar
 
+from podium.core.files import write_text
+from podium.core.records import Report
 from tuning.backends import Sweep, Usage
 from tuning.host import Host
-from tuning.messages import Job, to_result
+from tuning.messages import Job, out_of_time, to_result
 from tuning.schedulers import TrialStandIn
+from tuning.study import end_file
 
 T = TypeVar("T")
 STOP = "STOP"  # as ray.tune spells it
@@ -38,21 +44,31 @@ class InlineBackend:
         """Advance from report to report until the trial or the scheduler ends it: what Tune does with its clients."""
         job = Job.from_config(trial.config)
         sweep.scheduler.on_trial_add(None, trial)
-        slot = self._call(host.attach, job.number, job.config, None)
-        step = max(job.reports, default=0)
-        try:
-            while True:
-                report = self._call(host.advance, slot, job.next_report(step))
-                result, step = to_result(report, job.metric), report.step
+        with contextlib.closing(self._reports(sweep, host, job)) as reports:
+            for report in reports:
+                result = to_result(report, job.metric)
                 if result["done"]:
                     sweep.scheduler.on_trial_complete(None, trial, result)
                     break
                 if sweep.scheduler.on_trial_result(None, trial, result) == STOP:
                     break
                 sweep.bridge.on_trial_result(trial.trial_id, result)
-        finally:
-            self._call(host.detach, slot)
         sweep.bridge.on_trial_complete(trial.trial_id, result)
+
+    def _reports(self, sweep: Sweep, host: Host, job: Job) -> Generator[Report]:
+        """What the trial reports, without end; first what an earlier sweep may not have acted upon."""
+        step, limit_s = job.first_step, sweep.space.trial_timeout_s
+        if job.last_report:
+            yield job.last_report
+        with _time_limit(end_file(sweep.folder, job.number), limit_s) as is_up:
+            slot = self._call(host.attach, job.number, job.config, None)
+            try:
+                while True:
+                    report = self._call(host.advance, slot, job.next_report(step))
+                    step = report.step
+                    yield out_of_time(limit_s) if limit_s and is_up() else report
+            finally:
+                self._call(host.detach, slot)
 
     def _call(self, function: Callable[..., T], *arguments: Any) -> T:
         started_s = time.monotonic()
@@ -60,3 +76,16 @@ class InlineBackend:
             return function(*arguments)
         finally:
             self._busy_s += time.monotonic() - started_s
+
+
+@contextlib.contextmanager
+def _time_limit(end: Path, limit_s: float | None) -> Iterator[Callable[[], bool]]:
+    """Ask the trial to `end` at its next step when its time is up. What hangs within a step, nothing ends here."""
+    end.unlink(missing_ok=True)
+    timer = threading.Timer(limit_s or 0.0, lambda: write_text(end, "its time is up"))
+    if limit_s is not None:
+        timer.start()
+    try:
+        yield end.exists
+    finally:
+        timer.cancel()

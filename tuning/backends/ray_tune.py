@@ -37,11 +37,12 @@ class RayBackend:
     def run(self, sweep: Sweep) -> Usage:
         import ray
 
-        from tuning.pool import start_pool
+        from tuning.pool import Rules, start_pool
 
         n_clients = min(CLIENTS_PER_WORKER * self.n_workers, sweep.bridge.n_to_run)
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
-        pool = start_pool(sweep.make_worker, sweep.folder, self._groups, n_clients, pool_name)
+        rules = Rules(sweep.space.max_failures, sweep.space.trial_timeout_s)
+        pool = start_pool(sweep.make_worker, sweep.folder, self._groups, n_clients, pool_name, rules)
         try:
             started = pool.ready.remote()  # Tune and its clients start meanwhile
             _tune(sweep, pool_name, n_clients)
