@@ -57,7 +57,7 @@ class Watch:
             return f"{who}was killed by Ray, because the machine ran low on memory"
         if kernel_kills() > self.kernel_kills:
             return f"{who}was killed by the kernel, because memory ran out (OOM)"
-        if "node" in ray_says and "died" in ray_says and pid is None:
+        if re.search(r"\bnode (has )?(died|was terminated)", ray_says):
             return "was lost with its node"
         return f"{who}was killed (SIGKILL), or ended itself without a word"
 

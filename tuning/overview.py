@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from podium.core.errors import UsageError
+from podium.core.files import read_text
 from podium.core.states import State
 from tuning.events import Event
 from tuning.stops import UNFINISHED
@@ -53,6 +54,12 @@ def trial_row(trial: TrialView) -> dict[str, Any]:
         "overrides": dict(trial.overrides),
         "metrics": dict(trial.metrics),
     }
+
+
+def log_tail(trial: TrialView) -> list[str]:
+    """What was kept of a worker that died with the trial: how it ended, and the last lines that it printed."""
+    path = trial.dir / "log_tail.txt"
+    return read_text(path).splitlines() if path.is_file() else []
 
 
 def select(study: StudyView, sort: str = "number", state: str | None = None) -> list[TrialView]:

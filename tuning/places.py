@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError
 
 from tuning.host import Host
 from tuning.machine import DeviceGroup
 from tuning.worker import WorkerKind
 
+DEATHS = (RayActorError, NodeDiedError, OutOfMemoryError)  # what a call to a dead worker raises
 START_TRIES = 3
 REFUSED = "error raised in its creation task"  # how Ray says that a constructor raised: it would again
 
@@ -37,13 +38,13 @@ class Place:
         """Start a worker and wait until it answers, again where it dies at once.
 
         Raises:
-            RayActorError: its constructor raised, or it died START_TRIES times.
+            DEATHS: its constructor raised, or it died START_TRIES times.
         """
         for tries_left in reversed(range(START_TRIES)):
             self._actor = self._actor_class.remote(*self._arguments)
             try:
                 await self._actor.stats.remote()
-            except RayActorError as error:
+            except DEATHS as error:
                 if REFUSED in str(error) or not tries_left:
                     self.is_lost = True
                     raise
@@ -52,7 +53,7 @@ class Place:
                 return
 
     async def call(self, name: str, *arguments: Any) -> Any:
-        """Raises RayActorError when the worker dies."""
+        """Raises one of DEATHS when the worker dies."""
         started_s = time.monotonic()
         self.first_s = self.first_s or started_s
         try:
@@ -64,7 +65,7 @@ class Place:
     async def answers(self) -> bool:
         try:
             await self._actor.stats.remote()
-        except RayActorError:
+        except DEATHS:
             return False
         return True
 
@@ -72,13 +73,14 @@ class Place:
         ray.kill(self._actor)
 
     def bury(self) -> None:
+        self.kill()  # it may only have lost its connection, and would keep the devices
         self.deaths, self.programs = self.deaths + 1, set()
 
     async def usage(self, timeout_s: float) -> dict[str, Any]:
         """What the worker says of itself, if it does, and how long it was busy."""
         try:
             stats = await asyncio.wait_for(self._actor.stats.remote(), timeout_s)
-        except (RayActorError, TimeoutError):
+        except (*DEATHS, TimeoutError):
             stats = {}
         return {**stats, "busy_s": self.busy_s, "deaths": self.deaths}
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
 
 from podium.core.config import RunConfig
 from podium.core.files import write_text
@@ -24,7 +23,7 @@ from podium.core.states import State
 from tuning.deaths import Watch
 from tuning.machine import DeviceGroup
 from tuning.messages import out_of_time
-from tuning.places import Place
+from tuning.places import DEATHS, Place
 from tuning.study import end_file, request_stop, stop_file, trial_dir
 from tuning.worker import WorkerKind
 
@@ -80,7 +79,7 @@ class Pool:
         """Until every worker has started. If one cannot, the sweep is stopped and this raises what kept it."""
         try:
             await asyncio.gather(*(self._fill(place) for place in self._places))
-        except RayActorError:
+        except DEATHS:
             await self._stop("a worker did not start")
             raise
 
@@ -117,7 +116,7 @@ class Pool:
             except TimeoutError:
                 assert self._rules.trial_timeout_s is not None
                 return out_of_time(self._rules.trial_timeout_s, killed=seat.place is None)
-            except RayActorError as error:
+            except DEATHS as error:
                 seat.deaths += 1
                 cause = self._bury(seat, seat.watch.cause(str(error)))
                 if seat.deaths > self._rules.max_failures:
@@ -138,7 +137,7 @@ class Pool:
         try:
             if seat.slot is not None:
                 await place.call("detach", seat.slot)
-        except RayActorError:
+        except DEATHS:
             self._refill(place)
         else:
             await self._release(place)
@@ -219,7 +218,7 @@ class Pool:
         """A sweep goes on with the workers that it has; with none it ends."""
         try:
             await self._fill(place)
-        except RayActorError as error:
+        except DEATHS as error:
             if all(other.is_lost for other in self._places):
                 await self._stop(f"no worker is left; the last one {Watch(place.log).cause(str(error))}")
 

@@ -70,6 +70,13 @@ def open_storage(folder: Path, setting: str | None = None) -> Any:
         return optuna.load_study(study_name=folder.name, storage=_open(folder, storage))
 
 
+def discard_storage(folder: Path) -> None:
+    """Remove what Optuna keeps in `folder`."""
+    for name in (RECORD, *FILES.values()):
+        for path in folder.glob(f"{name}*"):  # with its journal and locks
+            path.unlink()
+
+
 def has_storage(folder: Path) -> bool:
     return (folder / RECORD).is_file() or (folder / FILES[SQLITE]).is_file()
 

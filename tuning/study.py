@@ -30,7 +30,7 @@ from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
 from tuning.space import SearchSpace, parse_space
 from tuning.stops import best_of
-from tuning.storage import SQLITE, create_in_storage, has_storage, open_storage
+from tuning.storage import SQLITE, create_in_storage, discard_storage, has_storage, open_storage
 
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
@@ -202,13 +202,23 @@ def create(
         PodiumError: the folder or the storage cannot be written.
     """
     folder = _claim(space, name)
+    with DriverLock(folder):
+        refuse_taken(folder.name)  # by one that was made in the meantime
+        discard_storage(folder)  # of a sweep that was killed before it had made its study
+        try:
+            study = create_in_storage(folder, space.direction, storage)
+        except PodiumError:
+            shutil.rmtree(folder)
+            raise
+        _fill(study, space, data, warm_start)
+        write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study
+    return study
+
+
+def _fill(study: Any, space: SearchSpace, data: Mapping[str, str], warm_start: StudyView | None) -> None:
+    """What a study knows before its first trial."""
     from tuning import transfer
 
-    try:
-        study = create_in_storage(folder, space.direction, storage)
-    except PodiumError:
-        shutil.rmtree(folder)
-        raise
     study.set_user_attr("data", dict(data))
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
     if warm_start is not None:
@@ -216,8 +226,6 @@ def create(
     enqueue(study, space)
     if warm_start is not None:
         transfer.enqueue_best(study, space, warm_start)
-    write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study
-    return study
 
 
 def enqueue(study: Any, space: SearchSpace) -> None:
@@ -254,7 +262,7 @@ def draw(trial: Any, space: SearchSpace) -> dict[str, Any]:
 
 def refuse_taken(name: str) -> None:
     """Raises UsageError if `name` cannot be that of a new study."""
-    if study_dir(check_name(name, "study")).exists():
+    if (study_dir(check_name(name, "study")) / "space.yaml").exists():
         raise UsageError(f"study {name!r} exists; choose another name, or go on with --resume {name}")
 
 
@@ -348,7 +356,10 @@ def asked_to_end(folder: Path, number: int) -> bool:
 def request_stop(folder: Path, reason: str) -> None:
     """Have the sweep of the study in `folder` end: trials at their next step, with a checkpoint."""
     if not stop_file(folder).exists():
-        write_text(stop_file(folder), reason)
+        try:
+            write_text(stop_file(folder), reason)
+        except PodiumError:  # a full disk has room for an empty file, and is no reason to go on
+            stop_file(folder).touch()
 
 
 def _claim(space: SearchSpace, name: str | None) -> Path:
@@ -356,7 +367,7 @@ def _claim(space: SearchSpace, name: str | None) -> Path:
     try:
         if name is not None:
             refuse_taken(name)
-            study_dir(name).mkdir(parents=True)
+            study_dir(name).mkdir(parents=True, exist_ok=True)
             return study_dir(name)
         for number in count(1):
             folder = study_dir(f"{space.name}-{number:03d}")

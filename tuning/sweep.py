@@ -4,10 +4,11 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from podium.core.budget import wall_s_for
 from podium.core.clock import Deadline
 from podium.core.errors import UsageError
 from podium.core.files import write_json
@@ -48,6 +49,7 @@ def sweep(
     *,
     trials: int | None = None,
     time_budget_s: float | None = None,
+    quota_s: float | None = None,
     target: float | None = None,
     patience: int | None = None,
     backend: str = "auto",
@@ -62,6 +64,7 @@ def sweep(
 ) -> StudyView:
     """Run trials until the study has `trials` of them, time is up, or `stop` says so; returns the study.
 
+    `quota_s` is time too, in quota-seconds: wall seconds times the rate of the config's budget profile.
     It ends earlier once a trial is as good as `target`, or `patience` trials after the best were no better; the space
     says so in `stop:` where they are not given. `warm_start` names an older study: its best configuration is tried, and
     the sampler knows its trials where they say something about this space.
@@ -75,7 +78,7 @@ def sweep(
             nothing is written.
         PodiumError: Ray or a worker did not start, or a file could not be written.
     """
-    deadline = Deadline.after(time_budget_s)
+    deadline = quota = Deadline.after(time_budget_s)
     uri = tracking.tracking_uri(tracking_uri)
     keep_in = storage.optuna_storage(optuna_storage)
     if name is not None:
@@ -83,6 +86,8 @@ def sweep(
     space = _checked_space(space, resume)
     if resume is not None and warm_start is not None:
         raise UsageError(f"--warm-start {warm_start}: study {resume!r} has begun; warm-start a new one")
+    if quota_s is not None:
+        quota = replace(deadline, budget_s=wall_s_for(quota_s, space.base_config.budget.profile))
     source = source_for(space, warm_start) if warm_start is not None else None
     data = worker.check(space)
     study = reopen(resume, space, data, optuna_storage) if resume is not None else None
@@ -92,7 +97,7 @@ def sweep(
         return view(study)
     given = {"target": target, "patience": patience}
     rule = space.stop.model_copy(update={name: value for name, value in given.items() if value is not None})
-    plan = _Plan(limit, deadline, rule, stop, listeners, worker, uri)
+    plan = _Plan(limit, deadline, quota, rule, stop, listeners, worker, uri)
     chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
     try:
         study = study or create(space, name, data, source, keep_in)
@@ -118,6 +123,7 @@ class _Plan:
 
     limit: int  # trials that the study shall have
     deadline: Deadline
+    quota: Deadline  # in wall seconds; the deadline itself where no quota is given
     rule: StopRule
     stop: Callable[[], bool]
     listeners: Sequence[Listener]
@@ -176,6 +182,8 @@ def _watched(folder: Path, plan: _Plan) -> Iterator[None]:
             request_stop(folder, "interrupted")
         elif plan.deadline.expired():
             request_stop(folder, f"the time budget of {plan.deadline.budget_s:g} s is used up")
+        elif plan.quota.expired():
+            request_stop(folder, f"the quota is used up: it lasts {plan.quota.budget_s:g} s here")
 
     def watch() -> None:
         while not ended.wait(WATCH_EVERY_S):

@@ -19,7 +19,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show a study, or a trial with every value that it ran with."""
-    from tuning.overview import study_row, trial_row
+    from tuning.overview import log_tail, study_row, trial_row
     from tuning.study import load_study
 
     name, slash, number = what.partition("/")
@@ -36,7 +36,8 @@ def show(
         raise UsageError(f"trial {number!r} of {what!r}: must be a number, like {name}/0")
     trial = study.trial(int(number))
     if as_json:
-        print_json({**trial_row(trial), "reports": trial.reports, "mlflow_run_id": trial.mlflow_run_id})
+        more = {"reports": trial.reports, "mlflow_run_id": trial.mlflow_run_id, "log_tail": log_tail(trial)}
+        print_json({**trial_row(trial), **more})
     else:
         _say(_trial_lines(trial))
 
@@ -68,6 +69,7 @@ def _study_lines(study: StudyView) -> list[str]:
 
 def _trial_lines(trial: TrialView) -> list[str]:
     from podium.cli.sweep_display import score_text
+    from tuning.overview import log_tail
 
     title = f"trial {trial.number}: {trial.state} at step {trial.step}, {trial.space.metric} {score_text(trial.value)}"
     return [
@@ -75,6 +77,7 @@ def _trial_lines(trial: TrialView) -> list[str]:
         *(f"  {key}: {value}" for key, value in trial.overrides.items()),
         *(f"  at step {step}: {score_text(value)}" for step, value in trial.reports.items()),
         *(f"  {name}: {value:.6g}" for name, value in sorted(trial.metrics.items())),
+        *(f"  log: {line}" for line in log_tail(trial)),
         f"  MLflow run: {trial.mlflow_run_id or 'none'}",
         f"  folder: {portable(trial.dir)}",
     ]

@@ -25,6 +25,9 @@ def sweep(
         typer.Option(min=1, help="How many trials the study shall have; the space says how many if not given."),
     ] = None,
     time_budget: Annotated[str | None, typer.Option(help="Like 10m or 1h30m; start-up counts.")] = None,
+    quota: Annotated[
+        str | None, typer.Option(help="As --time-budget, in quota-seconds: time times the budget profile's rate.")
+    ] = None,
     target: Annotated[float | None, typer.Option(help="End once a trial is as good as this.")] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="End once so many trials after the best were no better.")
@@ -44,6 +47,7 @@ def sweep(
     if resume and name:
         raise UsageError(f"--resume {resume} and --name {name} are both given; a resumed study keeps its name")
     budget_s = None if time_budget is None else parse_duration(time_budget)
+    quota_s = None if quota is None else parse_duration(quota)
     wanted, earlier = _open(space, resume)
     from podium.cli.sweep_display import display
     from tuning import sweep as run
@@ -56,6 +60,7 @@ def sweep(
             wanted,
             trials=trials,
             time_budget_s=budget_s,
+            quota_s=quota_s,
             target=target,
             patience=patience,
             backend=backend,

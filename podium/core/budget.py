@@ -55,3 +55,21 @@ def resolve_budget(config: BudgetConfig) -> Budget:
     if reserve_s >= time_budget_s:
         raise UsageError(f"budget.reserve_s={reserve_s:g}, must be < budget.time_budget_s={time_budget_s:g}")
     return Budget(config.profile, time_budget_s, reserve_s)
+
+
+def wall_s_for(quota_s: float, profile: str) -> float:
+    """How many wall seconds burn `quota_s` quota-seconds.
+
+    Raises:
+        UsageError: unknown profile, or one under which nothing is metered.
+    """
+    if profile not in PROFILES:
+        raise UsageError(f"budget.profile={profile!r}, must be one of {', '.join(PROFILES)}")
+    rate = PROFILES[profile].quota_rate
+    if not rate:
+        metered = ", ".join(name for name, each in PROFILES.items() if each.quota_rate)
+        raise UsageError(
+            f"quota of {quota_s:g} s: budget.profile={profile!r} meters nothing; limit the time instead, "
+            f"or set the profile to one of {metered}"
+        )
+    return quota_s / rate

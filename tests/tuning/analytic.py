@@ -5,11 +5,15 @@ checkpoint is a file with the step in it. What else shall happen is asked for by
 
     crash-N    trial N raises at its second report
     die-N      the process of the worker that runs trial N ends, once, at the trial's second report
+    doom-N     the same whenever trial N comes to its second report; it prints a line before
+    hang-N     trial N's second report never comes
+    linger-N   trial N's second report comes when it is asked to end
     stop-N     trial N asks the sweep to stop, once, at its second report
 """
 
 import math
 import os
+import threading
 from pathlib import Path
 
 from ray import cloudpickle
@@ -19,7 +23,7 @@ from podium.core.files import read_json, to_line, write_json, write_text
 from podium.core.records import Report
 from podium.core.states import State
 from trainer.metrics_log import MetricsLog
-from tuning.study import stop_file, trial_dir
+from tuning.study import asked_to_end, stop_file, trial_dir
 
 CLIFF = 0.05
 
@@ -46,7 +50,7 @@ class AnalyticWorker:
         config, first = self.configs[slot], self.steps[slot] == 0
         if not first:
             self._do_what_was_asked(slot)
-        if stop_file(self.folder).exists():
+        if asked_to_end(self.folder, slot):
             self.save(slot, trial_dir(self.folder, slot) / "pointer.json")
             return Report(step=self.steps[slot], state=State.STOPPED, metrics={})
         if config.train.learning_rate > CLIFF:
@@ -85,6 +89,13 @@ class AnalyticWorker:
         if (self.folder / f"die-{trial}").exists():
             (self.folder / f"die-{trial}").unlink()
             os._exit(1)
+        if (self.folder / f"doom-{trial}").exists():
+            print(f"trial {trial} is doomed", flush=True)
+            os._exit(1)
+        if (self.folder / f"hang-{trial}").exists():
+            threading.Event().wait()
+        while (self.folder / f"linger-{trial}").exists() and not asked_to_end(self.folder, trial):
+            threading.Event().wait(0.01)
 
     def _log(self, trial: int, call: str, step: int) -> None:
         with (self.folder / "calls.jsonl").open("a") as file:

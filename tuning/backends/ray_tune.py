@@ -22,6 +22,8 @@ class RayBackend:
 
     def __init__(self, config: RunConfig, workers: int | str, n_trials: int) -> None:
         """Starts Ray here, or joins the cluster that RAY_ADDRESS names or this process has joined already."""
+        # What Ray prints of a dead worker is a paragraph that names neither trial nor cause; read when it is imported.
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
         import ray
 
         self._started_ray = not ray.is_initialized()
@@ -39,7 +41,7 @@ class RayBackend:
 
         from tuning.pool import Rules, start_pool
 
-        n_clients = min(CLIENTS_PER_WORKER * self.n_workers, sweep.bridge.n_to_run)
+        n_clients = min(_n_clients(self.n_workers), sweep.bridge.n_to_run)
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
         rules = Rules(sweep.space.max_failures, sweep.space.trial_timeout_s)
         pool = start_pool(sweep.make_worker, sweep.folder, self._groups, n_clients, pool_name, rules)
@@ -59,6 +61,11 @@ class RayBackend:
 
         if self._started_ray:
             ray.shutdown()
+
+
+def _n_clients(n_workers: int) -> int:
+    """With one worker a trial is asked for when the one before is told, so that proposals do not depend on timing."""
+    return 1 if n_workers == 1 else CLIENTS_PER_WORKER * n_workers
 
 
 def start_ray() -> None:

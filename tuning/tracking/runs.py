@@ -15,7 +15,10 @@ from tuning.tracking.description import describe, param_name, param_value, share
 
 # Beside what was searched: few, so that the compare view can be read. The whole config is an artifact.
 KEY_PARAMS = ("model.source", "train.max_steps", "train.batch_size", "train.learning_rate")
-ARTIFACTS = ("config.yaml", "provenance.json", "predictions.jsonl", "scorecard.json", "traceback.txt")
+ARTIFACTS = (
+    *("config.yaml", "provenance.json", "predictions.jsonl", "scorecard.json"),
+    *("traceback.txt", "log_tail.txt"),  # of what crashed
+)
 # MLflow has no status for what was ended early on purpose, or went wrong by its configuration: the tag `state` says it.
 STATUS = {State.RUNNING: "RUNNING", State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED"}
 Written = set[tuple[str, int]]  # (metric, step) that a run has

@@ -1,0 +1,159 @@
+"""Real sweeps of a tiny model on a few sums, in homes that share data, compiled programs and a migrated MLflow store;
+what a kill -9 must not change; and which processes a sweep has left."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import podium
+from podium.core.clock import Deadline
+from podium.core.files import read_jsonl
+from podium.core.states import State
+from tests.tuning.test_worker import BASE, write_data
+from tuning.study import StudyView, load_study
+from tuning.tracking import store
+
+TRIALS, STEPS, EVERY = 6, 6, 2
+SPACE: dict[str, Any] = {
+    "name": "sums",
+    "base": "base.yaml",
+    "metric": "train/loss",  # differs between trials from the first steps on, and does so the same on every run
+    "sampler": {"name": "tpe", "seed": 3, "n_startup_trials": 2},
+    "scheduler": {"name": "asha", "grace_period": EVERY, "reduction_factor": 2},
+    "trials": TRIALS,
+    "report_every_steps": EVERY,
+    "workers": 1,
+    "parameters": {
+        "train.learning_rate": {"type": "float", "low": 1e-4, "high": 1e-1, "log": True},
+        "train.weight_decay": {"type": "float", "low": 0.0, "high": 0.1},
+    },
+}
+POLL_S = 0.01
+END_S = 300.0  # no sweep here takes so long
+
+
+def prepare(home: Path, migrated: Path, **changes: Any) -> None:
+    """Data, space and MLflow store for sweeps with `home` as their home."""
+    write_data(home)
+    (home / "base.yaml").write_text(yaml.safe_dump({**BASE, "eval": {"evalset": "sums.jsonl", "max_items": 1}}))
+    (home / "space.yaml").write_text(yaml.safe_dump({**SPACE, **changes}))
+    (home / "workspace").mkdir(exist_ok=True)
+    shutil.copy(migrated, home / "workspace" / "mlflow.db")
+
+
+def start_sweep(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """`podium sweep` in a process of its own; what it prints is in sweep.log."""
+    with (home / "sweep.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "podium.cli.main", "sweep", *arguments],
+            cwd=home,
+            env={**os.environ, "PODIUM_HOME": str(home), "PYTHONPATH": str(Path(podium.__file__).parents[1])},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def finish_sweep(home: Path, *arguments: str) -> None:
+    process = start_sweep(home, *arguments)
+    assert process.wait(END_S) == 0, (home / "sweep.log").read_text()
+
+
+def progress(home: Path, name: str) -> int:
+    """How far a sweep has come: 1 once it has a study, and 1 more for each step that was logged."""
+    folder = home / "workspace" / "studies" / name
+    lines = sum(path.read_bytes().count(b"\n") for path in folder.glob("trials/*/metrics.jsonl"))
+    return lines + (folder / "space.yaml").is_file()
+
+
+def wait_until(true: Callable[[], bool], alive: Callable[[], bool] = lambda: True, within_s: float = END_S) -> bool:
+    """Look until `true` holds, or nothing is `alive` any more; False when it did not come to hold."""
+    deadline = Deadline.after(within_s)
+    pause = __import__("threading").Event()
+    while alive() and not deadline.expired():
+        if true():
+            return True
+        pause.wait(POLL_S)
+    return true()
+
+
+def processes_of(home: Path) -> dict[int, str]:
+    """The processes that were started for sweeps in `home`, but for this one: pid -> command."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            mine = f"PODIUM_HOME={home}\0".encode() in (folder / "environ").read_bytes()
+            is_zombie = "\nState:\tZ" in (folder / "status").read_text()
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has ended, or is not ours
+            continue
+        if mine and not is_zombie and int(folder.name) != os.getpid():
+            found[int(folder.name)] = command[:120]
+    return found
+
+
+def workers_of(study: Path) -> list[int]:
+    """The worker processes of a study: those that hold its lock."""
+    lock, held = str((study / "workers.lock").resolve()), []
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            if any(str(file.readlink()) == lock for file in folder.iterdir()):
+                held.append(int(folder.parent.name))
+        except OSError:
+            continue
+    return held
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def trained(study: StudyView) -> dict[int, bytes]:
+    """metrics.jsonl of the trials that have ended; its lines hold the seconds they took, so none comes out twice."""
+    return {t.number: (t.dir / "metrics.jsonl").read_bytes() for t in study.trials if t.state not in UNFINISHED}
+
+
+def checkpointed(study: StudyView) -> dict[int, list[bytes]]:
+    """The lines of metrics.jsonl that the newest whole checkpoint covers, of the trials that have not ended."""
+    kept = {}
+    for trial in study.trials:
+        steps = [int(path.name) for path in (trial.dir / "checkpoints").glob("[0-9]*") if path.name.isdigit()]
+        path = trial.dir / "metrics.jsonl"
+        if trial.state in UNFINISHED and steps and path.is_file():
+            lines = path.read_bytes().splitlines()
+            kept[trial.number] = [line for line in lines if json.loads(line)["step"] <= max(steps)]
+    return kept
+
+
+UNFINISHED = (State.RUNNING, State.STOPPED)
+
+
+def assert_whole(home: Path, name: str) -> StudyView:
+    """Every trial has ended once, with its steps in order, and has one MLflow run that says so."""
+    study = load_study(name)
+    assert [trial.number for trial in study.trials] == list(range(TRIALS))
+    assert {trial.state for trial in study.trials} <= {State.COMPLETE, State.PRUNED}, study.trials
+    for trial in study.trials:
+        steps = [line["step"] for _, line in read_jsonl(trial.dir / "metrics.jsonl")]
+        assert steps == list(range(1, trial.step + 1)), (trial.number, steps)
+        assert list(trial.reports) == list(range(EVERY, trial.step + 1, EVERY))
+    client = store.open_client(f"sqlite:///{home / 'workspace' / 'mlflow.db'}")
+    runs = store.find_runs(client, store.all_experiments(client), {"study": name})
+    assert Counter(run.data.tags["kind"] for run in runs) == {"study": 1, "trial": TRIALS}
+    shown = {int(run.data.tags["trial"]): run for run in runs if run.data.tags["kind"] == "trial"}
+    assert {n: run.data.tags["state"] for n, run in shown.items()} == {t.number: t.state for t in study.trials}
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}
+    return study
+
+
+def proposals(study: StudyView) -> list[tuple[Any, ...]]:
+    """What a study tried and what became of it."""
+    return [(trial.overrides, trial.state, trial.step, trial.reports, trial.value) for trial in study.trials]

@@ -1,0 +1,161 @@
+"""What survives a death between two writes, what a sweep is told to remember, and how trials end that do not by
+themselves."""
+
+import subprocess
+import sys
+from itertools import count
+
+import pytest
+
+from podium.core.clock import Deadline, FakeClock
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import read_jsonl
+from podium.core.states import State
+from tests.tuning.conftest import fates
+from tuning import deaths
+from tuning.deaths import Watch
+from tuning.locks import WorkersLock
+from tuning.overview import log_tail
+from tuning.searcher import OptunaBridge
+from tuning.study import create, load_study, study_dir
+
+TAME = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
+
+
+class Killed(BaseException):
+    """As a kill would, it passes every handler."""
+
+
+@pytest.fixture
+def killed(run_sweep, monkeypatch):
+    """A sweep that ends, without another write, instead of the n-th call of a method of the bridge."""
+
+    def run(method: str, nth: int) -> None:
+        calls, real = count(1), getattr(OptunaBridge, method)
+
+        def die(*arguments, **options):
+            if next(calls) == nth:
+                raise Killed
+            return real(*arguments, **options)
+
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(OptunaBridge, method, die)
+            patch.setattr(OptunaBridge, "stop_rest", lambda _: None)
+            run_sweep(name="killed")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("method", "nth"),
+    [("_draw", 6), ("_record", 12), ("_finish", 5), ("_finish", 7), ("_tell", 8), ("on_trial_complete", 3)],
+)
+def test_what_was_reported_and_not_told_is_heard_again(run_sweep, killed, method, nth):
+    """A trial that was to be pruned does not go on, one that was complete is not trained again."""
+    undisturbed = run_sweep(name="undisturbed")
+    killed(method, nth)
+    resumed = run_sweep(resume="killed")
+    assert fates(resumed) == fates(undisturbed)
+    assert [trial.overrides for trial in resumed.trials] == [trial.overrides for trial in undisturbed.trials]
+    assert [trial.reports for trial in resumed.trials] == [trial.reports for trial in undisturbed.trials]
+    assert [set(trial.metrics) for trial in resumed.trials] == [set(trial.metrics) for trial in undisturbed.trials]
+    advanced = [
+        sorted((value["trial"], value["step"]) for _, value in read_jsonl(study.dir / "calls.jsonl") if is_work(value))
+        for study in (resumed, undisturbed)
+    ]
+    assert advanced[0] == advanced[1]
+
+
+def is_work(call: dict) -> bool:
+    return call["call"] == "advance"
+
+
+def test_a_resume_goes_on_to_the_number_of_trials_last_told(run_sweep):
+    stopped = run_sweep({"trials": 3}, trials=6, ask=("stop-2",), name="told")
+    assert (len(stopped.trials), stopped.limit) == (3, 6)
+    assert len(run_sweep({"trials": 3}, resume="told").trials) == 6
+    assert len(run_sweep({"trials": 8}, resume="told").trials) == 8  # the space says something else than it did
+
+
+def test_a_name_is_free_again_when_its_sweep_was_killed_before_it_had_a_study(run_sweep, space):
+    create(space, "halfway", {})
+    (study_dir("halfway") / "space.yaml").unlink()
+    with pytest.raises(UsageError, match="study 'halfway' not found"):
+        load_study("halfway")
+    assert len(run_sweep({"trials": 2}, name="halfway").trials) == 2
+
+
+def test_a_sweep_waits_for_the_workers_of_an_earlier_one(tmp_path):
+    clock = FakeClock()
+    held = [WorkersLock(tmp_path).share(), WorkersLock(tmp_path).share()]
+    waited = lambda: clock.advance(10)  # noqa: E731
+    with pytest.raises(PodiumError, match="workers of an earlier sweep still run after 30 s; end those processes"):
+        WorkersLock(tmp_path).wait_for_none(Deadline.after(30, clock=clock), waited)
+    WorkersLock(tmp_path).wait_for_none(Deadline.after(30, clock=clock), held.clear)
+
+
+def test_a_quota_is_time_at_the_rate_of_the_profile(run_sweep, home):
+    metered = {"overrides": {"budget.profile": "kaggle-l4x4"}}
+    study = run_sweep(metered, quota_s=1e-9)
+    assert (study.trials, study.summary["stopped"]) == ([], "the quota is used up: it lasts 5e-10 s here")
+    assert len(run_sweep({**metered, "trials": 2}, quota_s=3600.0).trials) == 2
+    with pytest.raises(UsageError, match=r"quota of 60 s: budget\.profile='local' meters nothing; limit the time"):
+        run_sweep(quota_s=60.0)
+    assert len(list((home / "workspace" / "studies").iterdir())) == 2
+
+
+def test_a_trial_whose_time_is_up_ends_at_its_next_step(run_sweep):
+    study = run_sweep({"trials": 3, "parameters": TAME, "trial_timeout_s": 0.2}, ask=("linger-1",))
+    assert [trial.state for trial in study.trials] == [State.COMPLETE, State.FAILED, State.COMPLETE]
+    assert study.trial(1).reason == "it ran for longer than trial_timeout_s=0.2"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("import ctypes; print('first'); ctypes.string_at(0)", "crashed: Segmentation fault"),
+        ("import os; print('first', flush=True); os.abort()", "crashed: Aborted"),
+    ],
+)
+def test_a_crash_leaves_its_cause_and_its_last_lines(tmp_path, code, cause):
+    log = tmp_path / "workers" / "0.log"
+    keep = f"from pathlib import Path; from tuning.deaths import keep_output; keep_output(Path({str(log)!r})); "
+    subprocess.run([sys.executable, "-c", keep + "print('before')"], check=True)
+    watch = Watch.begin(log)
+    assert subprocess.run([sys.executable, "-c", keep + code]).returncode < 0
+    assert watch.cause("the actor died\n\tpid: 12\n") == f"(process 12) {cause}"
+    assert any("Fatal Python error" in line for line in watch.tail())
+    assert "before" not in watch.tail()
+
+
+def test_a_death_without_a_word_is_told_by_what_is_left(monkeypatch):
+    watch = Watch.begin(Watch().log)
+    assert watch.cause("pid: 3 ... Worker exits with an exit code 4.") == "(process 3) ended itself with exit code 4"
+    assert watch.cause("pid: 3 connection error").startswith("(process 3) was killed (SIGKILL), or ended itself")
+    assert watch.cause("The actor died because its node has died.") == "was lost with its node"
+    monkeypatch.setattr(deaths, "kernel_kills", lambda: watch.kernel_kills + 1)
+    assert "killed by the kernel, because memory ran out" in watch.cause("pid: 3 connection error")
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_trial_that_kills_its_workers_fails_with_what_they_said(run_sweep):
+    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "max_failures": 1}
+    study = run_sweep(asked, ask=("doom-1",), backend="ray")
+    doomed = study.trial(1)
+    states = [State.COMPLETE, State.FAILED, State.COMPLETE, State.COMPLETE]
+    assert [trial.state for trial in study.trials] == states
+    assert "was killed (SIGKILL), or ended itself" in doomed.reason
+    assert "max_failures=1 retries were used up" in doomed.reason
+    assert log_tail(doomed)[-1] == "trial 1 is doomed"
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_here")
+def test_a_trial_that_hangs_is_ended_and_its_worker_replaced(run_sweep):
+    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "trial_timeout_s": 3.0}
+    study = run_sweep(asked, ask=("hang-1",), backend="ray")
+    assert [trial.state for trial in study.trials].count(State.COMPLETE) == 3
+    assert study.trial(1).state is State.FAILED
+    assert study.trial(1).reason.startswith("it ran for longer than trial_timeout_s=3; its worker did not end it")
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
