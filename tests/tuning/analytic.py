@@ -7,7 +7,6 @@ checkpoint is a file with the step in it. What else shall happen is asked for by
     die-N      the process of the worker that runs trial N ends, once, at the trial's second report
     doom-N     the same whenever trial N comes to its second report; it prints a line before
     hang-N     trial N's second report never comes
-    linger-N   trial N's second report comes when it is asked to end
     stop-N     trial N asks the sweep to stop, once, at its second report
 """
 
@@ -94,8 +93,6 @@ class AnalyticWorker:
             os._exit(1)
         if (self.folder / f"hang-{trial}").exists():
             threading.Event().wait()
-        while (self.folder / f"linger-{trial}").exists() and not asked_to_end(self.folder, trial):
-            threading.Event().wait(0.01)
 
     def _log(self, trial: int, call: str, step: int) -> None:
         with (self.folder / "calls.jsonl").open("a") as file:

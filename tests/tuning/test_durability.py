@@ -13,6 +13,7 @@ from podium.core.files import read_jsonl
 from podium.core.states import State
 from tests.tuning.conftest import fates
 from tuning import deaths
+from tuning.backends import inline
 from tuning.deaths import Watch
 from tuning.locks import WorkersLock
 from tuning.overview import log_tail
@@ -104,10 +105,24 @@ def test_a_quota_is_time_at_the_rate_of_the_profile(run_sweep, home):
     assert len(list((home / "workspace" / "studies").iterdir())) == 2
 
 
-def test_a_trial_whose_time_is_up_ends_at_its_next_step(run_sweep):
-    study = run_sweep({"trials": 3, "parameters": TAME, "trial_timeout_s": 0.2}, ask=("linger-1",))
+def test_a_trial_whose_time_is_up_ends_at_its_next_step(run_sweep, monkeypatch):
+    waits = []
+
+    class Timer:
+        """The second trial's time is up at once, that of the others never."""
+
+        def __init__(self, seconds, function):
+            waits.append(seconds)
+            self.start = function if len(waits) == 2 else self.cancel
+
+        def cancel(self):
+            pass
+
+    monkeypatch.setattr(inline.threading, "Timer", Timer)
+    study = run_sweep({"trials": 3, "parameters": TAME, "scheduler": "none", "trial_timeout_s": 7.5})
     assert [trial.state for trial in study.trials] == [State.COMPLETE, State.FAILED, State.COMPLETE]
-    assert study.trial(1).reason == "it ran for longer than trial_timeout_s=0.2"
+    assert study.trial(1).reason == "it ran for longer than trial_timeout_s=7.5"
+    assert waits == [7.5] * 3
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(copied, migrated, und
     killing.wait_until(lambda: False, lambda: process.poll() is None, within_s=chance.uniform(0, 0.4))
     process.kill()
     process.wait()
-    assert killing.wait_until(lambda: not killing.processes_of(copied), within_s=30), killing.processes_of(copied)
+    assert killing.wait_until(lambda: not killing.processes_of(copied), within_s=60), killing.processes_of(copied)
 
     begun = (copied / "workspace" / "studies" / "sums" / "space.yaml").is_file()
     before = load_study("sums") if begun else None
