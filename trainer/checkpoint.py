@@ -4,6 +4,7 @@ A checkpoint is a folder named by its step, with the items `trainable`, `opt_sta
 background, beside its place, and renames it when whole, so a half-written one is never picked up.
 """
 
+import errno
 import logging
 import os
 import re
@@ -64,6 +65,7 @@ class Checkpoints:
         try:
             manager = self._manager()
             if step not in manager.all_steps():
+                self._refuse_full_disk(trainable, opt_state)
                 manager.save(step, args=items)
         except (OSError, ValueError) as error:
             raise _write_failed(path, error) from error
@@ -93,6 +95,12 @@ class Checkpoints:
         finally:
             self._open.close()
             self._open = None
+
+    def _refuse_full_disk(self, *trees: Tree) -> None:
+        """Before Orbax tries: what it has under way when a write fails goes on failing, loudly, in its threads."""
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
+        if needed > shutil.disk_usage(self.folder).free:
+            raise OSError(os.strerror(errno.ENOSPC))
 
     def _folders(self) -> list[Path]:
         return [path for path in self.folder.iterdir() if path.name.isdigit()] if self.folder.is_dir() else []

@@ -1,6 +1,7 @@
 """What a worker lives in, here or in a Ray actor of its own: binds it to its cores, turns crashes into reports."""
 
 import contextlib
+import errno
 import os
 import traceback
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from podium.core.states import State
 from tuning.deaths import keep_output
 from tuning.locks import WorkersLock
 from tuning.memory import peak_memory_gb, reset_peak
-from tuning.study import report_file, trial_dir
+from tuning.study import report_file, request_stop, trial_dir
 from tuning.usage import Meter
 from tuning.worker import WorkerKind
 
@@ -93,7 +94,11 @@ class Host:
         return report.model_copy(update={"metrics": {**used, **report.metrics}})
 
     def _failure(self, trial_id: int, error: Exception) -> Report:
-        """A report that says why in one line; the traceback goes to the trial's folder."""
+        """A report that says why in one line; the traceback goes to the trial's folder. A full disk is not the trial's
+        doing: it stops the sweep."""
+        if any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT)):
+            request_stop(self._folder, redact(str(error)))
+            return Report(step=0, state=State.STOPPED, metrics={}, reason="the disk is full")
         lines = traceback.format_exception(error)
         with contextlib.suppress(PodiumError):  # a full disk may be what the trial died of
             write_text(trial_dir(self._folder, trial_id) / "traceback.txt", redact("".join(lines)))

@@ -81,6 +81,21 @@ def has_storage(folder: Path) -> bool:
     return (folder / RECORD).is_file() or (folder / FILES[SQLITE]).is_file()
 
 
+@contextlib.contextmanager
+def storage_in_use(folder: Path) -> Iterator[None]:
+    """Raises PodiumError when the study's storage fails in the middle of a sweep: a full disk, a database that went."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        why = _line(error.__cause__ or error)
+        raise PodiumError(
+            f"study {folder.name!r}: its storage failed ({why}); see to that, then: podium sweep --resume {folder.name}"
+        ) from error
+
+
 def without_password(storage: str) -> str:
     """The URL as it may be written down."""
     from sqlalchemy.engine import URL, make_url

@@ -101,7 +101,8 @@ def sweep(
     chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
     try:
         study = study or create(space, name, data, source, keep_in)
-        with DriverLock(study_dir(study.study_name)):
+        folder = study_dir(study.study_name)
+        with DriverLock(folder), storage.storage_in_use(folder):
             return _drive(study, space, chosen, plan)
     finally:
         chosen.close()

@@ -1,6 +1,8 @@
 """What survives a death between two writes, what a sweep is told to remember, and how trials end that do not by
 themselves."""
 
+import errno
+import os
 import subprocess
 import sys
 from itertools import count
@@ -11,6 +13,7 @@ from podium.core.clock import Deadline, FakeClock
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl
 from podium.core.states import State
+from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
 from tuning import deaths
 from tuning.backends import inline
@@ -123,6 +126,26 @@ def test_a_trial_whose_time_is_up_ends_at_its_next_step(run_sweep, monkeypatch):
     assert [trial.state for trial in study.trials] == [State.COMPLETE, State.FAILED, State.COMPLETE]
     assert study.trial(1).reason == "it ran for longer than trial_timeout_s=7.5"
     assert waits == [7.5] * 3
+
+
+class NoRoom(AnalyticWorker):
+    def save(self, slot, path):
+        if slot == 1 and self.steps[slot] > 10 and (self.folder / "full").exists():
+            raise PodiumError(f"cannot write {path}: {os.strerror(errno.ENOSPC)}; nothing was changed")
+        super().save(slot, path)
+
+
+def test_a_full_disk_stops_the_sweep_and_is_no_trial_s_fault(run_sweep):
+    def fill(event):
+        (event.trial.dir.parents[1] / "full").touch()
+
+    asked = {"trials": 3, "parameters": TAME, "scheduler": "none"}
+    study = run_sweep(asked, worker=NoRoom, listeners=[fill])
+    assert [trial.state for trial in study.trials] == [State.COMPLETE, State.STOPPED]
+    assert "pointer.json: No space left on device" in study.summary["stopped"]
+    (study.dir / "full").unlink()
+    resumed = run_sweep(asked, worker=NoRoom, resume=study.name)
+    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 3
 
 
 @pytest.mark.parametrize(
