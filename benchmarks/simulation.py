@@ -5,6 +5,8 @@ them. `simulate` runs trials on some workers at once; `ahead` is how many are pr
 """
 
 import heapq
+import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -189,18 +191,13 @@ def simulate(
 
 
 def in_processes(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], processes: int) -> list[T]:
-    """`function(*job)` for each job, in their order, in processes of low priority."""
-    if processes <= 1:
-        return [function(*job) for job in jobs]
+    """`function(*job)` for each job, in their order, in processes of one thread."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_quiet) as pool:
         return list(pool.map(function, *zip(*jobs, strict=True)))
 
 
 def _quiet() -> None:
-    import os
-    import warnings
-
-    os.nice(5)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
 
