@@ -74,8 +74,8 @@ def sweep(
     A sweep that was stopped says why in `summary["stopped"]`; `resume=study.name` goes on with it, and needs no space.
 
     Raises:
-        UsageError: bad space, unknown backend or study, missing or overlapping data, absent device, changed space;
-            nothing is written.
+        UsageError: bad space, unknown backend or study, missing or overlapping data, absent device, changed space, a
+            tracking URI that refuses us; nothing is written.
         PodiumError: Ray or a worker did not start, or a file could not be written.
     """
     deadline = quota = Deadline.after(time_budget_s)
@@ -93,8 +93,9 @@ def sweep(
     study = reopen(resume, space, data, optuna_storage) if resume is not None else None
     limit = trials or limit_for(space, view(study) if study else None)
     n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
+    tracking.refuse_useless(uri)
     if study and n_to_run <= 0:
-        return view(study)
+        return _caught_up(study, space, uri)
     given = {"target": target, "patience": patience}
     rule = space.stop.model_copy(update={name: value for name, value in given.items() if value is not None})
     plan = _Plan(limit, deadline, quota, rule, stop, listeners, worker, uri)
@@ -106,6 +107,16 @@ def sweep(
             return _drive(study, space, chosen, plan)
     finally:
         chosen.close()
+
+
+def _caught_up(study: Any, space: SearchSpace, uri: str) -> StudyView:
+    """A study with nothing left to run, in MLflow too where the last sweep could not write all of it there."""
+    found = view(study)
+    if found.summary.get("mlflow", {}).get("failures"):
+        with DriverLock(found.dir):
+            account = tracking.catch_up(study, space, uri)
+            write_json(found.dir / "summary.json", {**found.summary, "mlflow": account})
+    return view(study)
 
 
 def _checked_space(space: SearchSpace | Path | str | None, resume: str | None) -> SearchSpace:

@@ -6,9 +6,10 @@ from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.states import State
 from tests.tuning.conftest import fates
+from trainer.metrics_log import MetricsLog
 from tuning.promotion import record
 from tuning.study import load_study
-from tuning.tracking import mark_promoted, mirror, tracking_uri
+from tuning.tracking import mark_promoted, mirror
 from tuning.tracking import store as mlflow_store
 from tuning.tracking.runs import run_name
 from tuning.tracking.server import server_command
@@ -118,6 +119,9 @@ def test_a_dead_store_does_not_stop_a_sweep_and_the_next_one_makes_up_for_it(run
     monkeypatch.setattr("tuning.tracking.tracker.CLOSE_WHEN_DOWN_S", 0.1)
     outages(10**6)
     study = run_sweep({"trials": 3})
+    events = MetricsLog(study.trial(0).dir / "events.jsonl").lines()
+    assert [line["event"] for line in events] == ["started", *["reported"] * 8, "finished"]
+    assert [line["step"] for line in events if "step" in line] == list(range(10, 91, 10))
     assert [trial.state for trial in study.trials] == [State.COMPLETE] * 3
     assert study.summary["mlflow"]["unwritten"] == [0, 1, 2]
     assert study.summary["mlflow"]["last_failure"] == "ConnectionError: connection refused"
@@ -125,6 +129,9 @@ def test_a_dead_store_does_not_stop_a_sweep_and_the_next_one_makes_up_for_it(run
     monkeypatch.undo()
     monkeypatch.chdir(study.dir.parents[2])
     monkeypatch.setenv("PODIUM_HOME", str(study.dir.parents[2]))
+    caught_up = run_sweep({"trials": 3}, resume=study.name)  # nothing is left to run
+    assert caught_up.summary["mlflow"] == {"failures": 0, "last_failure": None, "unwritten": []}
+    assert len(runs(client, study=study.name, kind="trial")) == 3
     later = run_sweep({"trials": 4}, resume=study.name)
     children = runs(client, study=study.name, kind="trial")
     assert len(children) == 4
@@ -212,15 +219,6 @@ def test_a_submission_that_mlflow_does_not_take(submission, outages, store):  # 
         PodiumError, match="MLflow did not take submission 'final': ConnectionError: connection refused"
     ):
         mirror(submission)
-
-
-def test_where_the_store_is(home, monkeypatch):
-    assert tracking_uri() == f"sqlite:///{home}/workspace/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
-    assert tracking_uri() == "https://mlflow.example"
-    assert tracking_uri("sqlite:///other.db") == "sqlite:///other.db"
-    with pytest.raises(UsageError, match=r"tracking URI '\./mlruns': must begin with one of sqlite, postgresql"):
-        tracking_uri("./mlruns")
 
 
 def test_the_ui_is_served_on_this_machine_alone_from_the_same_store(store, free_port):

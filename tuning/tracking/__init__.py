@@ -1,7 +1,7 @@
 """MLflow as the place to compare trials: a study is a run, its trials are runs under it, and submissions join them."""
 
-from tuning.tracking.store import tracking_uri
 from tuning.tracking.submissions import mark_promoted, mirror
-from tuning.tracking.tracker import Tracker
+from tuning.tracking.tracker import Tracker, catch_up
+from tuning.tracking.uri import refuse_useless, tracking_uri
 
-__all__ = ["Tracker", "mark_promoted", "mirror", "tracking_uri"]
+__all__ = ["Tracker", "catch_up", "mark_promoted", "mirror", "refuse_useless", "tracking_uri"]

@@ -25,10 +25,8 @@ def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> s
         "",
         f"[All trials, best first](#{trials_page(study.name, experiment)})",
         "",
-        "| searched | over |",
-        "|---|---|",
-        *(f"| `{key}` | {str(parameter).replace('|', ' ')} |" for key, parameter in space.parameters.items()),
-        *(f"| constraint | `{text}` |" for text in space.constraints),
+        *(f"- `{key}`: {parameter}" for key, parameter in space.parameters.items()),
+        *(f"- constraint `{text}`" for text in space.constraints),
         "",
         f"Folder `{study.dir.name}`. `podium show {study.name}` sums it up, `podium sweep --resume {study.name}` goes "
         f"on with it, `podium promote {study.name} --as NAME` locks the best trial.",

@@ -77,9 +77,9 @@ class StudyRuns:
         points += _best_so_far(study)
         new = [point for point in points if (point[0], point[2]) not in self._written[self._parent]]
         store.log(self._client, self._parent, new, {})
-        self._describe(study, "stopped" if summary["stopped"] else "complete")
+        self._describe(study, "stopped" if summary.get("stopped") else "complete")
         store.log_files(self._client, self._parent, [study.dir / "space.yaml"])
-        self._client.set_terminated(self._parent, status="KILLED" if summary["stopped"] else "FINISHED")
+        self._client.set_terminated(self._parent, status="KILLED" if summary.get("stopped") else "FINISHED")
 
     def _open_trial(self, trial: TrialView) -> str:
         """Find or make the trial's run, for writing to it."""

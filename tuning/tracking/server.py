@@ -11,6 +11,7 @@ from urllib.request import urlopen
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import workspace
 from tuning.tracking import store
+from tuning.tracking.uri import default_artifacts, is_server, refuse_useless, tracking_uri, without_password
 
 HOST = "127.0.0.1"
 
@@ -46,14 +47,15 @@ def serve(port: int, uri: str | None = None, on_ready: Callable[[str], None] = p
 
 def server_command(port: int, uri: str | None = None) -> tuple[list[str], Mapping[str, str]]:
     """(command, environment) of a server on 127.0.0.1 that shows the tracking store. Raises UsageError as `serve`."""
-    uri = store.tracking_uri(uri)
-    if store.is_server(uri):
-        raise UsageError(f"tracking URI {uri!r} is a server already; open it in a browser")
+    uri = tracking_uri(uri)
+    if is_server(uri):
+        raise UsageError(f"tracking URI {without_password(uri)!r} is a server already; open it in a browser")
+    refuse_useless(uri)
     _check_free(port)
     store.open_client(uri)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level error"]
-    command += ["--default-artifact-root", store.default_artifacts().as_uri()]
+    command += ["--default-artifact-root", default_artifacts().as_uri()]
     # Its job processes are for features we do not use, and cost five processes and 2 GB.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     return command, {**os.environ, **quiet, "PYTHONWARNINGS": "ignore"}

@@ -32,9 +32,12 @@ def points(trial: TrialView) -> list[Point]:
     """Every point of the trial by step, each once: the first report of a step counts.
 
     They come from events.jsonl, the reports on Optuna's record, and the steps that the trainer logged. The study's
-    metric comes first, since MLflow's plots begin with the metric that a run was given first.
+    metric comes first, since MLflow's plots begin with the metric that a run was given first; so there is none before
+    the first report.
     """
     reports = [line for line in events(trial) if "step" in line]
+    if not (reports or trial.reports or trial.state.is_final):
+        return []
     found: dict[tuple[str, int], tuple[float, int]] = {}
     for line in reports:
         seconds = {"time/elapsed_s": line["elapsed_s"], "time/compile_s": line["compile_s"]}

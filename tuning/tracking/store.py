@@ -1,4 +1,4 @@
-"""Where MLflow keeps its runs, how ours are found there, and writing in few requests. What MLflow raises comes out."""
+"""How our runs are found in MLflow, and writing in few requests. What MLflow raises comes out."""
 
 import logging
 import math
@@ -9,40 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from podium.core.errors import UsageError
-from podium.core.paths import workspace
+from tuning.tracking.uri import default_artifacts, is_server, sqlite_file
 
-SCHEMES = ("sqlite", "postgresql", "mysql", "http", "https", "databricks")
 BATCH = 1000  # metrics in one request, the most that MLflow takes
 PARENT = "mlflow.parentRunId"
 # Without it MLflow's pages take the experiment for one on language-model applications, and hide its runs.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 Point = tuple[str, float, int, int]  # name, value, step, ms since 1970
-
-
-def tracking_uri(setting: str | None = None) -> str:
-    """`setting`, else MLFLOW_TRACKING_URI, else sqlite in the workspace. Raises UsageError for what cannot be one."""
-    uri = setting or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
-    scheme = uri.partition(":")[0].partition("+")[0]
-    if scheme not in SCHEMES:
-        raise UsageError(f"tracking URI {uri!r}: must begin with one of {', '.join(SCHEMES)}, like sqlite:///mlflow.db")
-    return uri
-
-
-def is_server(uri: str) -> bool:
-    return uri.partition(":")[0] in ("http", "https", "databricks")
-
-
-def sqlite_file(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:") else None
-
-
-def default_uri() -> str:
-    return f"sqlite:///{workspace() / 'mlflow.db'}"
-
-
-def default_artifacts() -> Path:
-    return workspace() / "mlartifacts"
 
 
 def open_client(uri: str) -> Any:
@@ -51,13 +24,14 @@ def open_client(uri: str) -> Any:
     A fresh sqlite store is made here, in one process before others come: two that do it at once break it.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     # A server that is away is the tracker's to wait for; no single call may hold up the end of a sweep.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow
 
-    for name in ("mlflow", "alembic"):
+    for name in ("mlflow", "alembic", "urllib3"):  # an outage is counted and shown once, by whoever asked
         logging.getLogger(name).setLevel(logging.ERROR)
     database = sqlite_file(uri)
     if database:

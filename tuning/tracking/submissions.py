@@ -13,6 +13,7 @@ from trainer.metrics_log import MetricsLog
 from tuning.tracking import datasets, store, tables
 from tuning.tracking.description import param_name, param_value
 from tuning.tracking.spool import logged_points, now_ms
+from tuning.tracking.uri import sqlite_file, tracking_uri
 
 R = TypeVar("R")
 EXPERIMENT = "submissions"  # of runs whose study this store does not have
@@ -32,7 +33,7 @@ def mirror(run_dir: Path, uri: str | None = None) -> str:
     lock, manifest = read_json(run_dir / "lock.json"), read_json(run_dir / "run_manifest.json")
     complete = manifest["state"] == "complete"
     summary = read_json(run_dir / "eval_summary.json") if complete else {}
-    where = store.tracking_uri(uri)
+    where = tracking_uri(uri)
     return _take(f"submission {manifest['name']!r}", lambda: _log(where, run_dir, lock, manifest, summary))
 
 
@@ -43,8 +44,8 @@ def mark_promoted(promotion: PromotionRecord, name: str, uri: str | None = None)
         UsageError: a tracking URI that cannot be one.
         PodiumError: MLflow is not installed or did not take it.
     """
-    where = store.tracking_uri(uri)
-    file = store.sqlite_file(where)
+    where = tracking_uri(uri)
+    file = sqlite_file(where)
     if promotion.mlflow_run_id is None or (file and not file.is_file()):
         return
     _take(

@@ -15,8 +15,9 @@ from podium.core.provenance import redact
 from tuning.events import Event
 from tuning.space import SearchSpace
 from tuning.study import StudyView, TrialView, view
-from tuning.tracking import spool, store
+from tuning.tracking import spool
 from tuning.tracking.runs import StudyRuns
+from tuning.tracking.uri import tracking_uri
 
 CLOSE_TIMEOUT_S, CLOSE_WHEN_DOWN_S = 30.0, 3.0
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -29,12 +30,13 @@ class Tracker:
         """`study` is Optuna's. Raises UsageError for a tracking URI that cannot be one."""
         self.failures = 0
         self.last_failure: str | None = None
-        self._runs = StudyRuns(store.tracking_uri(uri), study.study_name, space, study.user_attrs.get("data", {}))
+        self._runs = StudyRuns(tracking_uri(uri), study.study_name, space, study.user_attrs.get("data", {}))
         self._before = view(study)
         self._waiting: dict[int, TrialView] = {}  # trials that MLflow does not show as they are
         self._end: tuple[StudyView, Mapping[str, Any]] | None = None
         self._changed = threading.Condition()
-        self._looked_back = self._opened = self._down = self._closing = self._abandoned = False
+        self._looked_back = self._opened = False
+        self._closing = self._refused = self._got_on = self._done = self._abandoned = False
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
 
     def __enter__(self) -> "Tracker":
@@ -42,13 +44,23 @@ class Tracker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Waits while the writer gets on; not for long once MLflow has failed again since the sweep ended."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(CLOSE_WHEN_DOWN_S if self._down else CLOSE_TIMEOUT_S)
+            self._wait_for_writer()
+        if self._refused:
+            self._thread.join(CLOSE_WHEN_DOWN_S)
         with self._changed:
             self._abandoned = True
             self._changed.notify_all()
+
+    def _wait_for_writer(self) -> None:
+        """Until it is done, fails, or writes nothing for a while."""
+        while self._thread.is_alive() and not (self._done or self._refused):
+            self._got_on = False
+            if not self._changed.wait_for(lambda: self._done or self._refused or self._got_on, CLOSE_TIMEOUT_S):
+                return
 
     def on_event(self, event: Event) -> None:
         try:
@@ -79,12 +91,18 @@ class Tracker:
             try:
                 self._write_next()
             except Exception as error:  # noqa: BLE001  counted, shown and tried again; MLflow raises of every kind
-                self._note(error)
-                self._opened, self._down = False, True
+                self._note(error, refused=in_a_hurry)
+                self._opened = False
                 self._back_off(BACK_OFF_S[min(n_failed, len(BACK_OFF_S) - 1)], in_a_hurry)
                 n_failed += 1
             else:
-                n_failed, self._down = 0, False
+                n_failed = 0
+                with self._changed:
+                    self._got_on = True
+                    self._changed.notify_all()
+        with self._changed:
+            self._done = True
+            self._changed.notify_all()
 
     def _back_off(self, seconds: float, in_a_hurry: bool) -> None:
         """Wait before the next try, but not when the sweep has ended since the last one."""
@@ -127,7 +145,17 @@ class Tracker:
             if newest is not trial:
                 self._waiting[trial.number] = newest
 
-    def _note(self, error: Exception) -> None:
+    def _note(self, error: Exception, refused: bool = False) -> None:
         with self._changed:
             self.failures += 1
             self.last_failure = " ".join(redact(f"{type(error).__name__}: {error}").split())[:300]
+            self._refused |= refused
+            self._changed.notify_all()
+
+
+def catch_up(study: Any, space: SearchSpace, uri: str | None = None) -> dict[str, Any]:
+    """Have MLflow show a study as it is without running anything; returns the account."""
+    seen = view(study)
+    with Tracker(study, space, uri) as tracker:
+        tracker.finish(seen, seen.summary)
+    return tracker.account()

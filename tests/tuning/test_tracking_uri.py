@@ -1,0 +1,75 @@
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from podium.core.errors import UsageError
+from tuning.tracking import refuse_useless, tracking_uri
+from tuning.tracking.uri import without_password
+
+
+def test_where_the_store_is(home, monkeypatch):
+    assert tracking_uri() == f"sqlite:///{home}/workspace/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
+    assert tracking_uri() == "https://mlflow.example"
+    assert tracking_uri("sqlite:///other.db") == "sqlite:///other.db"
+    with pytest.raises(UsageError, match=r"tracking URI '\./mlruns': must begin with one of sqlite, postgresql"):
+        tracking_uri("./mlruns")
+
+
+@pytest.fixture
+def answers():
+    """`answers(code)`: the address of a server that answers everything with that code."""
+    servers = []
+
+    def start(code: int) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(code)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(HTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("code", "line"), [(403, "refused: HTTP 403; set MLFLOW_TRACKING_USERNAME"), (404, "no MLflow server")]
+)
+def test_a_server_that_refuses_us_is_one_line(answers, code, line):
+    with pytest.raises(UsageError, match=line):
+        refuse_useless(answers(code))
+
+
+def test_a_server_that_may_come_back_is_waited_for(answers, free_port):
+    refuse_useless(answers(503))
+    refuse_useless(answers(200))
+    refuse_useless(f"http://127.0.0.1:{free_port}")
+
+
+def test_a_file_that_is_no_store_is_one_line(tmp_path):
+    (tmp_path / "notes.txt").write_text("these are notes, and no database")
+    with pytest.raises(UsageError, match=r"notes\.txt' refused: the file is no sqlite database"):
+        refuse_useless(f"sqlite:///{tmp_path}/notes.txt")
+    refuse_useless(f"sqlite:///{tmp_path}/new/mlflow.db")
+    with pytest.raises(UsageError, match="cannot be written"):
+        refuse_useless(f"sqlite:///{tmp_path}/notes.txt/mlflow.db")
+
+
+def test_a_refused_uri_leaves_nothing_behind(run_sweep, home, answers):
+    with pytest.raises(UsageError, match="tracking URI"):
+        run_sweep(tracking_uri=answers(403))
+    assert not (home / "workspace" / "studies").exists()
+
+
+def test_passwords_are_not_shown():
+    assert without_password("postgresql://ann:secret@db/x") == "postgresql://ann:***@db/x"
+    assert without_password("http://127.0.0.1:5000") == "http://127.0.0.1:5000"

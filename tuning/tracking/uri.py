@@ -1,0 +1,91 @@
+"""Where MLflow keeps its runs: the tracking URI."""
+
+import os
+import re
+from base64 import b64encode
+from http.client import HTTPException
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from podium.core.errors import UsageError
+from podium.core.paths import workspace
+
+EXAMPLE = "sqlite:///mlflow.db"
+PROBE_TIMEOUT_S = 3.0
+SCHEMES = ("sqlite", "postgresql", "mysql", "http", "https", "databricks")
+
+
+def tracking_uri(setting: str | None = None) -> str:
+    """`setting`, else MLFLOW_TRACKING_URI, else sqlite in the workspace. Raises UsageError for what cannot be one."""
+    uri = setting or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if scheme not in SCHEMES:
+        known = ", ".join(SCHEMES)
+        raise UsageError(f"tracking URI {without_password(uri)!r}: must begin with one of {known}, like {EXAMPLE}")
+    return uri
+
+
+def refuse_useless(uri: str) -> None:
+    """Raises UsageError for a tracking URI that refuses us. A server that does not answer may be back in a minute."""
+    problem = None
+    if (file := sqlite_file(uri)) is not None:
+        problem = _file_problem(file)
+    elif uri.startswith("http"):
+        problem = _server_problem(uri)
+    elif uri.startswith("postgresql:") and find_spec("psycopg2") is None:
+        problem = "psycopg2 is not installed; pip install 'podium[postgres]' has the driver of postgresql+psycopg://"
+    if problem:
+        raise UsageError(f"tracking URI {without_password(uri)!r} refused: {problem}")
+
+
+def _file_problem(file: Path) -> str | None:
+    if file.is_file():
+        with file.open("rb") as opened:
+            if opened.read(16) not in (b"", b"SQLite format 3\0"):
+                return "the file is no sqlite database; name another"
+        return None if os.access(file, os.W_OK) else "the file cannot be written; name another"
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    return None if os.access(folder, os.W_OK) and folder.is_dir() else f"{folder} cannot be written; name another"
+
+
+def _server_problem(uri: str) -> str | None:
+    """What a server answers that will not change by itself: it wants credentials, or is none of MLflow's."""
+    request = Request(f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1")
+    user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
+    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        request.add_header("Authorization", f"Bearer {token}")
+    elif user:
+        request.add_header("Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}")
+    try:
+        with urlopen(request, timeout=PROBE_TIMEOUT_S):
+            return None
+    except HTTPError as error:
+        if error.code in (401, 403):
+            return (
+                f"HTTP {error.code}; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or its --allowed-hosts"
+            )
+        return f"HTTP {error.code}, so this is no MLflow server; check the address" if error.code == 404 else None
+    except (URLError, OSError, HTTPException):
+        return None
+
+
+def without_password(uri: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", uri)
+
+
+def is_server(uri: str) -> bool:
+    return uri.partition(":")[0] in ("http", "https", "databricks")
+
+
+def sqlite_file(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:") else None
+
+
+def default_uri() -> str:
+    return f"sqlite:///{workspace() / 'mlflow.db'}"
+
+
+def default_artifacts() -> Path:
+    return workspace() / "mlartifacts"
