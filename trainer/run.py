@@ -65,6 +65,10 @@ class TrainingRun:
         """Seconds spent in `advance`, over all sessions."""
         return self.counters.elapsed_s + (0.0 if self._since_s is None else self._clock.now() - self._since_s)
 
+    def newest(self) -> Path | None:
+        """The newest whole checkpoint of its own."""
+        return self._checkpoints.newest()
+
     def restore(self, checkpoint: Path | None = None, *, for_training: bool = True) -> int:
         """Go on from `checkpoint`, or from the newest whole one of `out`; returns its step, 0 where there is none.
 
@@ -73,7 +77,7 @@ class TrainingRun:
         Raises:
             UsageError: not a whole checkpoint, or one of another config or other inputs; what differs is named.
         """
-        path = checkpoint or self._checkpoints.newest()
+        path = checkpoint or self.newest()
         if path is None:
             return 0
         meta = read_meta(path)

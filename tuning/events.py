@@ -7,12 +7,14 @@ from typing import Literal
 from podium.core.records import Report
 from tuning.study import TrialView
 
+Kind = Literal["started", "reported", "mutated", "finished"]
+
 
 @dataclass(frozen=True)
 class Event:
     """`trial` is as it stands after the event; `report` is the one that brought it, where there is one."""
 
-    kind: Literal["started", "reported", "finished"]
+    kind: Kind
     trial: TrialView
     report: Report | None = None
 

@@ -72,9 +72,13 @@ class Host:
         return report
 
     def save(self, slot: int, path: Path) -> None:
-        _, held = self._slots[slot]
+        """What keeps it from being saved goes to the trial's folder: `path` is not written then."""
+        trial_id, held = self._slots[slot]
         if isinstance(held, int):
-            self._worker.save(held, path)
+            try:
+                self._worker.save(held, path)
+            except Exception as error:  # noqa: BLE001  the trial goes on; nobody can copy it
+                self._failure(trial_id, error)
 
     def detach(self, slot: int) -> None:
         trial_id, held = self._slots.pop(slot, (0, None))

@@ -4,6 +4,7 @@ Tune copies, flattens and prints a trial's config and results again and again; o
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from podium.core.config import RunConfig
@@ -21,11 +22,23 @@ class Job(Record):
     protected: bool  # the scheduler never stops it
     reports: dict[int, float]  # of an earlier sweep: step -> metric
     last_report: Report | None = None  # of that sweep, which may have ended before it was acted upon
+    # Of a part of a population's trial: where it begins and ends, and what it then leaves for those that copy it.
+    start: int = 0
+    end: int | None = None
+    checkpoint: Path | None = None  # to begin with, instead of the trial's own newest
+    pointer: Path | None = None  # file to be written, that says where its checkpoint is
 
     @property
     def first_step(self) -> int:
         """Where it stands as far as anyone heard."""
-        return max([*self.reports, self.last_report.step if self.last_report else 0])
+        return max([self.start, *self.reports, self.last_report.step if self.last_report else 0])
+
+    def has_come_to_its_end(self, report: Report) -> bool:
+        """Whether the report is that of the end of a part, and of no trial."""
+        return self.end is not None and report.state is State.RUNNING and report.step >= self.end
+
+    def result(self, report: Report) -> dict[str, Any]:
+        return to_result(report, self.metric, is_last=self.has_come_to_its_end(report))
 
     def to_config(self) -> dict[str, str]:
         return {"job": self.model_dump_json()}
@@ -40,9 +53,10 @@ class Job(Record):
         return min(following, self.config.train.max_steps)
 
 
-def to_result(report: Report, metric: str) -> dict[str, Any]:
+def to_result(report: Report, metric: str, is_last: bool = False) -> dict[str, Any]:
     """A Tune result: what its schedulers read (step, metric, done), and the report itself."""
-    result: dict[str, Any] = {"step": report.step, "done": report.state.is_final, "report": report.model_dump_json()}
+    done = is_last or report.state.is_final
+    result: dict[str, Any] = {"step": report.step, "done": done, "report": report.model_dump_json()}
     if metric in report.metrics:
         result[metric] = report.metrics[metric]
     return result

@@ -125,8 +125,11 @@ class Pool:
 
     async def save(self, slot: int, path: Path) -> None:
         seat = self._seats[slot]
-        if seat.place is not None and seat.slot is not None:
-            await seat.place.call("save", seat.slot, path)
+        try:
+            if seat.place is not None and seat.slot is not None:
+                await seat.place.call("save", seat.slot, path)
+        except DEATHS as error:  # it goes on from an older one
+            self._bury(seat, seat.watch.cause(str(error)))
 
     async def detach(self, slot: int) -> None:
         """Free the trial's worker. A slot that is gone already is no error."""
@@ -201,7 +204,7 @@ class Pool:
         lines = [f"its worker {cause}", *seat.watch.tail()]
         write_text(trial_dir(self._folder, seat.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
         self._refill(seat.place)
-        seat.place, seat.checkpoint = None, None  # the newest checkpoint in its folder
+        seat.place = None  # it goes on from the newest checkpoint
         return cause
 
     def _refill(self, place: Place) -> None:

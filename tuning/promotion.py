@@ -37,7 +37,7 @@ def record(study: StudyView, trial: TrialView) -> PromotionRecord:
         study=study.name,
         trial=trial.number,
         config=trial.config.model_dump(mode="json"),
-        overrides=trial.overrides,
+        overrides=trial.lineage.root,
         metric=study.space.metric,
         direction=study.space.direction,
         value=trial.value,

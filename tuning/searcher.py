@@ -16,7 +16,7 @@ Optuna's storage is the one truth. How our states are told to it:
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from ray.tune.search import Searcher
 
@@ -24,7 +24,7 @@ from podium.core.paths import study_dir
 from podium.core.records import Report, read_record
 from podium.core.states import State
 from tuning import study as attributes
-from tuning.events import Event, Listener
+from tuning.events import Event, Kind, Listener
 from tuning.messages import Job, read_report
 from tuning.samplers import sampler_for
 from tuning.space import SearchSpace, broken
@@ -59,22 +59,25 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         self._live: dict[str, tuple[Any, TrialView]] = {}  # Tune's trial id -> (Optuna trial, view)
 
     @property
-    def n_to_run(self) -> int:
+    def n_trials_left(self) -> int:
         """Trials that this sweep will run: the ones to go on with, and the new ones."""
         return len(self._adopt) + max(0, self._limit - self._n_asked)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+    @property
+    def n_to_run(self) -> int:
+        """How often `suggest` will have a job."""
+        return self.n_trials_left
+
+    @property
+    def n_at_once(self) -> int:
+        """How many jobs it has before any is done."""
+        return self.n_trials_left
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The job of the next trial, or FINISHED."""
-        if stop_file(self._folder).exists():
-            return str(Searcher.FINISHED)
-        while begun := self._adopted() if self._adopt else self._asked():
-            trial, view = begun
-            refusal = self._space.refusal(view.overrides)
-            self._emit("started", view)
-            if refusal is None:
-                self._live[trial_id] = begun
-                return job_of(view).to_config()
-            self._finish(trial, replace(view, state=State.INFEASIBLE, reason=refusal))
+        if not stop_file(self._folder).exists() and (begun := self._next_trial()):
+            self._live[trial_id] = begun
+            return job_of(begun[1]).to_config()
         return str(Searcher.FINISHED)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -110,6 +113,17 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its searcher beside its own records, which we never read back
+
+    def _next_trial(self) -> tuple[Any, TrialView] | None:
+        """One of an earlier sweep or a new one that can begin; those that cannot are told on the way."""
+        while begun := self._adopted() if self._adopt else self._asked():
+            trial, view = begun
+            refusal = self._space.refusal(view.overrides)
+            self._emit("started", view)
+            if refusal is None:
+                return begun
+            self._finish(trial, replace(view, state=State.INFEASIBLE, reason=refusal))
+        return None
 
     def _asked(self) -> tuple[Any, TrialView] | None:
         if self._n_asked >= self._limit:
@@ -178,9 +192,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             failed = view.state is State.FAILED
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.PRUNED)
 
-    def _emit(
-        self, kind: Literal["started", "reported", "finished"], view: TrialView, report: Report | None = None
-    ) -> None:
+    def _emit(self, kind: Kind, view: TrialView, report: Report | None = None) -> None:
         for listener in self._listeners:
             listener(Event(kind, view, report))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from podium.core.config import Role, check_key, keys_with_role
+from podium.core.config import Role, changeable_keys, check_key, keys_with_role
 from podium.core.errors import UsageError
 from podium.core.paths import check_name
 from tuning.arithmetic import Constraint, Expression
@@ -61,6 +61,8 @@ def check(space: "SearchSpace") -> None:
     for number, values in enumerate(space.start_with):
         _check_start(space, number, values)
     _check_constraints(space)
+    if space.scheduler.name == "pbt":
+        _check_population(space)
     space.sampler.size(space)
 
 
@@ -148,6 +150,18 @@ def _check_constraints(space: "SearchSpace") -> None:
             bounds.setdefault(bound[0], []).append((*bound[1:], text))
     for name, found in bounds.items():
         _check_room(name, [*found, *_range(space, name)])
+
+
+def _check_population(space: "SearchSpace") -> None:
+    """A member copies another's weights and goes on in its data order, so nothing may vary that those depend on."""
+    fixed = [key for key in space.parameters if key not in changeable_keys()]
+    if fixed:
+        raise UsageError(
+            f"scheduler pbt: {', '.join(fixed)} cannot change while a trial trains, so no trial could copy another; "
+            "set under overrides, or use another scheduler"
+        )
+    if space.base_config.train.changes:
+        raise UsageError("scheduler pbt: train.changes is what it finds; take it out of the base config")
 
 
 def _check_room(name: str, found: list[tuple[float, float, str]]) -> None:

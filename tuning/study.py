@@ -28,6 +28,7 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, read_text, write_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
+from tuning.population import Lineage
 from tuning.space import SearchSpace, parse_space
 from tuning.stops import best_of
 from tuning.storage import SQLITE, create_in_storage, discard_storage, has_storage, open_storage
@@ -35,6 +36,7 @@ from tuning.storage import SQLITE, create_in_storage, discard_storage, has_stora
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
 OVERRIDES, BASELINE = "overrides", "baseline"
+LINEAGE = "lineage"  # of a member of a population
 # Of a study: how many trials were told what to draw, how many are another study's, and which one that is.
 ENQUEUED, FED, WARM_START = "n_enqueued", "n_fed", "warm_start"
 LIMIT = "limit"  # how many trials it was last told to have
@@ -57,11 +59,25 @@ class TrialView:
     reason: str | None = None
     baseline: bool = False
     metrics: dict[str, float] = field(default_factory=dict, repr=False)  # of its last report, once it has ended
+    population: Lineage | None = field(default=None, repr=False)  # of a member of one, once something befell it
+
+    @property
+    def lineage(self) -> Lineage:
+        """Where its parameters come from: its own overrides, unless it has copied another trial."""
+        return self.population or Lineage(root=self.overrides)
 
     @cached_property
     def config(self) -> RunConfig:
-        """Base config and overrides. Raises UsageError where they do not go together (such a trial is infeasible)."""
-        return self.space.config(self.overrides)
+        """The config of the one run that has its parameters: base config and overrides, and for who copied another
+        that one's overrides and the changes since. Raises UsageError where they do not go together (such a trial is
+        infeasible)."""
+        return self.lineage.config(self.space)
+
+    @property
+    def newest_overrides(self) -> dict[str, Any]:
+        """What it trains with now, or did at its end."""
+        mutations = self.lineage.mutations
+        return mutations[-1].overrides if mutations else self.overrides
 
     @property
     def mlflow_run_id(self) -> str | None:
@@ -180,11 +196,17 @@ def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
         reason=known.get(REASON),
         baseline=known.get(BASELINE, False),
         metrics=known.get(METRICS, {}),
+        population=Lineage.model_validate(known[LINEAGE]) if LINEAGE in known else None,
     )
 
 
 def trial_dir(folder: Path, number: int) -> Path:
     return folder / "trials" / f"{number:03d}"
+
+
+def pointer_file(folder: Path, number: int) -> Path:
+    """Where a member of a population left its checkpoint at the last meeting: {"checkpoint": path, "step": step}."""
+    return trial_dir(folder, number) / "pointer.json"
 
 
 def create(

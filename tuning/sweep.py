@@ -19,7 +19,7 @@ from tuning.backends import Backend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
 from tuning.locks import WorkersLock
 from tuning.overview import steps
-from tuning.schedulers import preload
+from tuning.schedulers import PbtScheduler, preload
 from tuning.space import SearchSpace, load_space
 from tuning.stops import UNFINISHED, StopRule
 from tuning.study import (
@@ -91,7 +91,9 @@ def sweep(
     source = source_for(space, warm_start) if warm_start is not None else None
     data = worker.check(space)
     study = reopen(resume, space, data, optuna_storage) if resume is not None else None
-    limit = trials or limit_for(space, view(study) if study else None)
+    earlier = view(study) if study else None
+    limit = trials or limit_for(space, earlier)
+    _check_population(space, limit, earlier)
     n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
     tracking.refuse_useless(uri)
     if study and n_to_run <= 0:
@@ -119,6 +121,16 @@ def _caught_up(study: Any, space: SearchSpace, uri: str) -> StudyView:
     return view(study)
 
 
+def _check_population(space: SearchSpace, limit: int, earlier: StudyView | None) -> None:
+    """Raises UsageError for a population of one, and for one that would grow or shrink."""
+    if not isinstance(space.scheduler, PbtScheduler):
+        return
+    if limit < 2:
+        raise UsageError(f"scheduler pbt with {limit} trials, must be 2 or more")
+    if earlier and earlier.limit not in (None, limit):
+        raise UsageError(f"scheduler pbt with {limit} trials, but its population of {earlier.limit} began together")
+
+
 def _checked_space(space: SearchSpace | Path | str | None, resume: str | None) -> SearchSpace:
     if isinstance(space, SearchSpace):
         return space
@@ -144,6 +156,7 @@ class _Plan:
 
 
 def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> StudyView:
+    from tuning.pbt import PopulationBridge
     from tuning.searcher import OptunaBridge, job_of
 
     folder = study_dir(study.study_name)
@@ -157,7 +170,8 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     )
     with tracking.Tracker(study, space, plan.tracking_uri) as tracker:
         heard_by = (tracker.on_event, _give_up(folder), enough, *plan.listeners)
-        bridge = OptunaBridge(study, space, plan.limit, heard_by)
+        kind = PopulationBridge if isinstance(space.scheduler, PbtScheduler) else OptunaBridge
+        bridge = kind(study, space, plan.limit, heard_by)
         with _watched(folder, plan):
             try:
                 usage = backend.run(Sweep(folder, space, bridge, scheduler, plan.worker))

@@ -9,7 +9,7 @@ from ray.tune import Trainable
 
 from podium.core.files import read_json
 from podium.core.records import Report
-from tuning.messages import Job, to_result
+from tuning.messages import Job
 
 POINTER = "checkpoint.json"
 POOL = "pool"  # key of the config that holds the pool's name
@@ -32,13 +32,15 @@ class TrialClient(Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         if self._repeat:
             report, self._repeat = self._repeat, None
-            return to_result(report, self._job.metric)
+            return self._job.result(report)
         if self._slot is None:
             self._slot = ray.get(self._pool.attach.remote(self._job.number, self._job.config, self._checkpoint))
         until_step = self._job.next_report(self._at_step)
         report = ray.get(self._pool.advance.remote(self._slot, until_step))
         self._at_step = report.step
-        return to_result(report, self._job.metric)
+        if self._job.pointer and self._job.has_come_to_its_end(report):
+            ray.get(self._pool.save.remote(self._slot, self._job.pointer))
+        return self._job.result(report)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._end()
@@ -64,7 +66,7 @@ class TrialClient(Trainable):  # type: ignore[misc]
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._job = Job.from_config(config)
-        self._slot, self._checkpoint, self._repeat = None, None, self._job.last_report
+        self._slot, self._checkpoint, self._repeat = None, self._job.checkpoint, self._job.last_report
         self._at_step = self._job.first_step
 
     def _end(self) -> None:

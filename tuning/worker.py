@@ -88,12 +88,14 @@ class Worker:
         return hashes
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
-        """Make the trial ready where `checkpoint`, or the newest one in its folder, left it. Returns its slot."""
+        """Make the trial ready where `checkpoint`, or a newer one in its folder, left it. Returns its slot."""
         from trainer.run import TrainingRun
 
         evalset = load_evalset(config.eval.evalset)
         run = TrainingRun(config, trial_dir(self._folder, trial_id), self._library)
-        run.restore(checkpoint)
+        newest = run.newest()
+        is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # it had gone on from there
+        run.restore(None if is_ahead else checkpoint)
         self._slots[trial_id] = _Slot(run, evalset, evalset.split("dev", config.eval.max_items))
         return trial_id
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,35 @@ def create_exclusively(path: Path, text: str) -> bool:
     finally:
         temporary.unlink(missing_ok=True)
     return True
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Have the folder of `target` hold a copy of the file or folder `source` under that name, and nothing else.
+
+    Files are hard links where the file system has them: they take no room, and stay when `source` is deleted.
+
+    Raises:
+        PodiumError: the disk refused it.
+    """
+    folder, temporary = target.parent, _temporary(target.parent)
+    try:
+        temporary.mkdir(parents=True)
+        if source.is_dir():
+            shutil.copytree(source, temporary / target.name, copy_function=_link)
+        else:
+            _link(source, temporary / target.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    except (OSError, shutil.Error) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise PodiumError(f"cannot keep {source} as {target}: {error}") from error
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
 
 
 def _temporary(path: Path) -> Path:

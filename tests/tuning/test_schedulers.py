@@ -138,7 +138,7 @@ def test_a_diverged_trial_ends_at_its_first_report(run_sweep, name):
         ({"name": "hyperband", "brackets": 3}, "scheduler.brackets=3, must be <= 2, the rungs below 90 steps"),
         ({"name": "median", "grace_period": 91}, "scheduler.grace_period=91, must be from report_every_steps=10"),
         ({"name": "hyperband", "reduction_factor": 1}, "reduction_factor=1"),
-        ("pbt", "must be one of asha, hyperband, median, none"),
+        ("sha", "must be one of asha, hyperband, median, pbt, none"),
     ],
 )
 def test_bad_options_are_one_line(write_space, scheduler, message):

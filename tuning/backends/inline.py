@@ -12,7 +12,7 @@ from podium.core.files import write_text
 from podium.core.records import Report
 from tuning.backends import Sweep, Usage
 from tuning.host import Host
-from tuning.messages import Job, out_of_time, to_result
+from tuning.messages import Job, out_of_time
 from tuning.schedulers import TrialStandIn
 from tuning.study import end_file
 
@@ -46,7 +46,7 @@ class InlineBackend:
         sweep.scheduler.on_trial_add(None, trial)
         with contextlib.closing(self._reports(sweep, host, job)) as reports:
             for report in reports:
-                result = to_result(report, job.metric)
+                result = job.result(report)
                 if result["done"]:
                     sweep.scheduler.on_trial_complete(None, trial, result)
                     break
@@ -61,11 +61,13 @@ class InlineBackend:
         if job.last_report:
             yield job.last_report
         with _time_limit(end_file(sweep.folder, job.number), limit_s) as is_up:
-            slot = self._call(host.attach, job.number, job.config, None)
+            slot = self._call(host.attach, job.number, job.config, job.checkpoint)
             try:
                 while True:
                     report = self._call(host.advance, slot, job.next_report(step))
                     step = report.step
+                    if job.pointer and job.has_come_to_its_end(report):
+                        self._call(host.save, slot, job.pointer)
                     yield out_of_time(limit_s) if limit_s and is_up() else report
             finally:
                 self._call(host.detach, slot)

@@ -43,8 +43,9 @@ class RayBackend:
 
         n_clients = min(_n_clients(self.n_workers), sweep.bridge.n_to_run)
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
+        n_first = min(n_clients, sweep.bridge.n_at_once)  # who come without a part having ended
         rules = Rules(sweep.space.max_failures, sweep.space.trial_timeout_s)
-        pool = start_pool(sweep.make_worker, sweep.folder, self._groups, n_clients, pool_name, rules)
+        pool = start_pool(sweep.make_worker, sweep.folder, self._groups, n_first, pool_name, rules)
         try:
             started = pool.ready.remote()  # Tune and its clients start meanwhile
             _tune(sweep, pool_name, n_clients)

@@ -130,8 +130,10 @@ def _tags(trial: TrialView) -> dict[str, Any]:
 
 
 def _params(trial: TrialView) -> dict[str, Any]:
-    config = _config(trial)
-    if config is None:
+    """MLflow's params never change: of a member of a population they are what it drew."""
+    try:
+        config = trial.space.config(trial.overrides)
+    except UsageError:
         return {param_name(key): param_value(value) for key, value in trial.overrides.items()}
     searched = [key for key in trial.space.parameters if "." in key]
     inactive = {key for key in searched if key not in trial.overrides} if not trial.baseline else set()

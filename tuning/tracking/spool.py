@@ -31,9 +31,9 @@ def append(event: Event) -> None:
 def points(trial: TrialView) -> list[Point]:
     """Every point of the trial by step, each once: the first report of a step counts.
 
-    They come from events.jsonl, the reports on Optuna's record, and the steps that the trainer logged. The study's
-    metric comes first, since MLflow's plots begin with the metric that a run was given first; so there is none before
-    the first report.
+    They come from events.jsonl, the reports and mutations on Optuna's record, and the steps that the trainer logged.
+    The study's metric comes first, since MLflow's plots begin with the metric that a run was given first; so there is
+    none before the first report.
     """
     reports = [line for line in events(trial) if "step" in line]
     if not (reports or trial.reports or trial.state.is_final):
@@ -45,6 +45,10 @@ def points(trial: TrialView) -> list[Point]:
             found.setdefault((RENAMED.get(name, name), line["step"]), (value, line["time_ms"]))
     for step, value in trial.reports.items():
         found.setdefault((trial.space.metric, step), (value, now_ms()))
+    for mutation in trial.lineage.mutations:
+        for name, value in {"donor": mutation.donor, **mutation.overrides}.items():
+            if isinstance(value, int | float):
+                found.setdefault((f"pbt/{name}", mutation.step), (value, now_ms()))
     for line in MetricsLog(trial.dir / "metrics.jsonl").lines():
         for name, value in _logged(line):
             found.setdefault((name, line["step"]), (value, _time_of(line, reports)))
