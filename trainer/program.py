@@ -39,7 +39,7 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
     def micro_loss(
         trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
     ) -> jax.Array:
-        dropout = Dropout(hp["lora.dropout"], key) if config.lora.enabled else None
+        dropout = Dropout(hp["lora.dropout"], key) if config.has_dropout else None
         total, _ = summed_loss(trainable, frozen, micro, hp, dropout, hp["train.label_smoothing"])
         return total * factor
 

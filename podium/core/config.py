@@ -282,7 +282,15 @@ class RunConfig(Section):
         values = {key: self.get(key) for key in keys_with_role(Role.PROGRAM)}
         if not self.lora.enabled:  # then its fields shape nothing
             values = {key: value for key, value in values.items() if not key.startswith("lora.")}
+        elif self.has_dropout:  # how much of it is traced
+            values["lora.dropout"] = True
         return sha256_json(values)[:12]
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether any step has LoRA dropout; where none has, there is no mask in its program."""
+        later = [change.overrides.get("lora.dropout", 0.0) for change in self.train.changes]
+        return self.lora.enabled and any(rate > 0 for rate in (self.lora.dropout, *later))
 
     def traced(self) -> dict[str, Any]:
         """The values that enter the compiled step as arrays, by dotted key."""

@@ -129,6 +129,14 @@ def test_lora_fields_do_not_shape_a_run_without_lora():
     assert RunConfig().with_overrides({"lora.rank": 4}).program_key == RunConfig().program_key
 
 
+def test_only_whether_there_is_dropout_changes_the_program():
+    none, some, more = (RunConfig().with_overrides({"lora.enabled": True, "lora.dropout": p}) for p in (0.0, 0.1, 0.2))
+    assert none.program_key != some.program_key == more.program_key
+    later = none.with_overrides({"train.changes": [{"step": 2, "overrides": {"lora.dropout": 0.1}}]})
+    assert (none.has_dropout, later.has_dropout, later.program_key) == (False, True, some.program_key)
+    assert not RunConfig().with_overrides({"lora.dropout": 0.1}).has_dropout  # no adapters
+
+
 @given(st.floats(min_value=1e-8, max_value=1.0), st.integers(1, 10**6))
 def test_overrides_are_kept_exactly(learning_rate, steps):
     config = RunConfig().with_overrides({"train.learning_rate": learning_rate, "train.max_steps": steps})

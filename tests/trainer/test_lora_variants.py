@@ -124,7 +124,8 @@ def test_dropout_follows_from_its_key_and_differs_between_layers() -> None:
 
 
 def test_dropout_in_a_step_follows_from_seed_and_step(library: ProgramLibrary, config: RunConfig) -> None:
-    lora = config.with_overrides({"lora.enabled": True, "lora.rank": 2, "lora.targets": ["q", "v"]})
+    adapters = {"lora.enabled": True, "lora.rank": 2, "lora.targets": ["q", "v"]}
+    lora = config.with_overrides({**adapters, "lora.dropout": 0.5})
     program, trainset = library.program(lora), library.trainset(lora)
     batch = trainset.batch(0, 0, 1, 8)
 
