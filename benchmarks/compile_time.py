@@ -9,8 +9,9 @@ from statistics import median
 
 import jax
 
-from benchmarks.gemma3_1b import lower_ours, lower_tunix, tunix_missing, tunix_model
+from benchmarks.gemma3_1b import lower_ours, lower_tunix, tunix_model
 from benchmarks.report import Report, arguments
+from benchmarks.tunix_gemma3 import tunix_missing
 
 BATCH, LENGTH = 4, 256
 

@@ -1,11 +1,10 @@
 """The training step of Gemma 3 1B with LoRA of rank 16 in bfloat16, ours and google-tunix's, from shapes alone.
 
-`lower_ours` and `lower_tunix` trace and lower it; nothing is computed and no weights are needed. google-tunix is in
-requirements-bench.txt; without it `tunix_missing` says so and a benchmark reports our figures only.
+`lower_ours` and `lower_tunix` trace and lower it; nothing is computed and no weights are needed.
 """
 
+from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -14,15 +13,16 @@ import numpy as np
 import optax
 from flax import nnx
 
+from benchmarks.tunix_gemma3 import model_config, with_adapters
 from podium.core.config import RunConfig
 from trainer.architecture import Architecture, Rope
+from trainer.compiled import Program
 from trainer.decoder import Decoder
-from trainer.library import Program
 from trainer.models import BaseModel
 from trainer.sources import TINY
 from trainer.tokenizer import Tokenizer
 
-RANK = 16
+RANK, ALPHA = 16, 16.0
 ARCH = Architecture(
     family="gemma3_text",
     vocab_size=262144,
@@ -49,28 +49,32 @@ ARCH = Architecture(
     embedding_scale=1152**0.5,
     tied_head=True,
 )
-TUNIX_PROJECTIONS = ".*(q_einsum|kv_einsum|attn_vec_einsum|gate_proj|up_proj|down_proj)"
 
 
-def tunix_missing() -> str | None:
-    """What to say where google-tunix cannot be compared with."""
-    return None if find_spec("tunix") else "google-tunix is not installed (benchmarks/requirements-bench.txt)"
+def lora_config(batch: int, length: int, dtype: str, remat: str = "full") -> RunConfig:
+    """Of a run that trains adapters on every projection."""
+    sizes = {"train.batch_size": batch, "data.max_seq_len": length, "train.dtype": dtype, "train.remat": remat}
+    return RunConfig().with_overrides({**sizes, "lora.enabled": True, "lora.rank": RANK, "lora.alpha": ALPHA})
+
+
+def shapes_of(arch: Architecture, dtype: str) -> nnx.State:
+    """Shapes of a decoder's weights."""
+    return nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), jnp.dtype(dtype))), nnx.Param)
+
+
+def our_program(arch: Architecture, config: RunConfig, params: nnx.State, compile_: Callable[..., Any]) -> Program:
+    """What `podium train` runs, on weights (or their shapes) that come from no checkpoint."""
+    config = config.with_overrides({"model.source": "benchmark"})
+    return Program(config, BaseModel(arch, params, Tokenizer(TINY), "benchmark", TINY), compile_)
 
 
 def lower_ours(batch: int, length: int) -> jax.stages.Lowered:
     """The very step that `podium train` compiles."""
-    config = RunConfig().with_overrides(
-        {
-            **{"model.source": "shapes", "train.dtype": "bfloat16", "lora.enabled": True, "lora.rank": RANK},
-            **{"train.batch_size": batch, "data.max_seq_len": length},
-        }
-    )
-    params = nnx.state(nnx.eval_shape(lambda: Decoder(ARCH, nnx.Rngs(0), jnp.bfloat16)), nnx.Param)
 
     def lower(_: Any, wanted: Any) -> jax.stages.Lowered:
         return jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes)
 
-    return Program(config, BaseModel(ARCH, params, Tokenizer(TINY), "shapes", TINY), lower).step
+    return our_program(ARCH, lora_config(batch, length, "bfloat16"), shapes_of(ARCH, "bfloat16"), lower).step
 
 
 def lower_tunix(batch: int, length: int, remat: str) -> jax.stages.Lowered:
@@ -96,21 +100,10 @@ def lower_tunix(batch: int, length: int, remat: str) -> jax.stages.Lowered:
 @cache
 def tunix_model(remat: str) -> tuple[Any, Any]:
     """Model with adapters and optimizer, as graph and shapes."""
-    from dataclasses import replace
-
-    import qwix
-    from tunix.models.gemma3.model import Gemma3, ModelConfig, RematConfig
-
-    config = replace(
-        ModelConfig.gemma3_1b_it(),
-        param_dtype=jnp.bfloat16,
-        remat_config=RematConfig[remat],
-    )
+    from tunix.models.gemma3.model import Gemma3
 
     def make() -> tuple[Any, Any]:
-        model = Gemma3(config, rngs=nnx.Rngs(0))
-        provider = qwix.LoraProvider(module_path=TUNIX_PROJECTIONS, rank=RANK, alpha=16.0)
-        model = qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(1), **model.get_model_input())
+        model = with_adapters(Gemma3(model_config(ARCH, "bfloat16", remat), rngs=nnx.Rngs(0)), RANK, ALPHA)
         return model, nnx.Optimizer(model, optax.adamw(1e-3), wrt=nnx.LoRAParam)
 
     return nnx.split(nnx.eval_shape(make))

@@ -5,8 +5,9 @@
 
 import jax
 
-from benchmarks.gemma3_1b import lower_ours, lower_tunix, tunix_missing
+from benchmarks.gemma3_1b import lower_ours, lower_tunix
 from benchmarks.report import Report, arguments
+from benchmarks.tunix_gemma3 import tunix_missing
 
 GB = 1e9
 SMALL, LARGE = (4, 256), (8, 512)

@@ -1,0 +1,215 @@
+"""Tokens/s of LoRA training against google-tunix's PeftTrainer and a hand-written JAX loop of the same model.
+
+    bench/bin/python -m benchmarks.train_step [--batch 4] [--length 256] [--steps 4] [--rounds 5] [--quick] [--json]
+
+All three start from one checkpoint, a Gemma 3 of random weights small enough for a CPU, in float32, train adapters of
+rank 16 on every projection with AdamW, on the same full rows of tokens, and recompute nothing in the backward pass; the
+losses of their first steps are shown, which must agree. Ours is the compiled step of `podium train` with its clipping,
+schedule and checks, its metrics fetched while the next step computes; google-tunix's is `PeftTrainer.train`. Rounds are
+interleaved and a ratio is the median over the rounds. `--quick` takes fewer. Goals: 1.3 times google-tunix, 0.95 of the
+hand-written loop.
+
+On a GPU our step on the shapes of Gemma 3 1B, with random weights in bfloat16, is measured too, as a share of the
+card's peak: 4 FLOPs a parameter and token under LoRA (2 forward, 2 for the gradients of activations; what is recomputed
+is not counted). Goal: 30%.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from benchmarks import handwritten, tunix_gemma3
+from benchmarks.gemma3_1b import ALPHA, ARCH, RANK, lora_config, our_program, shapes_of
+from benchmarks.report import Report, arguments
+from trainer.compiled import Program
+from trainer.decoder import Decoder
+from trainer.optimizer import hyperparameters
+from trainer.weights import save_weights
+
+SMALL = replace(
+    ARCH,
+    **{"vocab_size": 16384, "hidden_size": 384, "mlp_size": 1536, "heads": 4, "kv_heads": 1, "head_dim": 64},
+    **{"windows": (128,) * 5 + (0,), "attention_scale": 64**-0.5, "embedding_scale": 384**0.5},
+)
+RATE = 1e-3
+# Dense bfloat16 FLOP/s, as the makers give them.
+PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "B200": 2250e12, "L40S": 362e12, "L4": 121e12, "A10": 125e12}
+Engine = Callable[[Sequence[np.ndarray]], list[float]]  # trains a step a batch (batch, seq), returns the losses
+
+
+def compile_(_: Any, wanted: Any) -> Any:
+    return jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes).compile()
+
+
+def rows(tokens: np.ndarray) -> dict[str, np.ndarray]:
+    """Full rows as our step takes them, each field (1, batch, seq); the last token has nothing to predict."""
+    weights = np.ones(tokens.shape, np.float32)
+    weights[:, -1] = 0.0
+    positions = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.int32), tokens.shape)
+    fields = {"tokens": tokens, "targets": np.roll(tokens, -1, axis=1), "weights": weights, "positions": positions}
+    return {name: value[None] for name, value in {**fields, "segment_ids": np.ones_like(tokens)}.items()}
+
+
+def ours(program: Program, batch: int, length: int) -> Engine:
+    config = lora_config(batch, length, "float32").with_overrides({"train.learning_rate": RATE})
+    hp, state = hyperparameters(config), list(program.init(0))
+
+    def train(batches: Sequence[np.ndarray]) -> list[float]:
+        losses, launched = [], None
+        for number, tokens in enumerate(batches):
+            trainable, frozen, opt_state = state
+            trainable, opt_state, metrics = program.step(
+                trainable, opt_state, frozen, rows(tokens), hp, np.int32(number)
+            )
+            state[:] = trainable, frozen, opt_state
+            if launched is not None:
+                losses.append(float(jax.device_get(launched)["loss"]))
+            launched = metrics
+        return [*losses, float(jax.device_get(launched)["loss"])]
+
+    return train
+
+
+def by_hand(params: nnx.State) -> Engine:
+    base = handwritten.unstacked(params, SMALL.layers)
+    adapters, optimizer = handwritten.new_adapters(base, RANK, jax.random.key(0)), optax.adamw(RATE)
+    step, state = handwritten.make_step(SMALL, optimizer, ALPHA / RANK), [adapters, optimizer.init(adapters)]
+
+    def train(batches: Sequence[np.ndarray]) -> list[float]:
+        losses = []
+        for tokens in batches:
+            *state[:], loss = step(*state, base, tokens)
+            losses.append(loss)
+        return [float(loss) for loss in losses]
+
+    return train
+
+
+def tunix(folder: Path) -> Engine:
+    from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig, TrainingInput
+
+    losses: list[float] = []
+
+    class Losses:
+        """Its hook for what is wanted of each step."""
+
+        def on_train_step_end(self, _: Any, __: int, loss: float) -> None:
+            losses.append(float(loss))
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *_: None
+
+    model = tunix_gemma3.with_adapters(tunix_gemma3.load(folder, SMALL, "float32"), RANK, ALPHA)
+    trainer = PeftTrainer(model, optax.adamw(RATE), TrainingConfig(eval_every_n_steps=10**9))
+    trainer.is_managed_externally = True  # so that it stays open after a round
+    trainer.with_training_hooks(Losses())
+
+    def inputs(given: TrainingInput) -> dict[str, Any]:
+        batch, length = given.input_tokens.shape
+        positions = jnp.broadcast_to(jnp.arange(length), (batch, length))
+        causal = jnp.broadcast_to(jnp.tril(jnp.ones((length, length), bool)), (batch, length, length))
+        return {
+            "input_tokens": given.input_tokens,
+            "input_mask": given.input_mask,
+            "positions": positions,
+            "attention_mask": causal,
+        }
+
+    trainer.with_gen_model_input_fn(inputs)
+
+    def train(batches: Sequence[np.ndarray]) -> list[float]:
+        losses.clear()
+        trainer.train([TrainingInput(input_tokens=tokens, input_mask=np.ones_like(tokens)) for tokens in batches])
+        return list(losses)
+
+    return train
+
+
+def measure(engines: dict[str, Engine], batches: Sequence[np.ndarray], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every round."""
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(rounds):
+        for name, engine in engines.items():
+            started_s = time.perf_counter()
+            engine(batches)
+            seconds[name].append(time.perf_counter() - started_s)
+    return seconds
+
+
+def compare(report: Report, options: Any) -> None:
+    """The three on the small model."""
+    steps, rounds = (2, 2) if options.quick else (options.steps, options.rounds)
+    tokens = np.random.default_rng(0).integers(3, SMALL.vocab_size, (steps, options.batch, options.length), np.int32)
+    params = nnx.state(Decoder(SMALL, nnx.Rngs(0), jnp.float32), nnx.Param)
+    shapes = options.batch, options.length
+    engines: dict[str, Engine] = {}
+    for remat in ("none", "full"):
+        program = our_program(SMALL, lora_config(*shapes, "float32", remat), params, compile_)
+        engines[f"podium, remat {remat}"] = ours(program, *shapes)
+    engines["hand-written"] = by_hand(params)
+    with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
+        save_weights(Path(folder), SMALL, params)
+        if missing := tunix_gemma3.tunix_missing():
+            report.figure("google-tunix", missing)
+        else:
+            engines["google-tunix"] = tunix(Path(folder))
+    size = sum(leaf.size for leaf in jax.tree.leaves(params)) / 1e6
+    report.figure("model", f"Gemma 3 of {size:.0f} M parameters, {options.batch} x {options.length} tokens, float32")
+    for name, engine in engines.items():
+        report.figure(f"first loss, {name}", engine(tokens)[0])  # and it compiles
+    seconds = measure(engines, tokens, rounds)
+    for name, found in seconds.items():
+        report.figure(name, tokens.size / statistics.median(found), "tokens/s")
+    for name, goal in (("google-tunix", ">= 1.3"), ("hand-written", ">= 0.95")):
+        ratios = [b / a for a, b in zip(seconds["podium, remat none"], seconds.get(name, ()), strict=False)]
+        report.reach(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
+
+
+def peak_of(kind: str) -> float | None:
+    """The card's peak, by the maker's name of it: `NVIDIA H200`; None for one that is not in the list."""
+    return next((peak for name, peak in PEAKS.items() if name in kind.replace("-", " ").split()), None)
+
+
+def share_of_peak(report: Report, batch: int, length: int, steps: int, remat: str) -> None:
+    """Our step on the shapes of Gemma 3 1B."""
+    device = jax.devices()[0]
+    what = f"share of the peak, Gemma 3 1B, {batch} x {length} tokens, remat {remat}"
+    peak = peak_of(device.device_kind) if device.platform == "gpu" else None
+    if peak is None:
+        report.figure(what, f"not measured: {device.device_kind} is no GPU of known peak")
+        return
+    shapes = shapes_of(ARCH, "bfloat16")
+    drawn = jax.jit(lambda key: jax.tree.map(lambda x: 0.02 * jax.random.normal(key, x.shape, x.dtype), shapes))
+    params = drawn(jax.random.key(0))
+    engine = ours(our_program(ARCH, lora_config(batch, length, "bfloat16", remat), params, compile_), batch, length)
+    tokens = np.random.default_rng(0).integers(3, ARCH.vocab_size, (steps, batch, length), np.int32)
+    engine(tokens)
+    started_s = time.perf_counter()
+    engine(tokens)
+    tokens_per_s = tokens.size / (time.perf_counter() - started_s)
+    size = sum(leaf.size for leaf in jax.tree.leaves(params))
+    report.figure(f"Gemma 3 1B on {device.device_kind}, remat {remat}", tokens_per_s, "tokens/s")
+    report.reach(what, 100 * 4 * size * tokens_per_s / peak, ">= 30", "%")
+
+
+def main() -> None:
+    options = arguments(__doc__, batch=4, length=256, steps=4, rounds=5, quick=False)
+    report = Report("train_step")
+    compare(report, options)
+    for remat in ("none", "full"):
+        share_of_peak(report, 8, 512, 20, remat)
+    report.end(options.json)
+
+
+if __name__ == "__main__":
+    main()
