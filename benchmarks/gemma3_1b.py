@@ -68,20 +68,20 @@ def our_program(arch: Architecture, config: RunConfig, params: nnx.State, compil
     return Program(config, BaseModel(arch, params, Tokenizer(TINY), "benchmark", TINY), compile_)
 
 
-def lower_ours(batch: int, length: int) -> jax.stages.Lowered:
+def lower_ours(batch: int, length: int, arch: Architecture = ARCH) -> jax.stages.Lowered:
     """The very step that `podium train` compiles."""
 
     def lower(_: Any, wanted: Any) -> jax.stages.Lowered:
         return jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes)
 
-    return our_program(ARCH, lora_config(batch, length, "bfloat16"), shapes_of(ARCH, "bfloat16"), lower).step
+    return our_program(arch, lora_config(batch, length, "bfloat16"), shapes_of(arch, "bfloat16"), lower).step
 
 
-def lower_tunix(batch: int, length: int, remat: str) -> jax.stages.Lowered:
+def lower_tunix(batch: int, length: int, remat: str, arch: Architecture = ARCH) -> jax.stages.Lowered:
     """The body of its PeftTrainer's step, with its own loss. `remat` is NONE, BLOCK or DECODER."""
     from tunix.sft.peft_trainer import _default_loss_fn
 
-    graphdef, state = tunix_model(remat)
+    graphdef, state = tunix_model(remat, arch)
 
     def step(state: Any, inputs: dict[str, jax.Array]) -> Any:
         model, optimizer = nnx.merge(graphdef, state)
@@ -98,12 +98,12 @@ def lower_tunix(batch: int, length: int, remat: str) -> jax.stages.Lowered:
 
 
 @cache
-def tunix_model(remat: str) -> tuple[Any, Any]:
+def tunix_model(remat: str, arch: Architecture = ARCH) -> tuple[Any, Any]:
     """Model with adapters and optimizer, as graph and shapes."""
     from tunix.models.gemma3.model import Gemma3
 
     def make() -> tuple[Any, Any]:
-        model = with_adapters(Gemma3(model_config(ARCH, "bfloat16", remat), rngs=nnx.Rngs(0)), RANK, ALPHA)
+        model = with_adapters(Gemma3(model_config(arch, "bfloat16", remat), rngs=nnx.Rngs(0)), RANK, ALPHA)
         return model, nnx.Optimizer(model, optax.adamw(1e-3), wrt=nnx.LoRAParam)
 
     return nnx.split(nnx.eval_shape(make))
