@@ -101,7 +101,7 @@ def tunix(folder: Path) -> Engine:
     losses: list[float] = []
 
     class Losses:
-        """Its hook for what is wanted of each step."""
+        """Its hook. A loss comes while the next step computes, the last one of a call with the call after it."""
 
         def on_train_step_end(self, _: Any, __: int, loss: float) -> None:
             losses.append(float(loss))
