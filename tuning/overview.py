@@ -53,6 +53,7 @@ def trial_row(trial: TrialView) -> dict[str, Any]:
         "reason": trial.reason,
         "overrides": dict(trial.overrides),
         "metrics": dict(trial.metrics),
+        "mutations": [mutation.model_dump(mode="json") for mutation in trial.lineage.mutations],
     }
 
 
@@ -90,6 +91,11 @@ def importance(name: str) -> dict[str, float]:
     """
     import optuna
 
+    if load_study(name).space.scheduler.name == "pbt":
+        raise UsageError(
+            f"study {name!r} is a population: its scores come from what members copied on their way, not from what "
+            f"they drew; `podium show {name}/N` shows that way"
+        )
     study = open_storage(existing(name))
     values = {trial.value for trial in load_study(name).trials if trial.value is not None}
     if len(values) < 2:

@@ -121,7 +121,9 @@ class StudyView:
         from tuning.overview import trial_row
 
         rows = [trial_row(trial) for trial in self.trials]
-        flat = [{**row, **row.pop("overrides"), **row.pop("metrics")} for row in rows]
+        flat = [
+            {**row, **row.pop("overrides"), **row.pop("metrics"), "mutations": len(row["mutations"])} for row in rows
+        ]
         return pandas.DataFrame(flat).set_index("trial") if flat else pandas.DataFrame()
 
     @property

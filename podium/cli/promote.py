@@ -25,6 +25,10 @@ def promote(
     typer.echo(f"promoted: trial {lock.trial} of study {lock.study}, {lock.metric} {lock.value}")
     for key, value in lock.overrides.items():
         typer.echo(f"  {key}: {value}")
+    for change in lock.run_config().train.changes:
+        typer.echo(
+            f"  after step {change.step}: " + ", ".join(f"{key}: {new}" for key, new in change.overrides.items())
+        )
     if found := lock.contamination:
         n_exact, n_near = len(found["exact"]), len(found["near"])
         typer.echo(f"contamination: {n_exact} of {found['n_items']} evalset prompts in the trainset, {n_near} nearly")

@@ -11,6 +11,7 @@ from podium.core.errors import UsageError
 from podium.core.paths import portable
 
 if TYPE_CHECKING:
+    from tuning.population import Mutation
     from tuning.study import StudyView, TrialView
 
 
@@ -60,7 +61,7 @@ def _study_lines(study: StudyView) -> list[str]:
     ]
     if row["best_trial"] is not None:
         best = study.best()
-        label = "the base config" if best.baseline else params_label(best.overrides)
+        label = "the base config" if best.baseline else params_label(best.newest_overrides)
         lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
     if study.summary.get("stopped"):
         lines.append(f"  stopped: {study.summary['stopped']}; go on with: {study.command}")
@@ -76,11 +77,21 @@ def _trial_lines(trial: TrialView) -> list[str]:
         title + (f"; {trial.reason}" if trial.reason else ""),
         *(f"  {key}: {value}" for key, value in trial.overrides.items()),
         *(f"  at step {step}: {score_text(value)}" for step, value in trial.reports.items()),
+        *(_mutation_line(mutation) for mutation in trial.lineage.mutations),
         *(f"  {name}: {value:.6g}" for name, value in sorted(trial.metrics.items())),
         *(f"  log: {line}" for line in log_tail(trial)),
         f"  MLflow run: {trial.mlflow_run_id or 'none'}",
         f"  folder: {portable(trial.dir)}",
     ]
+
+
+def _mutation_line(mutation: Mutation) -> str:
+    from podium.cli.sweep_display import score_text
+    from tuning.labels import params_label
+
+    own = "it had diverged" if mutation.score is None else f"its own was {score_text(mutation.score)}"
+    what = f"copied trial {mutation.donor}, which had {score_text(mutation.donor_score)} ({own})"
+    return f"  after step {mutation.step}: {what}, and went on with {params_label(mutation.overrides)}"
 
 
 def _say(lines: list[str]) -> None:

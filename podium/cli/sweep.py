@@ -125,7 +125,7 @@ def summary_lines(study: StudyView) -> list[str]:
         best = study.best()
         lines.append(
             f"best: trial {best.number}, {study.space.metric} {score_text(best.value)} at step {best.step}"
-            f"{_against_baseline(study)}; {'the base config' if best.baseline else params_label(best.overrides)}"
+            f"{_against_baseline(study)}; {'the base config' if best.baseline else params_label(best.newest_overrides)}"
         )
     return lines
 

@@ -150,6 +150,6 @@ def score_text(value: float | None) -> str:
 
 def what(trial: TrialView) -> str:
     """The sampled values, or why it has none or went wrong."""
-    label = "the base config" if trial.baseline else params_label(trial.overrides)
+    label = "the base config" if trial.baseline else params_label(trial.newest_overrides)
     wrong = trial.state in (State.DIVERGED, State.FAILED, State.OOM, State.INFEASIBLE)
     return f"{label}  {trial.reason}" if wrong and trial.reason else label

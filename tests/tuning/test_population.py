@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from podium.cli.main import main
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_jsonl
@@ -11,6 +12,7 @@ from podium.core.states import State
 from tests.tuning.analytic import CLIFF
 from tests.tuning.conftest import fates
 from tests.tuning.population import PopulationWorker
+from tuning.overview import importance
 from tuning.population import Standing, exploits, explore, stops
 from tuning.schedulers import PbtScheduler
 from tuning.space import load_space
@@ -83,7 +85,7 @@ def test_new_values_lie_near_the_old_ones_or_are_drawn_anew(write_space):
     assert all(1e-4 <= values["train.learning_rate"] <= 1e-1 and space.refusal(values) is None for values in anew)
 
 
-def test_the_worst_members_go_on_from_the_best(run_pbt, store, tmp_path):
+def test_the_worst_members_go_on_from_the_best(run_pbt, store, tmp_path, capsys):
     study = run_pbt()
     assert [(trial.state, trial.step) for trial in study.trials] == [(State.COMPLETE, 90)] * 5
     copied = [trial for trial in study.trials if trial.lineage.mutations]
@@ -95,6 +97,12 @@ def test_the_worst_members_go_on_from_the_best(run_pbt, store, tmp_path):
         assert trial.reports[first.step + 10] > 0.9 * first.donor_score  # it has the donor's level, not its own
     _assert_every_lineage_is_one_run(study, PopulationWorker(tmp_path))
     _assert_mlflow_shows(copied[0], store)
+    _assert_podium_shows(study.name, copied[0], capsys)
+    assert study.frame().mutations.sum() == sum(len(trial.lineage.mutations) for trial in study.trials)
+    with pytest.raises(
+        UsageError, match=r"study 'small-001' is a population: its scores come from what members copied"
+    ):
+        importance(study.name)
     with pytest.raises(UsageError, match="scheduler pbt with 6 trials, but its population of 5 began together"):
         run_pbt(trials=6, resume=study.name)
 
@@ -182,6 +190,15 @@ class Dying:
         self.left -= 1
         if self.left < 0:
             raise Death
+
+
+def _assert_podium_shows(study, trial, capsys):
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["show", f"{study}/{trial.number}"])
+    first = trial.lineage.mutations[0]
+    line = f"  after step {first.step}: copied trial {first.donor}, which had "
+    assert [shown for shown in capsys.readouterr().out.splitlines() if shown.startswith(line)]
 
 
 @pytest.mark.parametrize(
