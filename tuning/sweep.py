@@ -15,7 +15,7 @@ from podium.core.files import write_json
 from podium.core.paths import study_dir
 from podium.core.states import State
 from tuning import storage, tracking
-from tuning.backends import Backend, Sweep, Usage, make_backend
+from tuning.backends import Backend, NoBackend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
 from tuning.locks import WorkersLock
 from tuning.overview import steps
@@ -96,12 +96,12 @@ def sweep(
     _check_population(space, limit, earlier)
     n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
     tracking.refuse_useless(uri)
-    if study and n_to_run <= 0:
+    if study and n_to_run <= 0 and view(study).summary:  # else the last sweep died before it had written one
         return _caught_up(study, space, uri)
     given = {"target": target, "patience": patience}
     rule = space.stop.model_copy(update={name: value for name, value in given.items() if value is not None})
     plan = _Plan(limit, deadline, quota, rule, stop, listeners, worker, uri)
-    chosen = make_backend(backend, space.base_config, space.workers, n_to_run)
+    chosen = make_backend(backend, space.base_config, space.workers, n_to_run) if n_to_run > 0 else NoBackend()
     try:
         study = study or create(space, name, data, source, keep_in)
         folder = study_dir(study.study_name)
@@ -163,6 +163,8 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     WorkersLock(folder).wait_for_none()
     study.set_user_attr(LIMIT, plan.limit)
     stop_file(folder).unlink(missing_ok=True)
+    if backend.n_workers:
+        (folder / "summary.json").unlink(missing_ok=True)  # so that one which is there is of the newest sweep
     enough = _enough(folder, plan.rule, view(study))
     scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
     preload(
@@ -177,7 +179,7 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
                 usage = backend.run(Sweep(folder, space, bridge, scheduler, plan.worker))
             finally:
                 bridge.stop_rest()
-        summary = summarise(view(study), backend, usage, plan.deadline.elapsed_s())
+        summary = view(study).summary or summarise(view(study), backend, usage, plan.deadline.elapsed_s())
         tracker.finish(view(study), summary)
     write_json(folder / "summary.json", {**summary, "mlflow": tracker.account()})
     return view(study)

@@ -2,11 +2,11 @@
 what a kill -9 must not change; and which processes a sweep has left."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 
-import podium
 from podium.core.clock import Deadline
 from podium.core.files import read_jsonl
 from podium.core.states import State
@@ -37,6 +36,8 @@ SPACE: dict[str, Any] = {
         "train.weight_decay": {"type": "float", "low": 0.0, "high": 0.1},
     },
 }
+# Imported once for all sweeps; no backend of JAX is started by it.
+PRELOAD = ["podium.cli.main", "tuning.sweep", "tuning.searcher", "trainer.run", "mlflow", "optuna.storages"]
 POLL_S = 0.01
 END_S = 300.0  # no sweep here takes so long
 
@@ -44,27 +45,38 @@ END_S = 300.0  # no sweep here takes so long
 def prepare(home: Path, migrated: Path, **changes: Any) -> None:
     """Data, space and MLflow store for sweeps with `home` as their home."""
     write_data(home)
-    (home / "base.yaml").write_text(yaml.safe_dump({**BASE, "eval": {"evalset": "sums.jsonl", "max_items": 1}}))
+    (home / "evalsets").mkdir()
+    (home / "sums.jsonl").rename(home / "evalsets" / "sums.jsonl")  # found from any folder by its name
+    (home / "base.yaml").write_text(yaml.safe_dump({**BASE, "eval": {"evalset": "sums", "max_items": 1}}))
     (home / "space.yaml").write_text(yaml.safe_dump({**SPACE, **changes}))
     (home / "workspace").mkdir(exist_ok=True)
     shutil.copy(migrated, home / "workspace" / "mlflow.db")
 
 
-def start_sweep(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """`podium sweep` in a process of its own; what it prints is in sweep.log."""
+def start_sweep(home: Path, *arguments: str) -> Any:
+    """`podium sweep` in a process of its own, which begins with everything imported; sweep.log has what it prints."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    process = context.Process(target=_sweep, args=(home, arguments))
+    process.start()
+    return process
+
+
+def _sweep(home: Path, arguments: tuple[str, ...]) -> None:
+    from podium.cli.main import main
+
     with (home / "sweep.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "podium.cli.main", "sweep", *arguments],
-            cwd=home,
-            env={**os.environ, "PODIUM_HOME": str(home), "PYTHONPATH": str(Path(podium.__file__).parents[1])},
-            stdout=log,
-            stderr=log,
-        )
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    os.environ["PODIUM_HOME"] = str(home)
+    os.chdir(home)
+    main(["sweep", *arguments])
 
 
 def finish_sweep(home: Path, *arguments: str) -> None:
     process = start_sweep(home, *arguments)
-    assert process.wait(END_S) == 0, (home / "sweep.log").read_text()
+    process.join(END_S)
+    assert process.exitcode == 0, (home / "sweep.log").read_text()
 
 
 def progress(home: Path, name: str) -> int:
@@ -77,7 +89,7 @@ def progress(home: Path, name: str) -> int:
 def wait_until(true: Callable[[], bool], alive: Callable[[], bool] = lambda: True, within_s: float = END_S) -> bool:
     """Look until `true` holds, or nothing is `alive` any more; False when it did not come to hold."""
     deadline = Deadline.after(within_s)
-    pause = __import__("threading").Event()
+    pause = threading.Event()
     while alive() and not deadline.expired():
         if true():
             return True

@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+import podium
 from podium.core.clock import Deadline, FakeClock
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl
 from podium.core.states import State
+from tests.tuning import killing
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
 from tuning import deaths
@@ -22,6 +25,7 @@ from tuning.locks import WorkersLock
 from tuning.overview import log_tail
 from tuning.searcher import OptunaBridge
 from tuning.study import create, load_study, study_dir
+from tuning.tracking import Tracker, store
 
 TAME = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
 
@@ -72,6 +76,22 @@ def test_what_was_reported_and_not_told_is_heard_again(run_sweep, killed, method
 
 def is_work(call: dict) -> bool:
     return call["call"] == "advance"
+
+
+def test_a_study_that_ended_without_saying_so_is_settled_by_a_resume(run_sweep, monkeypatch):
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Tracker, "finish", die)
+        run_sweep({"trials": 3}, name="killed")
+    assert load_study("killed").summary == {}
+    settled = run_sweep({"trials": 3}, resume="killed")
+    assert (settled.summary["backend"], sum(settled.summary["states"].values())) == ("none", 3)
+    client = store.open_client(store.default_uri())
+    runs = store.find_runs(client, store.all_experiments(client), {"study": "killed"})
+    assert sorted(run.data.tags["kind"] for run in runs) == ["study", "trial", "trial", "trial"]
+    assert "RUNNING" not in {run.info.status for run in runs}
 
 
 def test_a_resume_goes_on_to_the_number_of_trials_last_told(run_sweep):
@@ -186,6 +206,48 @@ def test_a_trial_that_kills_its_workers_fails_with_what_they_said(run_sweep):
     assert "max_failures=1 retries were used up" in doomed.reason
     assert log_tail(doomed)[-1] == "trial 1 is doomed"
     assert sum(worker["deaths"] for worker in study.summary["workers"]) == 2
+
+
+def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(run_sweep, write_space, home):
+    """One instant of many; test_kill_driver.py has 20, with real training."""
+    undisturbed = run_sweep(name="undisturbed")
+    write_space()
+    code = """
+from tests.tuning.analytic import AnalyticWorker
+from tuning import sweep
+
+sweep("space.yaml", name="killed", backend="inline", worker=AnalyticWorker)
+"""
+    root = str(Path(podium.__file__).parents[1])
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=home, env={**os.environ, "PYTHONPATH": root})
+    log = study_dir("killed") / "calls.jsonl"
+    far = killing.wait_until(lambda: log.is_file() and len(log.read_bytes().splitlines()) > 15)
+    process.kill()
+    process.wait()
+    assert far and len(load_study("killed").trials) < 12
+    resumed = run_sweep(resume="killed")
+    assert killing.proposals(resumed) == killing.proposals(undisturbed)
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_killed_worker_is_replaced_and_its_trial_goes_on(run_sweep):
+    """One instant of many; test_kill_worker.py has 20, with real training."""
+    killed = []
+
+    def kill(event):
+        if event.kind == "reported" and event.trial.number == 1 and not killed:
+            calls = [value for _, value in read_jsonl(event.trial.dir.parents[1] / "calls.jsonl")]
+            killed.append(next(call["pid"] for call in calls if call["trial"] == 1))
+            killing.kill(killed[0])
+
+    asked = {"trials": 6, "workers": 2, "scheduler": "none", "parameters": TAME}
+    study = run_sweep(asked, backend="ray", listeners=[kill])
+    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 6
+    calls = [value for _, value in read_jsonl(study.dir / "calls.jsonl") if value["trial"] == 1]
+    first, again = (call for call in calls if call["call"] == "attach")
+    assert (first["step"], first["pid"]) == (0, killed[0])
+    assert again["step"] >= 10 and again["pid"] != killed[0]
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A worker's process is killed at a random instant of a sweep. One case runs by default, 20 in `make test-all`."""
+"""A worker's process is killed at 20 random instants of a sweep; test_durability.py has a quick case."""
 
 import random
 import sys
@@ -38,14 +38,17 @@ class Killer(threading.Thread):
     def __init__(self, home: Path, target: int, chance: random.Random) -> None:
         super().__init__(daemon=True)
         self.home, self.target, self.chance = home, target, chance
+        self.sweep_runs = True
         self.pid: int | None = None
         self.at_s = 0.0
         self.kept: dict[int, list[bytes]] = {}
 
     def run(self) -> None:
         folder = study_dir("sums")
-        killing.wait_until(lambda: killing.progress(self.home, "sums") > self.target)
-        killing.wait_until(lambda: bool(killing.workers_of(folder)))
+        alive = lambda: self.sweep_runs  # noqa: E731
+        killing.wait_until(lambda: killing.progress(self.home, "sums") > self.target, alive)
+        if not killing.wait_until(lambda: bool(killing.workers_of(folder)), alive):
+            return
         killing.wait_until(lambda: False, within_s=self.chance.uniform(0, 0.3))
         self.pid = self.chance.choice(sorted(killing.workers_of(folder)))
         self.at_s = time.monotonic()
@@ -53,15 +56,15 @@ class Killer(threading.Thread):
         self.kept = killing.checkpointed(load_study("sums"))
 
 
-@pytest.mark.parametrize(
-    "instant", [0.5, *(pytest.param(n / 20, marks=pytest.mark.slow) for n in range(20) if n != 10)]
-)
-def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home, migrated, instant):
-    """`instant` is where in the sweep, from its start (0) to near its end (1); by how much later is random."""
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20))
+def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home, migrated, number):
+    """The higher the `number`, the later in the sweep: from its start to near its end, and a random bit more."""
     killing.prepare(home, migrated, workers=2, scheduler="none")
-    killer = Killer(home, int(instant * killing.TRIALS * killing.STEPS), random.Random(int(instant * 20)))
+    killer = Killer(home, number * killing.TRIALS * killing.STEPS // 22, random.Random(number))
     killer.start()
     sweep("space.yaml", name="sums", backend="ray", worker=Noting)
+    killer.sweep_runs = False
     killer.join()
 
     study = killing.assert_whole(home, "sums")
@@ -80,6 +83,7 @@ def test_both_workers_are_at_work_again_soon_and_to_the_end(home, migrated):
     killer = Killer(home, 4 * killing.STEPS, random.Random(0))
     killer.start()
     study = sweep("space.yaml", name="sums", backend="ray", worker=Noting)
+    killer.sweep_runs = False
     killer.join()
     after = [line for _, line in read_jsonl(study.dir / "advances.jsonl") if line["at_s"] > killer.at_s]
     pids = {line["pid"] for line in after}
