@@ -95,6 +95,8 @@ def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
         typer.echo(f"stopped: {stopped}; go on with: {again}")
         if interrupts.requested():
             raise typer.Exit(interrupts.exit_code)
+    if stopped and all(trial.state is State.STOPPED for trial in study.trials):
+        return  # before anything came of it
     if not any(trial.state is State.COMPLETE for trial in study.trials):
         reason = next((trial.reason for trial in study.trials if trial.reason), "none ran to its end")
         raise PodiumError(f"no trial of study {study.name!r} is complete; the first said: {reason}")
