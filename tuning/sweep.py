@@ -96,7 +96,7 @@ def sweep(
     _check_population(space, limit, earlier)
     n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
     tracking.refuse_useless(uri)
-    if study and n_to_run <= 0 and view(study).summary:  # else the last sweep died before it had written one
+    if earlier and n_to_run <= 0 and earlier.summary:  # else the last sweep died before it had written one
         return _caught_up(study, space, uri)
     given = {"target": target, "patience": patience}
     rule = space.stop.model_copy(update={name: value for name, value in given.items() if value is not None})
