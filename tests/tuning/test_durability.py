@@ -78,7 +78,7 @@ def is_work(call: dict) -> bool:
     return call["call"] == "advance"
 
 
-def test_a_study_that_ended_without_saying_so_is_settled_by_a_resume(run_sweep, monkeypatch):
+def test_a_study_that_ended_without_saying_so_is_settled_by_a_resume(run_sweep, home, monkeypatch):
     def die(*_):
         raise Killed
 
@@ -88,7 +88,7 @@ def test_a_study_that_ended_without_saying_so_is_settled_by_a_resume(run_sweep, 
     assert load_study("killed").summary == {}
     settled = run_sweep({"trials": 3}, resume="killed")
     assert (settled.summary["backend"], sum(settled.summary["states"].values())) == ("none", 3)
-    client = store.open_client(store.default_uri())
+    client = store.open_client(f"sqlite:///{home / 'workspace' / 'mlflow.db'}")
     runs = store.find_runs(client, store.all_experiments(client), {"study": "killed"})
     assert sorted(run.data.tags["kind"] for run in runs) == ["study", "trial", "trial", "trial"]
     assert "RUNNING" not in {run.info.status for run in runs}
