@@ -236,7 +236,7 @@ def _enough(folder: Path, rule: StopRule, study: StudyView) -> Listener:
             request_stop(folder, reason)
 
     def listen(event: Event) -> None:
-        trials[event.trial.number] = event.trial
+        trials[event.trial.number] = replace(event.trial)  # without the config that it has worked out, which is large
         if event.kind == "finished":
             look()
 
