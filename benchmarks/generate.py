@@ -1,13 +1,14 @@
 """Tokens/s of greedy decoding against google-tunix's Sampler and transformers on PyTorch.
 
-    bench/bin/python -m benchmarks.generate [--prompts 100] [--new 64] [--batch 32] [--rounds 3] [--dtype float32]
+    bench/bin/python -m benchmarks.generate [--prompts 100] [--new 64] [--batch 50] [--rounds 3] [--dtype float32]
 
-All three read one checkpoint: a Gemma 3 of random weights, small enough for a CPU, whose embeddings of EOS and padding
-are zero. The head is tied, so these two have a score of 0, which is never the largest: in none of the three does an
-answer end before its last token. Prompts are of 8 to 120 characters, a token each. Every engine goes from texts to
-texts; the peers get the prompts in batches of as many as we have rows, padded on the left. Runs are interleaved, and a
-ratio is the median over the rounds. In float32 the engines are also asked whether they wrote the same tokens.
-Peers that are not installed (benchmarks/requirements-bench.txt) are left out and said to be.
+All three read one checkpoint: a Gemma 3 of random weights in each of two shapes, `tiny`, which is the built-in model's
+(1M parameters: what surrounds the products with weights counts), and `small` (40M: the products count). The embeddings
+of EOS and padding are zero. The head is tied, so these two have a score of 0, which is never the largest: in none of
+the three does an answer end before its last token. Prompts are of 8 to 120 characters, a token each. Every engine goes
+from texts to texts; the peers get the prompts in batches of as many as we have rows, padded on the left. Runs are
+interleaved, and a ratio is the median over the rounds. In float32 the engines are also asked whether they wrote the
+same. Peers that are not installed (benchmarks/requirements-bench.txt) are left out and said to be.
 """
 
 import random
@@ -36,7 +37,7 @@ from trainer.template import prompt_text
 from trainer.tokenizer import Tokenizer, tokenizer_files
 from trainer.weights import save_weights
 
-SIZES = {
+SMALL = {
     "vocab_size": 32768,
     "hidden_size": 512,
     "intermediate_size": 2048,
@@ -46,15 +47,20 @@ SIZES = {
     "query_pre_attn_scalar": 128,
     "sliding_window": 512,
     "max_position_embeddings": 2048,
+    "num_hidden_layers": 6,
+    "layer_types": ["sliding_attention"] * 5 + ["full_attention"],
 }
-LAYERS = ["sliding_attention"] * 5 + ["full_attention"]
+# google-tunix knows the order of Gemma 3's own layers only, so tiny's four are all of one kind here, as it makes them.
+TINY_SHAPE = {"layer_types": ["sliding_attention"] * 4}
+SHAPES: dict[str, dict[str, Any]] = {"tiny": TINY_SHAPE, "small": SMALL}
 LONGEST = 128  # tokens of a prompt: what all are padded to, at most
 Engine = Callable[[Sequence[str]], list[str]]
 
 
-def make_model(folder: Path) -> None:
+def make_model(folder: Path, shape: str) -> None:
     """The checkpoint and its tokenizer, the built-in model's."""
-    values = {**read_json(TINY / "config.json"), **SIZES, "num_hidden_layers": len(LAYERS), "layer_types": LAYERS}
+    values = {**read_json(TINY / "config.json"), **SHAPES[shape]}
+    folder.mkdir()
     write_json(folder / "config.json", values)
     for file in tokenizer_files(TINY):
         (folder / file.name).write_bytes(file.read_bytes())
@@ -77,7 +83,7 @@ def ours(model: Path, dtype: str, batch: int, new: int) -> Engine:
     config = RunConfig().with_overrides(
         {
             **{"model.source": str(model), "train.dtype": dtype, "generate.batch_size": batch},
-            **{"generate.max_prompt_tokens": LONGEST, "generate.max_new_tokens": new, "lora.enabled": True},
+            **{"generate.max_prompt_tokens": LONGEST, "generate.max_new_tokens": new},
         }
     )
     run = TrainingRun(config, model / "run", ProgramLibrary())
@@ -98,23 +104,24 @@ def tunix(model: Path, dtype: str, batch: int, new: int) -> Engine:
     from tunix.models.gemma3.model import ModelConfig
     from tunix.models.gemma3.params_safetensors import create_model_from_safe_tensors
 
-    ropes = read_json(model / "config.json")["rope_parameters"]
+    shape = read_json(model / "config.json")
+    ropes = shape["rope_parameters"]
     config = ModelConfig(
-        num_layers=len(LAYERS),
-        num_embed=SIZES["vocab_size"],
-        embed_dim=SIZES["hidden_size"],
-        hidden_dim=SIZES["intermediate_size"],
-        num_heads=SIZES["num_attention_heads"],
-        head_dim=SIZES["head_dim"],
-        num_kv_heads=SIZES["num_key_value_heads"],
-        sliding_window_size=SIZES["sliding_window"],
+        num_layers=shape["num_hidden_layers"],
+        num_embed=shape["vocab_size"],
+        embed_dim=shape["hidden_size"],
+        hidden_dim=shape["intermediate_size"],
+        num_heads=shape["num_attention_heads"],
+        head_dim=shape["head_dim"],
+        num_kv_heads=shape["num_key_value_heads"],
+        sliding_window_size=shape["sliding_window"],
         local_base_frequency=int(ropes["sliding_attention"]["rope_theta"]),
         global_base_frequency=int(ropes["full_attention"]["rope_theta"]),
         param_dtype=jnp.dtype(dtype),
     )
     mesh = jax.make_mesh((1, 1), ("fsdp", "tp"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
     loaded = create_model_from_safe_tensors(str(model), config, mesh, dtype=jnp.dtype(dtype))
-    cache = CacheConfig(LONGEST + new, len(LAYERS), SIZES["num_key_value_heads"], SIZES["head_dim"])
+    cache = CacheConfig(LONGEST + new, config.num_layers, config.num_kv_heads, config.head_dim)
     sampler = Sampler(loaded, AutoTokenizer.from_pretrained(model), cache)
 
     def answer(prompts: Sequence[str]) -> list[str]:
@@ -163,29 +170,42 @@ def measure(engines: dict[str, Engine], prompts: Sequence[str], rounds: int) -> 
     return seconds, written
 
 
-def main() -> None:
-    options = arguments(__doc__, prompts=100, new=64, batch=32, rounds=3, dtype="float32")
-    report, prompts = Report("generate"), make_prompts(options.prompts)
-    report.figure("prompts", f"{options.prompts} of {min(map(len, prompts))} to {max(map(len, prompts))} tokens")
-    report.figure("new tokens a prompt", options.new)
+def compare(report: Report, shape: str, options: Any) -> None:
+    prompts = make_prompts(options.prompts)
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
-        make_model(Path(folder))
-        sizes = Path(folder), options.dtype, options.batch, options.new
-        engines = {"podium": ours(*sizes)}
-        for name, package, make in (("google-tunix", "tunix", tunix), ("transformers", "torch", pytorch)):
+        model = Path(folder) / shape
+        make_model(model, shape)
+        engines = {"podium": ours(model, options.dtype, options.batch, options.new)}
+        for name, (package, make, _) in PEERS.items():
             if find_spec(package):
-                engines[name] = make(*sizes)
-            else:
-                report.figure(name, f"not installed ({package})")
+                engines[name] = make(model, options.dtype, options.batch, options.new)
         seconds, written = measure(engines, prompts, options.rounds)
     for name, found in seconds.items():
-        report.figure(name, options.prompts * options.new / statistics.median(found), f"tokens/s, {options.dtype}")
-    for name, goal in (("google-tunix", ">= 1.3"), ("transformers", ">= 3")):
-        if name in engines:
-            same = sum(a == b for a, b in zip(written["podium"], written[name], strict=True))
-            report.figure(f"prompts on which {name} wrote the same", f"{same} of {options.prompts}")
-        ratios = [theirs / our for our, theirs in zip(seconds["podium"], seconds.get(name, ()), strict=False)]
-        report.reach(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
+        speed = options.prompts * options.new / statistics.median(found)
+        report.figure(f"{shape}: {name}", speed, f"tokens/s, {options.dtype}")
+    for name, (package, _, goal) in PEERS.items():
+        if name not in engines:
+            report.figure(f"{shape}: {name}", f"not installed ({package})")
+            report.reach(f"{shape}: podium over {name}", None, goal, "times")
+            continue
+        same = sum(a == b for a, b in zip(written["podium"], written[name], strict=True))
+        report.figure(f"{shape}: {name} wrote the same on", f"{same} of {options.prompts} prompts")
+        ratios = [theirs / our for our, theirs in zip(seconds["podium"], seconds[name], strict=True)]
+        report.reach(f"{shape}: podium over {name}", statistics.median(ratios), goal, "times")
+
+
+PEERS: dict[str, tuple[str, Callable[..., Engine], str]] = {
+    "google-tunix": ("tunix", tunix, ">= 1.3"),
+    "transformers": ("torch", pytorch, ">= 3"),
+}
+
+
+def main() -> None:
+    options = arguments(__doc__, prompts=100, new=64, batch=50, rounds=3, dtype="float32")
+    report = Report("generate")
+    report.figure("prompts", f"{options.prompts} of 8 to {LONGEST - 8} tokens, {options.new} new ones each")
+    for shape in SHAPES:
+        compare(report, shape, options)
     report.end(options.json)
 
 

@@ -95,6 +95,11 @@ def load_evalset(name_or_path: str | Path) -> Evalset:
         UsageError: not found, no items, a malformed line, an id twice or an unknown scorer; with file, line and reason.
     """
     path = find_evalset(str(name_or_path))
+    if path.suffix == ".json":
+        raise UsageError(
+            f"{path}: a JSON file is no evalset; ARC challenges become one with their solutions (`podium evalset "
+            f"import {path} --format arc --solutions FILE --as NAME`), and without them there is no score"
+        )
     first_line: dict[str, int] = {}
     samples = []
     scorer = DEFAULT

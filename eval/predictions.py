@@ -46,6 +46,12 @@ def predicted_set(path: Path) -> ScoredSet | None:
     if not where.is_file():
         return None
     values = read_json(where)
+    if isinstance(values, dict) and "challenges" in values:
+        name = values["challenges"].get("name")
+        raise UsageError(
+            f"{path}: these are answers to the challenges in {name}, whose solutions are not known: there is no score; "
+            f"submission.json is what the competition scores"
+        )
     if not isinstance(values, dict) or not isinstance(values.get("evalset"), dict):
         raise UsageError(f"{where}: has no evalset with name and sha256; predict again")
     about = {key: values[key] for key in ("split", "max_items") if key in values}

@@ -42,6 +42,7 @@ class Program:
 
     def __init__(self, config: RunConfig, base: BaseModel, compile_: Callable[..., Any]) -> None:
         self._config, self._base, self._compile = config, base, compile_
+        self._key = config.program_key
         self._graphdef, self._dtype = build_decoder(base, config), compute_dtype(config.train.dtype)
         self._lock = threading.RLock()
         self._compiled: dict[CompileKey, Any] = {}
@@ -79,7 +80,7 @@ class Program:
         """What `step_of(length)` needs: estimated, and once it is compiled as the compiler says."""
         trees = self.trainable, self._frozen, self.opt_state
         memory = estimate(self._config, self._base.arch, self._dtype, length, *trees)
-        compiled = self._compiled.get((self._config.program_key, "train", _by(self._step_shape(length))))
+        compiled = self._compiled.get((self._key, "train", _by(self._step_shape(length))))
         return of_compiled(memory, compiled) if compiled else memory
 
     @cached_property
@@ -121,7 +122,7 @@ class Program:
 
     def _once(self, name: str, shapes: str, wanted: Callable[[], Wanted]) -> Any:
         with self._lock:
-            key = (self._config.program_key, name, shapes)
+            key = (self._key, name, shapes)
             if key not in self._compiled:
                 self._compiled[key] = self._compile(key, wanted())
             return self._compiled[key]

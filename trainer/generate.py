@@ -9,7 +9,7 @@ import numpy as np
 
 from podium.core.clock import Deadline
 from podium.core.config import GenerateConfig
-from podium.core.records import FinishReason, Prediction, Sample
+from podium.core.records import Asked, FinishReason, Prediction
 from trainer.sampling import item_key
 from trainer.slots import Slots
 from trainer.template import Template
@@ -53,7 +53,7 @@ def n_admitted(batch_size: int) -> int:
 
 
 def generate(
-    samples: Sequence[Sample],
+    samples: Sequence[Asked],
     tokenizer: Tokenizer,
     template: Template,
     config: GenerateConfig,
@@ -72,7 +72,7 @@ def generate(
     return [answers[item.place] for item in items if item.place in answers], n_cut
 
 
-def _items(samples: Sequence[Sample], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
+def _items(samples: Sequence[Asked], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
     buckets = prompt_buckets(config.max_prompt_tokens)
     items, n_cut = [], 0
     for sample in samples:

@@ -13,7 +13,7 @@ import numpy as np
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
-from podium.core.records import Prediction, Report, Sample
+from podium.core.records import Asked, Prediction, Report, Sample
 from podium.core.states import State
 from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
 from trainer.counters import Counters
@@ -142,7 +142,7 @@ class TrainingRun:
             compile_s=self.library.compile_s - self._compiled_before_s,
         )
 
-    def predict(self, samples: Sequence[Sample], deadline: Deadline) -> list[Prediction]:
+    def predict(self, samples: Sequence[Asked], deadline: Deadline) -> list[Prediction]:
         """What the model writes after each prompt; samples that `deadline` left no time for have no prediction.
 
         Raises:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from podium.core.config import RunConfig, Section, load_config, load_yaml, one_line
 from podium.core.errors import UsageError
-from podium.core.paths import find_config
+from podium.core.paths import find_file
 from tuning.arithmetic import Constraint
 from tuning.parameters import Parameter, in_order
 from tuning.samplers import Sampler, TpeSampler
@@ -190,7 +190,7 @@ def load_space(path: str | Path) -> SearchSpace:
         UsageError: missing or corrupt file, unknown key, empty range, wrong type, value that RunConfig refuses, or a
             parameter that could have no effect; one line that names it.
     """
-    file = find_config(str(path))
+    file = find_file(str(path))
     values = load_yaml(file)
     if "base_config" in values:
         raise UsageError(f"{file}: unknown key 'base_config'; name the base config's file as `base`")
@@ -230,7 +230,7 @@ def broken(violations: Mapping[str, float]) -> str | None:
 
 def _find_base(base: str, space_file: Path) -> Path:
     beside = space_file.parent / base
-    return beside if beside.is_file() else find_config(base)
+    return beside if beside.is_file() else find_file(base)
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:

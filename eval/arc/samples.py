@@ -1,13 +1,13 @@
 """Tasks as items of an evalset, one a test output, and attempts at such items as the competition's submission."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from eval.arc.grids import Grid, format_grid
 from eval.arc.submission import Submission, build_submission
 from eval.arc.tasks import Task, grid_prompt, output_ids, parse_task, program_prompt, task_json
 from podium.core.errors import UsageError
-from podium.core.records import Sample
+from podium.core.records import Asked, Question, Sample
 
 Kind = Literal["arc_grid", "arc_program"]
 EASY_CELLS, MEDIUM_CELLS = 50, 200  # at most, of test input and output together
@@ -22,7 +22,16 @@ def arc_samples(tasks: Mapping[str, Task], kind: Kind) -> list[Sample]:
     return [_sample(task, i, id_, kind) for task in tasks.values() for i, id_ in enumerate(output_ids(task))]
 
 
-def task_of(sample: Sample) -> Task:
+def arc_questions(tasks: Mapping[str, Task], kind: Kind) -> list[Question]:
+    """As `arc_samples`, of tasks whose solutions are not known."""
+    return [
+        Question(id=id_, prompt=_prompt(task, i, kind), meta=_meta(task))
+        for task in tasks.values()
+        for i, id_ in enumerate(output_ids(task))
+    ]
+
+
+def task_of(sample: Asked) -> Task:
     """The task of an item. Raises UsageError where the item is of none."""
     id_ = sample.meta.get("group")
     if not isinstance(id_, str) or "task" not in sample.meta:
@@ -35,14 +44,14 @@ def task_of(sample: Sample) -> Task:
     return task
 
 
-def one_output(sample: Sample) -> Task:
+def one_output(sample: Asked) -> Task:
     """The task of an item with no other test pair than the one that the item asks for."""
     task = task_of(sample)
     return Task(task.id, task.train, (task.test[output_ids(task).index(sample.id)],))
 
 
 def submission_of(
-    samples: Iterable[Sample], attempts: Mapping[str, Sequence[Grid]]
+    samples: Iterable[Asked], attempts: Mapping[str, Sequence[Grid]]
 ) -> tuple[Submission, dict[str, Task]]:
     """The submission for all tasks of `samples`, in their order, and these tasks: what `write_submission` wants.
 
@@ -62,10 +71,18 @@ def _sample(task: Task, i: int, id_: str, kind: Kind) -> Sample:
     n_cells = sum(len(grid) * len(grid[0]) for grid in (pair.input, pair.output))
     return Sample(
         id=id_,
-        prompt=grid_prompt(task, i) if kind == "arc_grid" else program_prompt(Task(task.id, task.train, (pair,))),
+        prompt=_prompt(task, i, kind),
         expected_answer=format_grid(pair.output),
         section="core",
         category="arc",
         difficulty="easy" if n_cells <= EASY_CELLS else "medium" if n_cells <= MEDIUM_CELLS else "hard",
-        meta={"group": task.id, "task": task_json(task)},
+        meta=_meta(task),
     )
+
+
+def _prompt(task: Task, i: int, kind: Kind) -> str:
+    return grid_prompt(task, i) if kind == "arc_grid" else program_prompt(Task(task.id, task.train, (task.test[i],)))
+
+
+def _meta(task: Task) -> dict[str, Any]:
+    return {"group": task.id, "task": task_json(task)}

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from eval.arc.grids import Grid, parse_grid
-from eval.arc.scorer import ArcScorer, Attempts
-from eval.scorer import Item
+from eval.arc.scorer import ArcScorer, AskedItem, Attempts
 from podium.core.records import Prediction
 
 
@@ -13,7 +12,7 @@ class ArcGridScorer(ArcScorer):
     name = "arc_grid"
     version = "1"
 
-    def attempts(self, items: Sequence[Item]) -> list[Attempts]:
+    def attempts(self, items: Sequence[AskedItem]) -> list[Attempts]:
         return [_attempts(predictions) for _, predictions in items]
 
 

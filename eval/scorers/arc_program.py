@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from eval.arc.programs import attempts, development_fitness, find_program, rank
+from eval.arc.programs import Candidate, attempts, development_fitness, find_program, rank
 from eval.arc.samples import one_output
-from eval.arc.scorer import ArcScorer, Attempts
+from eval.arc.scorer import ArcScorer, AskedItem, Attempts
 from eval.arc.tasks import Task
 from eval.sandbox import ProgramResult, Sandbox
-from eval.scorer import POINTS, Item, Metrics
+from eval.scorer import POINTS, Metrics
 from podium.core.records import Sample
 
 
@@ -23,7 +23,7 @@ class ArcProgramScorer(ArcScorer):
         super().check(sample)
         one_output(sample)
 
-    def attempts(self, items: Sequence[Item]) -> list[Attempts]:
+    def attempts(self, items: Sequence[AskedItem]) -> list[Attempts]:
         """The programs of all items run in parallel processes; what is written twice for an item runs once."""
         tasks = [one_output(sample) for sample, _ in items]
         found = [[find_program(prediction.text) for prediction in predictions] for _, predictions in items]
@@ -47,9 +47,12 @@ def _attempts(task: Task, programs: Sequence[str], results: Sequence[ProgramResu
         return Attempts([], "no program in the text", dict.fromkeys(ArcProgramScorer.metrics, 0.0))
     best, *others = ranked = rank(task, programs, results)
     (grids,) = attempts(task, ranked).values()
-    metrics = {
-        "fitness": float(development_fitness(task, best)),
-        "train_pairs": best.train_correct / best.n_train,
-    }
     second = f", then {others[0].reason}" if others else ""
-    return Attempts(grids, f"{best.reason}{second}", metrics)
+    return Attempts(grids, f"{best.reason}{second}", _metrics(task, best))
+
+
+def _metrics(task: Task, best: Candidate) -> dict[str, float]:
+    """Nothing for a task whose solution is not known: there is no score that they could stand beside."""
+    if any(pair.output is None for pair in task.test):
+        return {}
+    return {"fitness": float(development_fitness(task, best)), "train_pairs": best.train_correct / best.n_train}

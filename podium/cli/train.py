@@ -11,7 +11,7 @@ from podium.cli.interrupts import Interrupts, catch_interrupts
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
-from podium.core.paths import find_config
+from podium.core.paths import find_file
 from podium.core.states import State
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def train(
         "budget.time_budget_s": None if time_budget is None else parse_duration(time_budget),
     }
     overrides |= {key: value for key, value in shortcuts.items() if value is not None}
-    run_config = load_config(find_config(config), overrides)
+    run_config = load_config(find_file(config), overrides)
     if smoke_steps is not None:
         if resume:
             raise UsageError("--smoke-steps with --resume: a smoke run is another run; give it a folder of its own")

@@ -176,6 +176,9 @@ class EvalConfig(Section):
     submission_split: Literal["holdout", "all"] = Field(
         "holdout", description="what a submission is scored on; a sweep reads dev and nothing else"
     )
+    challenges: str | None = Field(
+        None, description="ARC challenges without solutions; a submission answers these, too, in submission.json"
+    )
     scorer: str | None = Field(None, description="that of the evalset when not given, which is `answer` by default")
 
 

@@ -48,8 +48,8 @@ def find_trainset(name: str) -> Path:
     return folder
 
 
-def find_config(name: str) -> Path:
-    """`name` is a path to a YAML file, or one below home or the shipped folder."""
+def find_file(name: str) -> Path:
+    """`name` is a path, or one below home or the shipped folder."""
     return _find(name, "file", name, "check the path")
 
 

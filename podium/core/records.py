@@ -61,6 +61,17 @@ class Sample(Record):
     meta: dict[str, Any] = {}  # what its scorer needs beyond the answer; docs/evaluation.md names the keys
 
 
+class Question(Record):
+    """A sample without its answer, which nobody has told us: of a competition's hidden test set."""
+
+    id: str = Field(min_length=1)
+    prompt: str = Field(min_length=1)
+    meta: dict[str, Any] = {}
+
+
+Asked = Sample | Question  # what a model can be asked
+
+
 # EOS was written, generate.max_new_tokens were, a stop string was, or the answer's own time ran out.
 FinishReason = Literal["eos", "length", "stop", "deadline"]
 FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)

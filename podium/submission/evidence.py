@@ -4,21 +4,21 @@ run_manifest.json says what became of the run, with the hash of every other file
 predictions.jsonl and the evalset.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from eval.arc.predicted import makes_attempts, write_predicted_submission
+from eval.arc.predicted import load_challenges, makes_attempts, write_predicted_submission
 from eval.evalset import load_evalset
 from eval.scorecard import Scorecard, score_predictions
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl, write_json
 from podium.core.hashing import sha256_file
-from podium.core.paths import submission_dir
-from podium.core.records import Prediction, Record, Sample, read_record, read_records
+from podium.core.paths import find_file, submission_dir
+from podium.core.records import Asked, Prediction, Question, Record, Sample, read_record, read_records
 from podium.core.states import State
 from podium.submission.claim import refuse_claimed
 from podium.submission.lock import Lock
@@ -30,6 +30,7 @@ SCORECARD = "scorecard.json"  # item by item; anyone can make it again from the 
 # What a finished run has beside its manifest, which holds the hash of each.
 EVIDENCE = ("lock.json", SUMMARY, LOG, PREDICTIONS, METRICS, CONFIG, PROVENANCE)
 SUBMISSION = "submission.json"  # beside these where the evalset is a competition's with such a file (ARC)
+CHALLENGE_PREDICTIONS = "challenge_predictions.jsonl"  # beside these where eval.challenges was answered
 
 
 class EvalSummary(Record):
@@ -46,6 +47,7 @@ class EvalSummary(Record):
     n_scored: int = Field(ge=0)
     lock_id: str
     splits: dict[str, dict[str, Any]]  # a scorecard each, less its items
+    challenges: dict[str, Any] | None = None  # what of eval.challenges was answered; it has no score
 
 
 class RunManifest(Record):
@@ -87,6 +89,18 @@ def submission_samples(config: RunConfig) -> dict[str, tuple[Sample, ...]]:
     return {split: evalset.split(split, config.eval.max_items) for split in (config.eval.submission_split, "dev")}
 
 
+def challenges(config: RunConfig) -> list[Question]:
+    """What eval.challenges asks; nothing where there is none.
+
+    A competition has another file there for its final run, so the lock holds its place, and the evidence its hash.
+
+    Raises:
+        UsageError: no such file, a malformed one, or a scorer that makes no attempts.
+    """
+    path = config.eval.challenges
+    return [] if path is None else load_challenges(find_file(path), chosen_scorer(config))
+
+
 def to_predict(config: RunConfig) -> list[Sample]:
     """Every sample of `submission_samples` once. What counts comes first, in case time runs out."""
     return list({sample.id: sample for samples in submission_samples(config).values() for sample in samples}.values())
@@ -115,19 +129,19 @@ def chosen_scorer(config: RunConfig) -> str:
 
 
 def write_submission(lock: Lock, run_dir: Path) -> bool:
-    """submission.json from predictions.jsonl, where the evalset is a competition's; False where it is not."""
+    """submission.json, where the evalset is a competition's: for eval.challenges, else for what is scored."""
     config = lock.run_config()
     if not makes_attempts(chosen_scorer(config)):
         return False
-    samples = submission_samples(config)[config.eval.submission_split]
-    predictions = read_records(Prediction, run_dir / PREDICTIONS)
+    samples: Sequence[Asked] = challenges(config) or submission_samples(config)[config.eval.submission_split]
+    predictions = read_records(Prediction, run_dir / (CHALLENGE_PREDICTIONS if config.eval.challenges else PREDICTIONS))
     write_predicted_submission(run_dir / SUBMISSION, samples, predictions, chosen_scorer(config))
     return True
 
 
 def files_of(run_dir: Path) -> tuple[str, ...]:
     """What a finished run has beside its manifest."""
-    return (*EVIDENCE, SUBMISSION) if (run_dir / SUBMISSION).exists() else EVIDENCE
+    return (*EVIDENCE, *(name for name in (SUBMISSION, CHALLENGE_PREDICTIONS) if (run_dir / name).exists()))
 
 
 def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> EvalSummary:
@@ -146,7 +160,16 @@ def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> Eval
         n_scored=cards[split].n_scored,
         lock_id=lock.lock_id,
         splits={name: card.model_dump(mode="json", exclude={"scores"}) for name, card in cards.items()},
+        challenges=_answered(config, run_dir),
     )
+
+
+def _answered(config: RunConfig, run_dir: Path) -> dict[str, Any] | None:
+    if config.eval.challenges is None:
+        return None
+    path, predictions = find_file(config.eval.challenges), read_records(Prediction, run_dir / CHALLENGE_PREDICTIONS)
+    answered = len({prediction.id for prediction in predictions})
+    return {"name": path.name, "sha256": sha256_file(path), "n_items": len(challenges(config)), "n_answered": answered}
 
 
 def steps_trained(run_dir: Path) -> int:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from eval.arc.predicted import makes_attempts
 from eval.evalset import assert_disjoint, load_evalset
 from podium.core.budget import resolve_budget
 from podium.core.config import RunConfig, parse_config
@@ -135,7 +136,13 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
 def _build(promotion: PromotionRecord, name: str) -> Lock:
     """Raises UsageError as `write_lock` does."""
     config = parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
-    assert_disjoint(load_evalset(config.eval.evalset), find_trainset(config.data.trainset))
+    evalset = load_evalset(config.eval.evalset)
+    assert_disjoint(evalset, find_trainset(config.data.trainset))
+    if config.eval.challenges and not makes_attempts(scorer := evalset.chosen_scorer(config.eval.scorer)):
+        raise UsageError(
+            f"eval.challenges={config.eval.challenges!r} with scorer {scorer!r}: only arc_grid and arc_program make "
+            "attempts for a submission.json; leave eval.challenges out or sweep on an ARC evalset"
+        )
     seeds = {"train": config.train.seed, "bootstrap": 0}
     if config.model.source == "tiny":
         seeds["model_init"] = config.train.seed  # its weights are drawn from this, and in no file

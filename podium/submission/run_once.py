@@ -6,7 +6,7 @@ Works where Ray, Optuna and MLflow are not installed, as on a Kaggle image witho
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -20,7 +20,7 @@ from podium.core.errors import PodiumError, RunFailed
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import portable, submission_dir
 from podium.core.provenance import redact
-from podium.core.records import Report
+from podium.core.records import Prediction, Report
 from podium.core.states import State
 from podium.submission import evidence
 from podium.submission.claim import Claim, claim_run, refuse_claimed, utc_now
@@ -69,6 +69,7 @@ def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | N
     library = library or ProgramLibrary()
     # Whatever cannot be read is found out before the claim.
     evidence.submission_samples(config)
+    evidence.challenges(config)
     library.base(config)
     library.trainset(config)
     claim = claim_run(submission_dir(name), lock.lock_id)
@@ -127,19 +128,27 @@ class _Run:
     def _predict(self) -> None:
         """Predict from the last checkpoint, as far as the reserve allows; what is left out counts as wrong."""
         deadline = replace(self.deadline, reserve_s=self.deadline.reserve_s * EVIDENCE_SHARE)
-        samples = evidence.to_predict(self.config)
+        asked, samples = evidence.challenges(self.config), evidence.to_predict(self.config)
         run = TrainingRun(self.config, self.out, self.library, self.deadline.clock)
         try:
             step = run.restore(for_training=False)
+            answers = run.predict(asked, deadline)  # first: it is what the competition scores
+            n_cut = run.n_prompts_cut
             predictions = run.predict(samples, deadline)
         finally:
             run.close()
-        if not predictions:
+        if not (predictions or answers):
             raise RunEnded(self.lock.name, State.STOPPED, "the time budget left no time for a single prediction")
-        lines = [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions]
-        write_jsonl(self.out / evidence.PREDICTIONS, lines)
-        cut = f"; {run.n_prompts_cut} prompts lost their beginning" if run.n_prompts_cut else ""
-        print(f"{len(predictions)} of {len(samples)} prompts answered with the weights of step {step}{cut}")
+        self._write(evidence.PREDICTIONS, predictions)
+        if asked:
+            self._write(evidence.CHALLENGE_PREDICTIONS, answers)
+            answered = f"{len({found.id for found in answers})} of {len(asked)} test outputs answered"
+            print(f"{self.config.eval.challenges}: {answered}{_shown_cut(n_cut)}; without solutions there is no score")
+        answered = f"{len(predictions)} of {len(samples)} prompts answered with the weights of step {step}"
+        print(f"{answered}{_shown_cut(run.n_prompts_cut)}")
+
+    def _write(self, name: str, predictions: Sequence[Prediction]) -> None:
+        write_jsonl(self.out / name, [found.model_dump(mode="json", exclude_none=True) for found in predictions])
 
     def _score(self) -> None:
         """Score what was written down, not what is in memory, and end the output with the result."""
@@ -183,6 +192,10 @@ class _Run:
             if ended is error:
                 raise
             raise ended from error
+
+
+def _shown_cut(n_prompts: int) -> str:
+    return f"; {n_prompts} prompts lost their beginning" if n_prompts else ""
 
 
 def _as_ended(name: str, error: BaseException) -> RunEnded:
