@@ -39,6 +39,20 @@ def steps(study: StudyView) -> dict[str, int]:
     return {"steps_run": run, "steps_saved": sum(trial.config.train.max_steps for trial in ended) - run}
 
 
+def mlflow_problem(study: StudyView) -> str | None:
+    """What MLflow failed at in the last sweep, and whether it shows the trials by now; None where all went well."""
+    account = study.summary.get("mlflow", {})
+    if not account.get("failures"):
+        return None
+    if n_behind := len(account["unwritten"]):
+        plural = "trial is" if n_behind == 1 else "trials are"
+        rest = f"{n_behind} {plural} not in it as they are; the next sweep with --resume {study.name} adds them"
+    else:
+        rest = "all was written in the end"
+    times = "once" if account["failures"] == 1 else f"{account['failures']} times"
+    return f"MLflow failed {times} ({account['last_failure']}); {rest}"
+
+
 def all_studies() -> list[dict[str, Any]]:
     return [study_row(load_study(name)) for name in study_names()]
 

@@ -46,7 +46,7 @@ def show(
 def _study_lines(study: StudyView) -> list[str]:
     from podium.cli.sweep_display import score_text
     from tuning.labels import params_label
-    from tuning.overview import study_row
+    from tuning.overview import mlflow_problem, study_row
 
     row, space = study_row(study), study.space
     states = ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items()))
@@ -65,6 +65,8 @@ def _study_lines(study: StudyView) -> list[str]:
         lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
     if study.summary.get("stopped"):
         lines.append(f"  stopped: {study.summary['stopped']}; go on with: {study.command}")
+    if problem := mlflow_problem(study):
+        lines.append(f"  warning: {problem}")
     return [*lines, f"  folder: {portable(study.dir)}"]
 
 

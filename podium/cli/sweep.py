@@ -106,6 +106,7 @@ def summary_lines(study: StudyView) -> list[str]:
     """What a sweep says at its end, and `podium demo` too."""
     from podium.cli.sweep_display import score_text
     from tuning.labels import params_label
+    from tuning.overview import mlflow_problem
 
     how = study.summary
     states = ", ".join(f"{count} {state}" for state, count in sorted(how.get("states", {}).items()))
@@ -117,12 +118,8 @@ def summary_lines(study: StudyView) -> list[str]:
             f"busy {int(100 * how['busy_share'])}% of the time; early stopping saved {how['steps_saved']} "
             f"of {how['steps_saved'] + how['steps_run']} steps"
         )
-    if mlflow := how.get("mlflow", {}).get("failures"):
-        unwritten = len(how["mlflow"]["unwritten"])
-        lines.append(
-            f"warning: MLflow failed {mlflow} times ({how['mlflow']['last_failure']}); "
-            f"{unwritten} trials are not in it as they are; the next sweep with --resume {study.name} adds them"
-        )
+    if problem := mlflow_problem(study):
+        lines.append(f"warning: {problem}")
     if any(trial.state is State.COMPLETE for trial in study.trials):
         best = study.best()
         lines.append(

@@ -1,5 +1,6 @@
 """`podium watch`."""
 
+import json
 from typing import Annotated
 
 import typer
@@ -7,13 +8,21 @@ import typer
 from podium.cli.interrupts import Interrupts
 
 
-def watch(study: Annotated[str, typer.Argument(metavar="STUDY")]) -> None:
+def watch(
+    study: Annotated[str, typer.Argument(metavar="STUDY")],
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line for each event.")] = False,
+) -> None:
     """Watch a sweep that another terminal runs, until it ends; Ctrl-C ends the watching only."""
     from podium.cli.sweep_display import display
-    from tuning.overview import follow
+    from tuning.overview import follow, trial_row
     from tuning.study import load_study
 
-    total = load_study(study).space.trials
+    known = load_study(study)
+    if as_json:
+        for event in follow(study):
+            typer.echo(json.dumps({"event": event.kind, **trial_row(event.trial)}))
+        return
+    total = max(known.space.trials, len(known.trials))
     with display(total, None, Interrupts()) as show:
         for event in follow(study):
             show(event)

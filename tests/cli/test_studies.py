@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.submission.small import write_study
 
@@ -67,6 +68,26 @@ def test_watching_a_study_that_nothing_runs_shows_how_it_ended(podium, study):
     assert lines[0] == "study small-001: 3 trials"
     assert lines[-1] == "no sweep runs small-001 now; podium show small-001 sums it up"
     assert sum(line.startswith("[") for line in lines) == 3
+
+
+def test_watching_as_json_is_a_line_for_each_event(podium, study):
+    events = [json.loads(line) for line in podium("watch", study, "--json").out.splitlines()]
+    assert [(event["event"], event["trial"], event["state"]) for event in events[-2:]] == [
+        ("started", 2, "complete"),
+        ("finished", 2, "complete"),
+    ]
+    assert len(events) == 6
+
+
+def test_what_mlflow_failed_at_is_shown(podium, study):
+    account = {"failures": 3, "last_failure": "ConnectionError: refused", "unwritten": [1, 2]}
+    summary = study_dir(study) / "summary.json"
+    summary.write_text(json.dumps({"mlflow": account}))
+    line = "  warning: MLflow failed 3 times (ConnectionError: refused); "
+    rest = f"2 trials are not in it as they are; the next sweep with --resume {study} adds them"
+    assert f"{line}{rest}" in podium("show", study).out.splitlines()
+    summary.write_text(json.dumps({"mlflow": {**account, "unwritten": []}}))
+    assert f"{line}all was written in the end" in podium("show", study).out.splitlines()
 
 
 @pytest.mark.parametrize(
