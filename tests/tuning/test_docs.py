@@ -3,9 +3,11 @@
 import re
 
 import pytest
+import yaml
 
 from podium.core.states import State
 from tests.console import ROOT, commands, missing_lines, run
+from tests.tuning.test_worker import write_data
 from tuning.preview import preview
 from tuning.samplers import Sampler
 from tuning.schedulers import Scheduler
@@ -57,6 +59,21 @@ def test_the_check_that_is_shown_is_what_it_prints(home):
     done = run(shown.line, home, PODIUM_HOME=str(home))
     assert done.returncode == 0, done.stdout
     assert missing_lines(shown, done.stdout) == []
+
+
+def test_the_snippet_for_notebooks_runs(home, store):  # noqa: ARG001 (a migrated MLflow store)
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    write_data(home)
+    small = yaml.safe_load((home / "space.yaml").read_text()) | {"workers": 1}
+    (home / "search_spaces").mkdir()
+    (home / "search_spaces" / "tiny.yaml").write_text(yaml.safe_dump({**small, "base": "../base.yaml"}))
+    assert "trials=12" in snippet
+    names: dict[str, object] = {}
+    exec(snippet.replace("trials=12", "trials=2"), names)
+    frame = names["study"].frame()
+    assert list(frame.index) == [0, 1]
+    assert frame.loc[names["study"].best().number, "value"] == names["study"].best().value == frame["value"].max()
+    assert {"state", "step", "train.learning_rate", "dev/loss"} <= set(frame.columns)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from urllib.request import urlopen
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import workspace
 from tuning.tracking import store
+from tuning.tracking.description import MACHINE_LEARNING, trials_page
 from tuning.tracking.uri import default_artifacts, is_server, refuse_useless, tracking_uri, without_password
 
 HOST = "127.0.0.1"
@@ -18,7 +19,17 @@ HOST = "127.0.0.1"
 
 def url(port: int) -> str:
     """The page of experiments; MLflow would open its pages for language-model applications otherwise."""
-    return f"http://{HOST}:{port}/#/experiments?workflowType=machine_learning"
+    return f"http://{HOST}:{port}/#/experiments?{MACHINE_LEARNING}"
+
+
+def newest_trials(port: int, uri: str | None = None) -> tuple[str, str] | None:
+    """The newest study in the store and the page of its trials; None where there is no study."""
+    client = store.open_client(tracking_uri(uri))
+    found = store.find_runs(client, store.all_experiments(client), {"kind": "study"})  # newest first
+    if not found:
+        return None
+    study = found[0].data.tags["study"]
+    return study, f"http://{HOST}:{port}/#{trials_page(study, found[0].info.experiment_id)}"
 
 
 def serve(port: int, uri: str | None = None, on_ready: Callable[[str], None] = print) -> None:
