@@ -22,7 +22,6 @@ from tuning import deaths
 from tuning.backends import inline
 from tuning.deaths import Watch
 from tuning.locks import WorkersLock
-from tuning.overview import log_tail
 from tuning.searcher import OptunaBridge
 from tuning.study import create, load_study, study_dir
 from tuning.tracking import Tracker, store
@@ -56,7 +55,10 @@ def killed(run_sweep, monkeypatch):
 
 @pytest.mark.parametrize(
     ("method", "nth"),
-    [("_draw", 6), ("_record", 12), ("_finish", 5), ("_finish", 7), ("_tell", 8), ("on_trial_complete", 3)],
+    [
+        ("_finish", 7),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in (("_draw", 6), ("_record", 12), ("_tell", 8))),
+    ],
 )
 def test_what_was_reported_and_not_told_is_heard_again(run_sweep, killed, method, nth):
     """A trial that was to be pruned does not go on, one that was complete is not trained again."""
@@ -195,19 +197,6 @@ def test_a_death_without_a_word_is_told_by_what_is_left(monkeypatch):
     assert "killed by the kernel, because memory ran out" in watch.cause("pid: 3 connection error")
 
 
-@pytest.mark.usefixtures("ray_here")
-def test_a_trial_that_kills_its_workers_fails_with_what_they_said(run_sweep):
-    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "max_failures": 1}
-    study = run_sweep(asked, ask=("doom-1",), backend="ray")
-    doomed = study.trial(1)
-    states = [State.COMPLETE, State.FAILED, State.COMPLETE, State.COMPLETE]
-    assert [trial.state for trial in study.trials] == states
-    assert "was killed (SIGKILL), or ended itself" in doomed.reason
-    assert "max_failures=1 retries were used up" in doomed.reason
-    assert log_tail(doomed)[-1] == "trial 1 is doomed"
-    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 2
-
-
 def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(run_sweep, write_space, home):
     """One instant of many; test_kill_driver.py has 20, with real training."""
     undisturbed = run_sweep(name="undisturbed")
@@ -227,35 +216,3 @@ sweep("space.yaml", name="killed", backend="inline", worker=AnalyticWorker)
     assert far and len(load_study("killed").trials) < 12
     resumed = run_sweep(resume="killed")
     assert killing.proposals(resumed) == killing.proposals(undisturbed)
-
-
-@pytest.mark.usefixtures("ray_here")
-def test_a_killed_worker_is_replaced_and_its_trial_goes_on(run_sweep):
-    """One instant of many; test_kill_worker.py has 20, with real training."""
-    killed = []
-
-    def kill(event):
-        if event.kind == "reported" and event.trial.number == 1 and not killed:
-            calls = [value for _, value in read_jsonl(event.trial.dir.parents[1] / "calls.jsonl")]
-            killed.append(next(call["pid"] for call in calls if call["trial"] == 1))
-            killing.kill(killed[0])
-
-    asked = {"trials": 6, "workers": 2, "scheduler": "none", "parameters": TAME}
-    study = run_sweep(asked, backend="ray", listeners=[kill])
-    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 6
-    calls = [value for _, value in read_jsonl(study.dir / "calls.jsonl") if value["trial"] == 1]
-    first, again = (call for call in calls if call["call"] == "attach")
-    assert (first["step"], first["pid"]) == (0, killed[0])
-    assert again["step"] >= 10 and again["pid"] != killed[0]
-    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("ray_here")
-def test_a_trial_that_hangs_is_ended_and_its_worker_replaced(run_sweep):
-    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "trial_timeout_s": 3.0}
-    study = run_sweep(asked, ask=("hang-1",), backend="ray")
-    assert [trial.state for trial in study.trials].count(State.COMPLETE) == 3
-    assert study.trial(1).state is State.FAILED
-    assert study.trial(1).reason.startswith("it ran for longer than trial_timeout_s=3; its worker did not end it")
-    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1

@@ -1,4 +1,4 @@
-"""A worker's process is killed at 20 random instants of a sweep; test_durability.py has a quick case."""
+"""A worker's process is killed at 20 random instants of a sweep; test_ray.py has a quick case."""
 
 import random
 import sys

@@ -9,9 +9,11 @@ from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl
 from podium.core.states import State
+from tests.tuning import killing
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
 from tuning.backends import make_backend
+from tuning.overview import log_tail
 from tuning.study import load_study
 
 # Ray's processes cannot import test modules by name.
@@ -62,6 +64,50 @@ def test_a_stopped_sweep_goes_on_where_its_trials_were(run_sweep):
     trained = [(call["trial"], call["step"]) for call in calls(resumed) if call["call"] == "advance"]
     assert len(trained) == len(set(trained)) == 10 * 3  # no step was trained twice, and none left out
     assert fates(load_study(stopped.name)) == fates(resumed)
+
+
+TAME = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
+
+
+def test_a_trial_that_kills_its_workers_fails_with_what_they_said(run_sweep):
+    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "max_failures": 1}
+    study = run_sweep(asked, ask=("doom-1",), backend="ray")
+    doomed = study.trial(1)
+    states = [State.COMPLETE, State.FAILED, State.COMPLETE, State.COMPLETE]
+    assert [trial.state for trial in study.trials] == states
+    assert "was killed (SIGKILL), or ended itself" in doomed.reason
+    assert "max_failures=1 retries were used up" in doomed.reason
+    assert log_tail(doomed)[-1] == "trial 1 is doomed"
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 2
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_goes_on(run_sweep):
+    """One instant of many; test_kill_worker.py has 20, with real training."""
+    killed = []
+
+    def kill(event):
+        if event.kind == "reported" and event.trial.number == 1 and not killed:
+            done = [value for _, value in read_jsonl(event.trial.dir.parents[1] / "calls.jsonl")]
+            killed.append(next(call["pid"] for call in done if call["trial"] == 1))
+            killing.kill(killed[0])
+
+    asked = {"trials": 6, "workers": 2, "scheduler": "none", "parameters": TAME}
+    study = run_sweep(asked, backend="ray", listeners=[kill])
+    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 6
+    first, again = (call for call in calls(study) if call["trial"] == 1 and call["call"] == "attach")
+    assert (first["step"], first["pid"]) == (0, killed[0])
+    assert again["step"] >= 10 and again["pid"] != killed[0]
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
+
+
+@pytest.mark.slow
+def test_a_trial_that_hangs_is_ended_and_its_worker_replaced(run_sweep):
+    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "trial_timeout_s": 3.0}
+    study = run_sweep(asked, ask=("hang-1",), backend="ray")
+    assert [trial.state for trial in study.trials].count(State.COMPLETE) == 3
+    assert study.trial(1).state is State.FAILED
+    assert study.trial(1).reason.startswith("it ran for longer than trial_timeout_s=3; its worker did not end it")
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
 
 
 class NoWorker(AnalyticWorker):
