@@ -1,10 +1,13 @@
 """A worker's process is killed at 20 random instants of a sweep; test_ray.py has a quick case."""
 
+import os
 import random
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ray import cloudpickle
@@ -28,7 +31,7 @@ class Noting(Worker):
 
     def advance(self, slot, until_step):
         with (self._folder / "advances.jsonl").open("a") as file:
-            file.write(to_line({"pid": __import__("os").getpid(), "at_s": time.monotonic(), "trial": slot}))
+            file.write(to_line({"pid": os.getpid(), "at_s": time.monotonic(), "trial": slot}))
         return super().advance(slot, until_step)
 
 
@@ -56,11 +59,29 @@ class Killer(threading.Thread):
         self.kept = killing.checkpointed(load_study("sums"))
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    """Compiled programs, for all sweeps here."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def prepared(home, migrated, cache) -> Callable[..., Path]:
+    """`prepared(trials=40)`: a home with a space of two workers and these changes."""
+
+    def prepare(**changes: Any) -> Path:
+        killing.prepare(home, migrated, workers=2, scheduler="none", **changes)
+        (home / "workspace" / "cache").symlink_to(cache)
+        return home
+
+    return prepare
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(20))
-def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home, migrated, number):
+def test_a_killed_worker_is_replaced_and_its_trial_goes_on(prepared, number):
     """The higher the `number`, the later in the sweep: from its start to near its end, and a random bit more."""
-    killing.prepare(home, migrated, workers=2, scheduler="none")
+    home = prepared()
     killer = Killer(home, number * killing.TRIALS * killing.STEPS // 22, random.Random(number))
     killer.start()
     sweep("space.yaml", name="sums", backend="ray", worker=Noting)
@@ -77,10 +98,9 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home, migrated, numbe
 
 
 @pytest.mark.slow
-def test_both_workers_are_at_work_again_soon_and_to_the_end(home, migrated):
+def test_both_workers_are_at_work_again_soon_and_to_the_end(prepared):
     """Issue 5: within 15 s of the kill. They are at work when each has begun to advance a trial."""
-    killing.prepare(home, migrated, workers=2, scheduler="none", trials=40)
-    killer = Killer(home, 4 * killing.STEPS, random.Random(0))
+    killer = Killer(prepared(trials=40), 4 * killing.STEPS, random.Random(0))
     killer.start()
     study = sweep("space.yaml", name="sums", backend="ray", worker=Noting)
     killer.sweep_runs = False
