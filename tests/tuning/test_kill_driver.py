@@ -49,7 +49,8 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(copied, migrated, und
     killing.wait_until(lambda: False, process.is_alive, within_s=chance.uniform(0, 0.4))
     process.kill()
     process.join()
-    assert killing.wait_until(lambda: not killing.processes_of(copied), within_s=60), killing.processes_of(copied)
+    # On a busy machine Ray's small agents take a minute to see that they are alone.
+    assert killing.wait_until(lambda: not killing.processes_of(copied)), killing.processes_of(copied)
 
     begun = (copied / "workspace" / "studies" / "sums" / "space.yaml").is_file()
     before = load_study("sums") if begun else None
@@ -64,4 +65,4 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(copied, migrated, und
         path = study.trial(number).dir / "metrics.jsonl"
         assert path.read_bytes().splitlines()[: len(lines)] == lines
     assert killing.proposals(study) == expected(undisturbed, monkeypatch)
-    assert not killing.processes_of(copied)
+    assert killing.wait_until(lambda: not killing.processes_of(copied)), killing.processes_of(copied)
