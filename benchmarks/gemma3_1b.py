@@ -72,7 +72,7 @@ def lower_ours(batch: int, length: int, arch: Architecture = ARCH) -> jax.stages
     """The very step that `podium train` compiles."""
 
     def lower(_: Any, wanted: Any) -> jax.stages.Lowered:
-        return jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes)
+        return wanted.lower()
 
     return our_program(arch, lora_config(batch, length, "bfloat16"), shapes_of(arch, "bfloat16"), lower).step
 

@@ -1,7 +1,7 @@
 """The compiled functions of one program key, and the shapes of what they work on."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 
 from podium.core.config import RunConfig
 from trainer.data import FIELDS
@@ -19,6 +20,7 @@ from trainer.memory import DecodingMemory, Memory, estimate, of_compiled, tree_b
 from trainer.models import BaseModel, build_decoder, init_state
 from trainer.optimizer import build_optimizer, hyperparameters
 from trainer.program import make_summed_loss, make_train_step
+from trainer.sharding import on_every, parameters_on, put, rows_on, shardings
 from trainer.slots import Decoding, Slots
 
 Tree = Any
@@ -27,11 +29,18 @@ CompileKey = tuple[str, str, str]  # program key, function, shapes
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to compile: a function, the shapes of its arguments, which of them are donated."""
+    """What to compile: a function, the shapes and places of its arguments, where results go, which arguments end."""
 
     function: Callable[..., Any]
     shapes: Tree
+    places: Tree
+    mesh: Mesh
     donate: tuple[int, ...] = ()
+
+    def lower(self) -> jax.stages.Lowered:
+        with jax.set_mesh(self.mesh):
+            jitted = jax.jit(self.function, out_shardings=self.places, donate_argnums=self.donate)
+            return jitted.lower(*self.shapes)
 
 
 class Program:
@@ -48,7 +57,9 @@ class Program:
         self._compiled: dict[CompileKey, Any] = {}
         # Only adapters on a model without weights have a base that the seed makes; elsewhere it is loaded, or nothing.
         self._seed_makes_base = base.params is None and config.lora.enabled
-        self.trainable, frozen, self.opt_state = jax.eval_shape(self._init, base.params, np.int32(0))
+        self._mesh, self._everywhere = base.mesh, on_every(base.mesh)
+        shapes = jax.eval_shape(self._init, base.params, np.int32(0))
+        self.trainable, frozen, self.opt_state = parameters_on(base.mesh, shapes)
         self._frozen = frozen if self._seed_makes_base else self._shared
 
     def init(self, seed: int) -> tuple[Tree, Tree, Tree]:
@@ -56,6 +67,14 @@ class Program:
         run = self._once("init", "seed", self._wanted_init)
         trainable, frozen, opt_state = run(self._base.params, np.int32(seed))
         return trainable, frozen if self._seed_makes_base else self._shared, opt_state
+
+    def place(self, tree: Tree) -> Tree:
+        """Arrays that every device needs all of, such as hyperparameters."""
+        return put(tree, self._everywhere)
+
+    def place_batch(self, batch: Mapping[str, np.ndarray]) -> Tree:
+        """For `step_of`: (accumulation, batch, seq), the rows divided over the devices."""
+        return put(dict(batch), rows_on(self._mesh, self._config.train.batch_size, axis=1))
 
     def frozen(self, seed: int) -> Tree:
         """What `init` gives as frozen, without making the rest where that can be helped."""
@@ -79,7 +98,7 @@ class Program:
     def memory_of(self, length: int) -> Memory:
         """What `step_of(length)` needs: estimated, and once it is compiled as the compiler says."""
         trees = self.trainable, self._frozen, self.opt_state
-        memory = estimate(self._config, self._base.arch, self._dtype, length, *trees)
+        memory = estimate(self._config, self._base.arch, self._dtype, length, *trees, n_devices=self._mesh.size)
         compiled = self._compiled.get((self._key, "train", _by(self._step_shape(length))))
         return of_compiled(memory, compiled) if compiled else memory
 
@@ -87,8 +106,7 @@ class Program:
     def decoding_memory(self) -> DecodingMemory:
         """What `decode` works on."""
         logits = self._config.generate.batch_size * self._base.arch.vocab_size * 4
-        slots = self._decoder_inputs[3]
-        return DecodingMemory(tree_bytes((self.trainable, self._frozen)), tree_bytes(slots), logits)
+        return DecodingMemory(tree_bytes((self.trainable, self._frozen)), tree_bytes(self._slots), logits)
 
     def _step_shape(self, length: int) -> tuple[int, int, int]:
         return (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
@@ -145,36 +163,58 @@ class Program:
         return trainable, frozen if self._seed_makes_base else None, opt_state
 
     def _wanted_init(self) -> Wanted:
-        return Wanted(self._init, (self._base.params, np.int32(0)))
+        frozen = self._frozen if self._seed_makes_base else None
+        places = shardings((self.trainable, frozen, self.opt_state))
+        return Wanted(self._init, (self._base.params, self._shaped(())), places, self._mesh)
 
     def _wanted_step(self, shape: tuple[int, ...]) -> Wanted:
-        batch = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
+        rows = rows_on(self._mesh, shape[1], axis=1)
+        batch = {field: jax.ShapeDtypeStruct(shape, dtype, sharding=rows) for field, dtype in FIELDS.items()}
         function = make_train_step(self._graphdef, self._base.arch, self._config, self._dtype)
-        hp, step = hyperparameters(self._config), np.int32(0)
-        return Wanted(function, (self.trainable, self.opt_state, self._frozen, batch, hp, step), donate=(0, 1))
+        shapes = (self.trainable, self.opt_state, self._frozen, batch, self._hp, self._shaped(()))
+        places = (*shardings((self.trainable, self.opt_state)), self._everywhere)
+        return Wanted(function, shapes, places, self._mesh, donate=(0, 1))
 
     def _wanted_loss(self, shape: tuple[int, ...]) -> Wanted:
-        rows = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
+        rows = {field: self._shaped(shape, dtype) for field, dtype in FIELDS.items()}
         function = make_summed_loss(self._graphdef, self._base.arch, self._config, self._dtype)
-        return Wanted(function, (self.trainable, self._frozen, rows, hyperparameters(self._config)))
+        return Wanted(function, (self.trainable, self._frozen, rows, self._hp), self._everywhere, self._mesh)
 
     def _wanted_empty(self) -> Wanted:
-        return Wanted(self._decoding.empty, (self.trainable, self._frozen))
+        return Wanted(self._decoding.empty, (self.trainable, self._frozen), shardings(self._slots), self._mesh)
 
     def _wanted_admit(self, shape: tuple[int, int]) -> Wanted:
-        prompts, n = jax.ShapeDtypeStruct(shape, np.int32), shape[0]
-        keys, rows = jax.ShapeDtypeStruct((n, 2), np.uint32), jax.ShapeDtypeStruct((n,), np.int32)
-        return Wanted(self._decoding.admit, (*self._decoder_inputs, prompts, prompts, keys, rows), donate=(3,))
+        prompts, keys, rows = self._shaped(shape), self._shaped((shape[0], 2), np.uint32), self._shaped(shape[:1])
+        inputs = (*self._decoder_inputs, prompts, prompts, keys, rows)
+        return Wanted(self._decoding.admit, inputs, shardings(self._slots), self._mesh, donate=(3,))
 
     def _wanted_decode(self) -> Wanted:
-        idle = jax.ShapeDtypeStruct((self._config.generate.batch_size,), bool)
-        shapes = (*self._decoder_inputs, idle, np.int32(0), np.int32(0))
-        return Wanted(self._decoding.decode, shapes, donate=(3,))
+        idle = self._shaped((self._config.generate.batch_size,), bool)
+        inputs = (*self._decoder_inputs, idle, self._shaped(()), self._shaped(()))
+        return Wanted(self._decoding.decode, inputs, shardings(self._slots), self._mesh, donate=(3,))
+
+    @property
+    def _decoder_inputs(self) -> tuple[Tree, ...]:
+        return self.trainable, self._frozen, self._hp, self._slots
 
     @cached_property
-    def _decoder_inputs(self) -> tuple[Tree, ...]:
+    def _hp(self) -> Tree:
+        return jax.tree.map(lambda x: self._shaped(x.shape, x.dtype), hyperparameters(self._config))
+
+    @cached_property
+    def _slots(self) -> Slots:
+        """As shapes. Keys and values, which are large, are divided by rows; every device knows the rest."""
+        rows = rows_on(self._mesh, self._config.generate.batch_size, axis=1)  # (layers, batch, ...)
         slots = jax.eval_shape(self._decoding.empty, self.trainable, self._frozen)
-        return self.trainable, self._frozen, hyperparameters(self._config), slots
+        slots = jax.tree.map(lambda x: self._shaped(x.shape, x.dtype), slots)
+        key, value = (
+            jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows) for x in (slots.cache.key, slots.cache.value)
+        )
+        return replace(slots, cache=replace(slots.cache, key=key, value=value))
+
+    def _shaped(self, shape: tuple[int, ...], dtype: Any = np.int32) -> jax.ShapeDtypeStruct:
+        """An input that every device has all of."""
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=self._everywhere)
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -18,6 +18,7 @@ from trainer.architecture import Architecture
 from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate, rotations
 from trainer.int8 import dequantise, matmul
 from trainer.lora import Dropout, Lora, LoraInputs, LoraParam
+from trainer.sharding import rows, whole
 
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
 # What `remat` keeps of a layer beside its input: nothing, or the products with its weights.
@@ -147,7 +148,7 @@ class Decoder(nnx.Module):
         is padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache,
         tokens go to its next slots and see those before them; the caller keeps index + seq within its length.
         """
-        x = jnp.take(self.embedding[...], tokens, axis=0).astype(dtype)  # (batch, seq, hidden)
+        x = rows(jnp.take(self.embedding[...], tokens, axis=0).astype(dtype))  # (batch, seq, hidden)
         if self.arch.embedding_scale is not None:
             x = x * jnp.asarray(self.arch.embedding_scale, dtype)  # rounded to dtype first, as transformers does
         if cache is None:
@@ -194,7 +195,7 @@ def _layer_step(
     """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
     x, cache = carry
     state, number, window, rope = inputs
-    layer, lora = nnx.merge(graph, state), LoraInputs(lora_alpha)
+    x, layer, lora = rows(x), nnx.merge(graph, whole(state)), LoraInputs(lora_alpha)
     if lora_dropout is not None:
         widest = max(arch.hidden_size, arch.mlp_size, arch.heads * arch.head_dim)
         lora = LoraInputs(lora_alpha, lora_dropout.rate, lora_dropout.kept(number, (*x.shape[:2], widest)))

@@ -9,8 +9,6 @@ from collections import Counter
 from functools import cached_property, partial
 from typing import Any
 
-import jax
-
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.paths import find_trainset
@@ -75,7 +73,7 @@ class ProgramLibrary:
     def _compile(self, key: CompileKey, wanted: Wanted) -> Any:
         with self._lock:
             started_s = self._clock.now()
-            compiled = jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes).compile()
+            compiled = wanted.lower().compile()
             self.compiles[key] += 1
             self.compile_s += self._clock.now() - started_s
             return compiled

@@ -5,6 +5,7 @@ many arrays of which size a layer holds is what XLA makes of it, and was fitted 
 (tests/trainer/test_memory.py holds the estimate to it). Once the step is compiled, `of_compiled` has what it says.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ Tree = Any
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes on the device in a training step with micro-batches of `shape` (batch, seq)."""
+    """Bytes on each device in a training step with micro-batches of `shape` (batch, seq) on it."""
 
     shape: tuple[int, int]
     weights: int  # trained and frozen
@@ -51,19 +52,27 @@ class Memory:
 
 
 def estimate(
-    config: RunConfig, arch: Architecture, dtype: Any, length: int, trainable: Tree, frozen: Tree, opt_state: Tree
+    config: RunConfig,
+    arch: Architecture,
+    dtype: Any,
+    length: int,
+    trainable: Tree,
+    frozen: Tree,
+    opt_state: Tree,
+    n_devices: int = 1,
 ) -> Memory:
     """Trees of arrays or of their shapes; `length` is a batch's, in tokens a row. Computes nothing."""
-    batch, micro_batches = config.train.batch_size, config.train.gradient_accumulation_steps
+    batch, micro_batches = config.train.batch_size // n_devices, config.train.gradient_accumulation_steps
     itemsize = jnp.dtype(dtype).itemsize
     kept, work = _layer_bytes(arch, batch, length, itemsize, config.train.remat, config.lora.enabled)
-    chunk = min(batch * length * arch.vocab_size, max(CHUNK_ELEMENTS, arch.vocab_size))
+    chunk = min(batch * length * arch.vocab_size, max(CHUNK_ELEMENTS, batch * arch.vocab_size))
+    gathered = (tree_bytes((trainable, frozen), whole=True) - tree_bytes((trainable, frozen))) // arch.layers
     return Memory(
         shape=(batch, length),
         weights=tree_bytes((trainable, frozen)),
         optimizer=tree_bytes(opt_state),
         gradients=tree_bytes(trainable) * (2 if micro_batches > 1 else 1),
-        activations=arch.layers * kept + work,
+        activations=arch.layers * kept + work + gathered,
         loss=int(LOGITS * chunk * 4),
     )
 
@@ -126,7 +135,9 @@ def fixes(config: RunConfig) -> list[str]:
     halved = f"--set train.batch_size={batch // 2} --set train.gradient_accumulation_steps={steps * 2}"
     shorter = max(8, config.data.max_seq_len // 2)
     rank = max(1, config.lora.rank // 2)
+    here = jax.device_count()
     candidates = [
+        (here > 1 and config.device.fsdp != here and batch % here == 0, f"--set device.fsdp={here}"),
         (config.train.remat != "full", "--set train.remat=full"),
         (batch > 1, halved),  # the same examples a step
         (not config.lora.enabled, "--set lora.enabled=true"),
@@ -160,8 +171,14 @@ def decoding_fixes(config: RunConfig) -> list[str]:
     return [f"--set generate.{name}={half}" for name, half in halves.items() if half]
 
 
-def tree_bytes(tree: Tree) -> int:
-    return sum(leaf.size * jnp.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree))
+def tree_bytes(tree: Tree, whole: bool = False) -> int:
+    """Of arrays or of their shapes, on each device; `whole` counts what is divided over devices as one."""
+
+    def size(leaf: Any) -> int:
+        sharding = None if whole else getattr(leaf, "sharding", None)
+        return math.prod(leaf.shape if sharding is None else sharding.shard_shape(leaf.shape))
+
+    return sum(size(leaf) * jnp.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree))
 
 
 def gb(size: int) -> str:

@@ -1,7 +1,7 @@
 """The model that runs start from, and what of it a run trains."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
+from jax.sharding import Mesh
 
 from podium.core.config import LoraConfig, RunConfig
 from podium.core.errors import UsageError
@@ -19,7 +20,8 @@ from trainer.decoder import Decoder
 from trainer.device import compute_dtype
 from trainer.int8 import quantise_state
 from trainer.lora import LoraParam
-from trainer.memory import tree_bytes
+from trainer.memory import device_bytes, tree_bytes
+from trainer.sharding import choose_mesh, mesh_facts, mesh_of
 from trainer.sources import TINY, find_files, model_files
 from trainer.tokenizer import Tokenizer
 from trainer.weights import load_weights
@@ -34,6 +36,7 @@ class BaseModel:
     tokenizer: Tokenizer
     model_id: str
     folder: Path
+    mesh: Mesh = field(default_factory=lambda: mesh_of(jax.devices()[:1]))  # that the weights lie on
 
     @cached_property
     def sha256(self) -> str:
@@ -42,8 +45,8 @@ class BaseModel:
 
 
 def base_key(config: RunConfig) -> tuple[str, ...]:
-    """Equal for two configs exactly when `load_base` gives them the same weights in the same dtype."""
-    return (config.model.model_dump_json(), str(param_dtype(config)))
+    """Equal for two configs when `load_base` gives them the same weights in the same dtype in the same places."""
+    return (config.model.model_dump_json(), str(param_dtype(config)), mesh_facts(config))
 
 
 def param_dtype(config: RunConfig) -> jnp.dtype:
@@ -55,7 +58,8 @@ def load_base(config: RunConfig) -> BaseModel:
     """Find the model's files, and read them.
 
     Raises:
-        UsageError: missing, corrupt or contradictory files, or an unknown model type.
+        UsageError: missing, corrupt or contradictory files, an unknown model type, or devices that the config does not
+            fit.
         PodiumError: a download failed.
     """
     folder, tokenizer_folder = find_files(config.model)
@@ -66,9 +70,10 @@ def load_base(config: RunConfig) -> BaseModel:
             f"{tokenizer_folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
             f"the model in {folder} only vocab_size={arch.vocab_size}; they are not of one model"
         )
-    params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), _is_int8(config))
+    mesh = choose_mesh(config, weights_bytes(config), device_bytes(config))
+    params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), mesh, _is_int8(config))
     revision = f"@{config.model.revision}" if config.model.revision else ""
-    return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder)
+    return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder, mesh)
 
 
 def weights_bytes(config: RunConfig) -> int:

@@ -14,6 +14,7 @@ from optax.contrib import MuonDimensionNumbers, muon
 
 from podium.core.config import RunConfig
 from trainer.schedule import SCHEDULES, Hyperparameters
+from trainer.sharding import is_stacked
 
 # Muon's updates get the root mean square that AdamW's usually have, so that a learning rate suits both (Liu et al.
 # 2025, arXiv 2502.16982).
@@ -95,17 +96,12 @@ DIRECTIONS: dict[str, Callable[[Hyperparameters], optax.GradientTransformation]]
 
 def matrices(params: Any) -> Any:
     """True where weight decay applies: kernels, embeddings and adapters, but no norm's weight and no bias."""
-    return jax.tree.map_with_path(lambda path, leaf: leaf.ndim - _is_stacked(path) >= 2, params)
+    return jax.tree.map_with_path(lambda path, leaf: leaf.ndim - is_stacked(path) >= 2, params)
 
 
 def _stacks_of_matrices(params: Any) -> Any:
     """Which axes of a leaf are one matrix, for Muon: (layers, out, in) are `layers` of them. None where Adam serves."""
     one_each_layer = MuonDimensionNumbers(reduction_axis=-1, output_axis=-2)
     return jax.tree.map_with_path(
-        lambda path, leaf: one_each_layer if _is_stacked(path) and leaf.ndim >= 3 else None, params
+        lambda path, leaf: one_each_layer if is_stacked(path) and leaf.ndim >= 3 else None, params
     )
-
-
-def _is_stacked(path: tuple) -> bool:
-    """Below `layers` every array has the layers as its first axis."""
-    return "layers" in jax.tree_util.keystr(path, simple=True, separator=".").split(".")

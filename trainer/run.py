@@ -45,7 +45,7 @@ class TrainingRun:
         self._compiled_before_s = library.compile_s
         self._base, self._program = library.base(config), library.program(config)
         firsts = (0, *(change.step for change in config.train.changes))
-        self._hp = [(step, jax.device_put(hyperparameters(config.at(step)))) for step in firsts]
+        self._hp = [(step, self._program.place(hyperparameters(config.at(step)))) for step in firsts]
         self._checkpoints = Checkpoints(out / "checkpoints", config.train.keep_checkpoints)
         self._folder = RunFolder(out, config)
         self._trainset: TokenizedTrainset | None = None  # when prepared
@@ -231,7 +231,7 @@ class TrainingRun:
         trainable, frozen = self._weights
         step_function = self._program.step_of(batch["tokens"].shape[-1])
         trainable, self._opt_state, metrics = step_function(
-            trainable, self._opt_state, frozen, batch, self._hp_of(step), np.int32(step)
+            trainable, self._opt_state, frozen, self._program.place_batch(batch), self._hp_of(step), np.int32(step)
         )
         self._weights = trainable, frozen
         return metrics

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -22,6 +23,7 @@ from podium.core.files import write_json
 from trainer.architecture import Architecture
 from trainer.decoder import Decoder
 from trainer.int8 import quantise
+from trainer.sharding import parameters_on, put
 from trainer.sources import INDEX, SINGLE, weight_files
 
 OUTER_NAMES = {
@@ -71,8 +73,8 @@ class Stored:
             return handle.get_tensor(self.name)
 
 
-def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, int8: bool = False) -> nnx.State:
-    """Read the checkpoint in `folder` as the `nnx.Param` state of a decoder; with `int8`, kernels are quantised.
+def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, mesh: Mesh, int8: bool = False) -> nnx.State:
+    """Read the checkpoint in `folder` as the `nnx.Param` state of a decoder on `mesh`; `int8` quantises kernels.
 
     Raises:
         UsageError: a file or tensor is missing, corrupt, surplus, or of another shape than config.json says.
@@ -83,15 +85,16 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, int8: bool 
     names: dict[VariablePath, list[str]] = {}  # of the tensors that fill a variable, in the order of layers
     for name, slot in slots.items():
         names.setdefault(slot.path, []).append(name)
-    wanted, loaded = dict(nnx.to_flat_state(shapes)), {}
+    wanted, loaded = dict(nnx.to_flat_state(parameters_on(mesh, shapes))), {}
     for path, tensors in names.items():
         beside = (*path[:-1], "scale")  # of a kernel in int8
         places = (path, beside) if beside in wanted and path[-1] == "kernel" else (path,)
-        arrays = [jnp.zeros(wanted[place].shape, wanted[place].dtype) for place in places]
+        arrays = [_zeros(wanted[place]) for place in places]
         for name in tensors:
-            tensor = stored[name].read()
+            tensor = put(stored[name].read(), _of_tensor(arrays[0].sharding, slots[name]))
             parts = _quantise(tensor) if len(places) == 2 else (tensor,)
-            arrays = [_put(array, part, slots[name].layer or 0) for array, part in zip(arrays, parts, strict=True)]
+            layer = slots[name].layer
+            arrays = [_put(array, part, layer, array.sharding) for array, part in zip(arrays, parts, strict=True)]
         loaded |= {place: wanted[place].replace(array) for place, array in zip(places, arrays, strict=True)}
     return nnx.from_flat_state(loaded.items())
 
@@ -99,11 +102,23 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, int8: bool 
 _quantise = jax.jit(quantise)  # compiled, it makes no float32 copy of the whole kernel
 
 
-@partial(jax.jit, donate_argnums=0)
-def _put(array: Array, tensor: Array, layer: Array | int) -> Array:
+def _zeros(variable: nnx.Variable) -> Array:
+    shape = variable[...]
+    return jnp.zeros(shape.shape, shape.dtype, device=shape.sharding)
+
+
+def _of_tensor(sharding: NamedSharding, slot: Slot) -> NamedSharding:
+    """Where the parts of a tensor go that is one layer of an array with `sharding`, or all of it."""
+    layer = 0 if slot.layer is None else 1
+    return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[layer:]))
+
+
+@partial(jax.jit, donate_argnums=0, static_argnums=3)
+def _put(array: Array, tensor: Array, layer: Array | int | None, sharding: NamedSharding) -> Array:
     """`tensor` as one layer of a stack, or as the whole of what is none; the donated array is filled where it lies."""
-    tensor = tensor.reshape(-1, *array.shape[1:]).astype(array.dtype)
-    return jax.lax.dynamic_update_slice_in_dim(array, tensor, layer, axis=0)
+    tensor = tensor.astype(array.dtype)
+    filled = tensor if layer is None else jax.lax.dynamic_update_index_in_dim(array, tensor, layer, axis=0)
+    return jax.lax.with_sharding_constraint(filled, sharding)
 
 
 def save_weights(folder: Path, arch: Architecture, params: nnx.State, max_shard_bytes: int = SHARD_BYTES) -> None:

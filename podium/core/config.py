@@ -194,6 +194,13 @@ class DeviceConfig(Section):
     """Where to run."""
 
     kind: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    count: Annotated[int | None, P] = Field(
+        None, ge=1, description="devices to use; when not given, as many of those here as divide train.batch_size"
+    )
+    fsdp: Annotated[int | None, P] = Field(
+        None, ge=1, description="devices that each parameter is divided over; 1 where not given and one device has room"
+    )
+    distributed: bool = Field(False, description="this process is one of several, as on a TPU pod")
     memory_gb: float | None = Field(None, gt=0, description="of each device; what the backend says when not given")
     allocator: Literal["default", "platform"] = Field(
         "default", description="platform asks the driver for each array: slow, and the last resort before out of memory"

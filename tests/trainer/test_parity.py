@@ -20,6 +20,7 @@ from trainer.decoder import Decoder
 from trainer.export import save_hf
 from trainer.loss import logits
 from trainer.models import BaseModel, read_architecture
+from trainer.sharding import mesh_of
 from trainer.sources import TINY
 from trainer.tokenizer import Tokenizer
 from trainer.weights import load_weights
@@ -38,7 +39,7 @@ MISTAKES = [
 
 @cache
 def weights(folder: Path) -> nnx.State:
-    return load_weights(folder, read_architecture(folder), jnp.float32)
+    return load_weights(folder, read_architecture(folder), jnp.float32, mesh_of(jax.devices()[:1]))
 
 
 def decoder_of(arch: Architecture) -> nnx.GraphDef:

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from podium.core.errors import UsageError
 from trainer.models import read_architecture
+from trainer.sharding import mesh_of
 from trainer.weights import load_weights, save_weights
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"
@@ -21,7 +22,7 @@ Tensors = dict[str, np.ndarray]
 
 
 def load(folder: Path, family: str, dtype: str = "float32") -> nnx.State:
-    return load_weights(folder, read_architecture(FIXTURES / family), jnp.dtype(dtype))
+    return load_weights(folder, read_architecture(FIXTURES / family), jnp.dtype(dtype), mesh_of(jax.devices()[:1]))
 
 
 def changed(tmp_path: Path, family: str, change: Callable[[Tensors], None]) -> Path:
@@ -78,7 +79,7 @@ def test_several_files_and_an_index(tmp_path: Path) -> None:
     assert all((tmp_path / file).stat().st_size < 45_000 for file in files)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
     assert index["metadata"]["total_size"] == sum(leaf.nbytes for leaf in jax.tree.leaves(whole))
-    assert_equal(load_weights(tmp_path, arch, jnp.dtype("float32")), whole)
+    assert_equal(load_weights(tmp_path, arch, jnp.dtype("float32"), mesh_of(jax.devices()[:1])), whole)
 
 
 @pytest.mark.parametrize("prefix", ["language_model.model.", "model.language_model."])
