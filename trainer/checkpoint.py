@@ -19,6 +19,7 @@ import orbax.checkpoint as ocp
 
 from podium.core.config import RunConfig, all_keys, parse_config
 from podium.core.errors import PodiumError, UsageError
+from trainer.processes import is_first, wait_for_all
 
 # Orbax logs the traceback of every error that it raises as well.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
@@ -74,8 +75,9 @@ class Checkpoints:
     def drop_after(self, step: int) -> None:
         """Delete the checkpoints of later steps: a run that goes on from `step` will make its own."""
         later = [path for path in self._folders() if int(path.name) > step]
-        for path in later:
+        for path in later if is_first() else ():
             shutil.rmtree(path)
+        wait_for_all("checkpoints of another past are gone")
 
     def wait(self) -> None:
         """Until everything that was saved is whole on the disk."""

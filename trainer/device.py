@@ -31,7 +31,7 @@ def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
     Without `preallocate` a GPU's memory is taken as it is needed, and not most of it at once.
 
     Raises:
-        UsageError: there is no such device here.
+        UsageError: there is no such device here, or the other processes of `config.distributed` cannot be found.
     """
     if not preallocate:
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
@@ -44,6 +44,10 @@ def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
             import jax
 
             jax.config.update("jax_platforms", "cpu")
+    if config.distributed:
+        from trainer.processes import join
+
+        join()
     # gpu and tpu need no setting: JAX prefers an accelerator where it finds one.
     info = found()
     if kind not in ("auto", info.platform):

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from podium.core.clock import Deadline
+from podium.core.clock import Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.records import Report
 from podium.core.states import State
 from trainer.library import ProgramLibrary
+from trainer.processes import any_process, shared
 from trainer.run import TrainingRun
 
 LOG_STEPS = 10
@@ -45,9 +46,9 @@ def train(
         UsageError: `out` holds a run and `resume` is not set, or a wrong config, model, trainset or checkpoint.
         PodiumError: the disk refused a file; the last checkpoint is whole.
     """
-    if not resume and holds_run(out):
+    if not resume and any_process(holds_run(out)):
         raise UsageError(f"{out} already holds a run; add --resume to go on with it, or choose another folder")
-    deadline = deadline or Deadline.after(None)
+    deadline = deadline or Deadline.after(None, clock=shared(MonotonicClock()))
     last = config.train.max_steps if until_step is None else min(until_step, config.train.max_steps)
     on_log = on_log or (lambda _: None)
     run = TrainingRun(config, out, library or ProgramLibrary(), deadline.clock)

@@ -23,6 +23,7 @@ from trainer.library import ProgramLibrary
 from trainer.memory import check_fits, decoding_fixes, fixes
 from trainer.optimizer import hyperparameters
 from trainer.out_of_memory import out_of_memory_ends_the_run
+from trainer.processes import any_process, shared
 from trainer.provenance import input_hashes, run_provenance
 from trainer.run_folder import RunFolder
 from trainer.schedule import Hyperparameters
@@ -41,7 +42,7 @@ class TrainingRun:
         self.counters = Counters()
         self.n_prompts_cut = 0  # in the newest `predict`
         self.out_of_time = False  # a deadline ended the newest `advance`
-        self._clock = clock or MonotonicClock()
+        self._clock = clock or shared(MonotonicClock())
         self._compiled_before_s = library.compile_s
         self._base, self._program = library.base(config), library.program(config)
         firsts = (0, *(change.step for change in config.train.changes))
@@ -210,7 +211,7 @@ class TrainingRun:
         state, reason = State.RUNNING, None
         self.out_of_time = False
         for step in range(self.step, end):
-            if stop():
+            if any_process(stop()):
                 state, reason = State.STOPPED, "stopped on request"
             elif deadline.expired():
                 state, reason = State.STOPPED, f"time budget of {deadline.budget_s:g} s used up"

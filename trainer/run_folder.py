@@ -8,10 +8,11 @@ from podium.core.config import RunConfig
 from podium.core.files import write_json, write_text
 from trainer.counters import Counters
 from trainer.metrics_log import MetricsLog
+from trainer.processes import is_first
 
 
 class RunFolder:
-    """The folder `out`. Nothing is in it before `open`."""
+    """The folder `out`. Nothing is in it before `open`. Of several processes the first alone writes."""
 
     def __init__(self, out: Path, config: RunConfig) -> None:
         self._out, self._config = out, config
@@ -24,6 +25,8 @@ class RunFolder:
         Raises:
             PodiumError: the disk refused a file.
         """
+        if not is_first():
+            return
         self._metrics.cut(lambda logged: logged <= step and self.is_log_step(logged))
         write_text(self._out / "config.yaml", self._config.to_yaml())
         write_json(self._out / "provenance.json", provenance)

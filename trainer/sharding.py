@@ -44,6 +44,13 @@ def choose_mesh(config: RunConfig, weights: int, device_bytes: int | None) -> Me
     return mesh_of(jax.devices()[:n], fsdp)
 
 
+def in_words(mesh: Mesh) -> str:
+    """How a run is divided; nothing where there is one device to choose from."""
+    data, fsdp = mesh.devices.shape
+    here = jax.device_count()
+    return f"; on {data * fsdp} of {here}, parameters divided over {fsdp}" if here > 1 else ""
+
+
 def mesh_facts(config: RunConfig) -> str:
     """Equal for two configs on whose account `choose_mesh` chooses alike, for the same model."""
     n, device = n_devices(config), config.device

@@ -5,8 +5,8 @@ from podium.core.config import RunConfig
 MAX_SEQ_LEN = 128
 
 
-def smoke_config(config: RunConfig, steps: int) -> RunConfig:
-    """`config` for `steps` steps of one short sequence, with the least memory that training can do with.
+def smoke_config(config: RunConfig, steps: int, devices: int = 1) -> RunConfig:
+    """`config` for `steps` steps of one short sequence on each device, with the least memory that training can do with.
 
     Model, trainset, adapters and everything else stay as they are: what is wrong with them shows.
     """
@@ -15,7 +15,7 @@ def smoke_config(config: RunConfig, steps: int) -> RunConfig:
         {
             "train.max_steps": steps,
             "train.warmup_steps": min(config.train.warmup_steps, steps),
-            "train.batch_size": 1,
+            "train.batch_size": config.device.count or devices,
             "train.gradient_accumulation_steps": 1,
             "train.optimizer": "adafactor",
             "train.dtype": "auto",

@@ -103,7 +103,7 @@ _quantise = jax.jit(quantise)  # compiled, it makes no float32 copy of the whole
 
 
 def _zeros(variable: nnx.Variable) -> Array:
-    shape = variable[...]
+    shape: jax.ShapeDtypeStruct = variable.get_value()
     return jnp.zeros(shape.shape, shape.dtype, device=shape.sharding)
 
 

@@ -28,7 +28,7 @@ SEARCHABLE = {
     *("data.trainset", "model.tokenizer", "model.revision"),
     *("data.packing", "data.length_buckets", "data.template", "data.layout"),
     *("generate.num_samples", "generate.stop"),
-}
+} - {"device.count", "device.fsdp"}  # the same model, otherwise divided
 # Keys (or sections, with the dot) that do nothing unless another key has one of these values.
 NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "lora.": ("lora.enabled", (True,)),

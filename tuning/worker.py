@@ -16,7 +16,7 @@ from eval.scorecard import score_predictions
 from eval.scorers import get_scorer
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
-from podium.core.errors import RunFailed
+from podium.core.errors import RunFailed, UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import find_trainset, portable
 from podium.core.records import Report, Sample
@@ -75,6 +75,8 @@ class Worker:
     @staticmethod
     def check(space: SearchSpace) -> dict[str, str]:
         """Data is there, no prompt is in both sets, and the scorer can judge the items. Raises UsageError."""
+        if space.base_config.device.distributed:
+            raise UsageError("device.distributed=true: a trial is one process; leave it out, Ray finds the other hosts")
         evalset = load_evalset(space.base_config.eval.evalset)
         scorer = get_scorer(evalset.chosen_scorer(space.base_config.eval.scorer))
         for sample in evalset.split("dev"):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from podium.core.clock import Deadline
+from podium.cli.processes import only_the_first_speaks
+from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
@@ -54,26 +55,31 @@ def predict(
     config = load_config(run / "config.yaml", overrides)
     asked = _asked(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
     found = select(config.device)
+    only_the_first_speaks()
     from trainer.library import ProgramLibrary
+    from trainer.processes import is_first, shared
     from trainer.run import TrainingRun
+    from trainer.sharding import in_words
 
     use_compile_cache()
     library = ProgramLibrary()
     training_run = TrainingRun(config, run, library)
-    deadline = Deadline.after(None)
+    deadline = Deadline.after(None, clock=shared(MonotonicClock()))
     try:
         if not (run / "checkpoints").is_dir():
             raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
         checkpoint = None if step is None else run / "checkpoints" / str(step)
         step = training_run.restore(checkpoint, for_training=False)
         model_id = library.base(config).model_id
-        typer.echo(f"device: asked for {config.device.kind}, found {found}")
+        typer.echo(f"device: asked for {config.device.kind}, found {found}{in_words(library.base(config).mesh)}")
         typer.echo(f"model: {model_id} from {run} at step {step}; {len(asked.samples)} prompts of {asked.label}")
         predictions = training_run.predict(asked.samples, deadline)
         seconds = deadline.elapsed_s()
     finally:
         training_run.close()
     reasons = finish_reasons(predictions)
+    if not is_first():
+        return
     write_jsonl(out, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
     write_json(
         out.with_name(f"{out.stem}_meta.json"),

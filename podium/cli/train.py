@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podium.cli.interrupts import Interrupts, catch_interrupts
+from podium.cli.processes import only_the_first_speaks
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
@@ -17,6 +18,7 @@ from podium.core.states import State
 if TYPE_CHECKING:
     from podium.core.config import RunConfig
     from podium.core.records import Report
+    from trainer.device import DeviceInfo
     from trainer.library import ProgramLibrary
     from trainer.loop import TrainResult
 
@@ -51,13 +53,17 @@ def train(
     }
     overrides |= {key: value for key, value in shortcuts.items() if value is not None}
     run_config = load_config(find_file(config), overrides)
+    if smoke_steps is not None and resume:
+        raise UsageError("--smoke-steps with --resume: a smoke run is another run; give it a folder of its own")
+    from trainer.device import select
+
+    found = select(run_config.device, preallocate=smoke_steps is None)
+    only_the_first_speaks()
     if smoke_steps is not None:
-        if resume:
-            raise UsageError("--smoke-steps with --resume: a smoke run is another run; give it a folder of its own")
         from trainer.smoke import smoke_config
 
-        run_config = smoke_config(run_config, smoke_steps)
-    library = _prepare(run_config, out, resume, is_smoke=smoke_steps is not None)
+        run_config = smoke_config(run_config, smoke_steps, found.count)
+    library = _prepare(run_config, found, out, resume, is_smoke=smoke_steps is not None)
     deadline = _deadline(run_config, clock, started_s)
     with catch_interrupts(GRACE_S) as interrupts:
         from trainer.loop import train as train_run
@@ -76,13 +82,12 @@ def train(
     _finish(result, run_config, out, interrupts)
 
 
-def _prepare(config: RunConfig, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
+def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
     """Check everything that can be wrong before a file is written, and say what was found."""
-    from trainer.device import compute_dtype, select, use_compile_cache
-
-    found = select(config.device, preallocate=not is_smoke)
+    from trainer.device import compute_dtype, use_compile_cache
     from trainer.library import ProgramLibrary
     from trainer.loop import holds_run
+    from trainer.sharding import in_words
 
     if not resume and holds_run(out):
         raise UsageError(f"--out {out} already holds a run; add --resume to go on with it, or choose another folder")
@@ -90,7 +95,7 @@ def _prepare(config: RunConfig, out: Path, resume: bool, is_smoke: bool) -> Prog
     base, trainset = library.base(config), library.trainset(config)
     use_compile_cache()
     how = f"LoRA of rank {config.lora.rank}" if config.lora.enabled else "all parameters"
-    typer.echo(f"device: asked for {config.device.kind}, found {found}")
+    typer.echo(f"device: asked for {config.device.kind}, found {found}{in_words(base.mesh)}")
     chat = ", chat template" if trainset.template == "chat" else ""
     typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}{chat}")
     typer.echo(
@@ -123,12 +128,15 @@ def _fit(
 
 
 def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Deadline:
+    from trainer.processes import from_first, shared
+
+    started_s = from_first(started_s)
     if config.budget.time_budget_s is None:
-        return Deadline(clock, started_s, None)
+        return Deadline(shared(clock), started_s, None)
     from podium.core.budget import resolve_budget
 
     budget = resolve_budget(config.budget)
-    return Deadline(clock, started_s, budget.time_budget_s, budget.reserve_s)
+    return Deadline(shared(clock), started_s, budget.time_budget_s, budget.reserve_s)
 
 
 def _line(report: Report, config: RunConfig) -> str:

@@ -16,7 +16,7 @@ from eval.scorecard import floored
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.duration import format_duration
-from podium.core.errors import PodiumError, RunFailed
+from podium.core.errors import PodiumError, RunFailed, UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import portable, submission_dir
 from podium.core.provenance import redact
@@ -64,6 +64,8 @@ def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | N
     refuse_claimed(submission_dir(name))
     verify_inputs(lock)
     config = lock.run_config()
+    if config.device.distributed:
+        raise UsageError("device.distributed=true: a submission is one process; lock a config without it")
     device = select(config.device)
     use_compile_cache()
     library = library or ProgramLibrary()
