@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+LATE = "stopped at once; --resume goes on from the newest checkpoint"
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
@@ -50,14 +51,29 @@ def catch_interrupts(grace_s: float | None = None) -> Iterator[Interrupts]:
     for number in NAMES:
         signal.signal(number, note)
     try:
-        with _patience(grace_s):
+        with _patience(grace_s, f"not at a step's end after {grace_s or 0:g} s, {LATE}"):
             yield caught
     finally:
         restore()
 
 
 @contextmanager
-def _patience(grace_s: float | None) -> Iterator[None]:
+def end_at_once(left: str) -> Iterator[None]:
+    """A signal ends the process where it is, in a compilation too, and says what is `left` of its work.
+
+    For work that has nothing half done: exit code 130 or 143.
+    """
+    before = {number: signal.signal(number, lambda *_: None) for number in NAMES}  # so that Python notes them
+    try:
+        with _patience(0.0, left):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _patience(grace_s: float | None, message: str) -> Iterator[None]:
     if grace_s is None:
         yield
         return
@@ -70,12 +86,7 @@ def _patience(grace_s: float | None) -> Iterator[None]:
         number = told.recv(1)
         if number and not over.wait(grace_s):
             name = NAMES.get(signal.Signals(number[0]), "a signal")
-            print(
-                f"{name}: not at a step's end after {grace_s:g} s, stopped at once; --resume goes on from the newest "
-                "checkpoint",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(f"{name}: {message}", file=sys.stderr, flush=True)
             os._exit(128 + number[0])
 
     thread = threading.Thread(target=wait_for_the_end, daemon=True)

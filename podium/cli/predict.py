@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from podium.cli.interrupts import end_at_once
 from podium.cli.processes import only_the_first_speaks
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration
@@ -63,20 +64,21 @@ def predict(
 
     use_compile_cache()
     library = ProgramLibrary()
-    training_run = TrainingRun(config, run, library)
-    deadline = Deadline.after(None, clock=shared(MonotonicClock()))
-    try:
-        if not (run / "checkpoints").is_dir():
-            raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
-        checkpoint = None if step is None else run / "checkpoints" / str(step)
-        step = training_run.restore(checkpoint, for_training=False)
-        model_id = library.base(config).model_id
-        typer.echo(f"device: asked for {config.device.kind}, found {found}{in_words(library.base(config).mesh)}")
-        typer.echo(f"model: {model_id} from {run} at step {step}; {len(asked.samples)} prompts of {asked.label}")
-        predictions = training_run.predict(asked.samples, deadline)
-        seconds = deadline.elapsed_s()
-    finally:
-        training_run.close()
+    with end_at_once("stopped; nothing was written"):
+        training_run = TrainingRun(config, run, library)
+        deadline = Deadline.after(None, clock=shared(MonotonicClock()))
+        try:
+            if not (run / "checkpoints").is_dir():
+                raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
+            checkpoint = None if step is None else run / "checkpoints" / str(step)
+            step = training_run.restore(checkpoint, for_training=False)
+            model_id = library.base(config).model_id
+            typer.echo(f"device: asked for {config.device.kind}, found {found}{in_words(library.base(config).mesh)}")
+            typer.echo(f"model: {model_id} from {run} at step {step}; {len(asked.samples)} prompts of {asked.label}")
+            predictions = training_run.predict(asked.samples, deadline)
+            seconds = deadline.elapsed_s()
+        finally:
+            training_run.close()
     reasons = finish_reasons(predictions)
     if not is_first():
         return
