@@ -29,12 +29,19 @@ def test_without_a_signal_nothing_changes() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize(
+    ("waiting", "message"),
+    [
+        ("catch_interrupts(grace_s=0.01)", "not at a step's end after 0.01 s, stopped at once; --resume goes on"),
+        ("end_at_once('nothing was written')", "nothing was written"),
+    ],
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_does_not_come_to_its_end_is_ended(number: signal.Signals) -> None:
+def test_what_does_not_come_to_its_end_is_ended(number: signal.Signals, waiting: str, message: str) -> None:
     stuck = (
         "import threading\n"
-        "from podium.cli.interrupts import catch_interrupts\n"
-        "with catch_interrupts(grace_s=0.01):\n"
+        "from podium.cli.interrupts import catch_interrupts, end_at_once\n"
+        f"with {waiting}:\n"
         "    print('ready', flush=True)\n"
         "    threading.Event().wait()\n"
     )
@@ -45,7 +52,7 @@ def test_what_does_not_come_to_its_end_is_ended(number: signal.Signals) -> None:
         child.send_signal(number)
         _, errors = child.communicate()
     assert child.returncode == 128 + number
-    assert errors.startswith(f"{NAMES[number]}: not at a step's end after 0.01 s, stopped at once; --resume goes on")
+    assert errors.startswith(f"{NAMES[number]}: {message}")
     assert errors.count("\n") == 1
 
 
