@@ -15,7 +15,7 @@ import pytest
 
 from tests.browser import CHROMIUM, Page, browse
 from tuning.study import StudyView
-from tuning.tracking.description import trials_page
+from tuning.tracking.description import MACHINE_LEARNING, trials_page
 from tuning.tracking.tables import PREDICTIONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
@@ -67,11 +67,11 @@ def test_the_pages_show_a_study_and_compare_its_trials(study, address, tmp_path)
 async def _look(study: StudyView, address: str, tmp_path: Path) -> None:
     screenshots = Path(os.environ.get("PODIUM_SCREENSHOTS") or tmp_path / "screenshots")
     async with browse(screenshots, tmp_path / "profile") as page:
-        await page.open(f"{address}/experiments?workflowType=machine_learning")
+        await page.open(f"{address}/experiments?{MACHINE_LEARNING}")
         await page.until("Experiments", "small")
         await page.click("document.querySelector('[aria-label=Close]')")  # the assistant, which covers a third
-        await page.click_text("Model training")  # kept by the browser; MLflow's own choice is language-model apps
         await page.screenshot("experiments")
+        await page.open(f"{address}/experiments/1/runs?{MACHINE_LEARNING}")
         await _experiment(page, study)
         await _compare(page, study)
         await _run(page, study, address)
@@ -79,7 +79,6 @@ async def _look(study: StudyView, address: str, tmp_path: Path) -> None:
 
 async def _experiment(page: Page, study: StudyView) -> None:
     """From the experiment to its study, and by the link in its description to the table of trials."""
-    await page.click_text("small")
     await page.until(study.name, "matching runs")
     await page.click_text(study.name)
     shown = await page.until("maximize dev/answer_correctness", "All trials, best first")
