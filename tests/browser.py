@@ -70,21 +70,23 @@ class Page:
             missing = [text for text in texts if text not in shown]
             raise AssertionError(f"the page does not show {missing}; it shows:\n{shown[:3000]}") from None
 
-    async def click(self, finder: str) -> None:
-        """Click in the middle of the element that a JavaScript expression finds, once it is there."""
-        place = None
+    async def value(self, expression: str) -> Any:
+        """The value of a JavaScript expression, once it is something: not null, and no empty list."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                while place is None:
-                    place = await self.js(
-                        f"(() => {{ const e = {finder}; if (!e) return null; e.scrollIntoView({{block: 'center'}});"
-                        "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-                    )
-                    if place is None:
-                        await asyncio.sleep(0.2)
+                while not (found := await self.js(expression)):
+                    await asyncio.sleep(0.2)
+                return found
         except TimeoutError:
             await self.screenshot("missing")
-            raise AssertionError(f"nothing to click: {finder}; the page shows:\n{(await self.text())[:3000]}") from None
+            raise AssertionError(f"nothing is {expression}; the page shows:\n{(await self.text())[:3000]}") from None
+
+    async def click(self, finder: str) -> None:
+        """Click in the middle of the element that a JavaScript expression finds, once it is there."""
+        place = await self.value(
+            f"(() => {{ const e = {finder}; if (!e) return null; e.scrollIntoView({{block: 'center'}});"
+            "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
         for kind in ("mousePressed", "mouseReleased"):
             await self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
 

@@ -43,7 +43,9 @@ def study(run_sweep) -> StudyView:
             (event.trial.dir / "predictions.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
             (event.trial.dir / "scorecard.json").write_text(json.dumps(CARD))
 
-    return run_sweep({"trials": 8}, listeners=[write_files])
+    rate = {"type": "float", "low": 1e-3, "high": 0.04, "log": True}  # none diverges, so that all have the metric
+    searched = {"train.learning_rate": rate, "train.weight_decay": {"type": "float", "low": 0.0, "high": 0.1}}
+    return run_sweep({"trials": 8, "parameters": searched}, listeners=[write_files])
 
 
 @pytest.fixture
@@ -85,9 +87,9 @@ async def _experiment(page: Page, study: StudyView) -> None:
     assert f"Best: trial-{study.best().number:03d}" in shown
     assert "train.learning_rate" in shown
     await page.screenshot("study")
-    find = "[...document.querySelectorAll('a')].find(e => e.innerText === 'All trials, best first').href"
-    await page.open(await page.js(find))  # a click would open it in a new tab
-    shown = await page.until("8 matching runs", "dev/loss", "learning_rate", "weight_decay", "pruned", "complete")
+    find = "[...document.querySelectorAll('a')].find(e => e.innerText === 'All trials, best first')?.href"
+    await page.open(await page.value(find))  # a click would open it in a new tab
+    shown = await page.until("8 matching runs", "learning_rate", "weight_decay", "state", "pruned", "complete")
     assert all(f"trial-{trial.number:03d}" in shown for trial in study.trials)
     assert shown.index(f"trial-{study.best().number:03d}") == shown.index("trial-")  # best first
     assert trials_page(study.name, "").partition("?")[2] in await page.js("location.href")
@@ -98,7 +100,7 @@ async def _compare(page: Page, study: StudyView) -> None:
     await page.click("document.querySelector('[aria-label=\"Select all runs\"]')")
     await page.click_text("Compare")
     shown = await page.until("Comparing 8 Runs from 1 Experiment", "Parallel Coordinates Plot", "trial-007")
-    axes = await page.js("[...document.querySelectorAll('svg .axis-title')].map(e => e.textContent)")
+    axes = await page.value("[...document.querySelectorAll('svg .axis-title')].map(e => e.textContent)")
     assert set(axes) == {"learning_rate", "weight_decay", "dev/answer_correctness"}, axes
     assert all(f"trial-{trial.number:03d}" in shown for trial in study.trials)
     await page.screenshot("compare")
