@@ -111,7 +111,7 @@ class Podium(Tuned):
     """Our bridge and our scheduler, on a study in memory."""
 
     def __init__(self, space: SearchSpace, trials: int, bridge: type[OptunaBridge] = OptunaBridge) -> None:
-        study = optuna.create_study(study_name="simulated", direction=space.direction)
+        study = optuna.create_study(study_name="simulated", directions=[direction for _, direction in space.aims])
         scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
         super().__init__(bridge(study, space, trials), scheduler)
         self._keys = list(space.parameters)

@@ -28,6 +28,7 @@ def study_row(study: StudyView) -> dict[str, Any]:
         "metric": study.space.metric,
         "best_trial": best.number if best else None,
         "best_value": best.value if best else None,
+        **({"front": [trial.number for trial in study.front()]} if study.space.objectives else {}),
         **steps(study),
     }
 
@@ -95,30 +96,41 @@ def select(study: StudyView, sort: str = "number", state: str | None = None) -> 
     return known + [trial for trial in chosen if _sorted_by(trial, sort) is None]
 
 
-def importance(name: str) -> dict[str, float]:
-    """The share of the score's variation that each parameter explains (fANOVA, Hutter et al. 2014), largest first.
+def importance(name: str) -> dict[str, dict[str, float]]:
+    """For every objective's metric, the share of its variation that each parameter explains, largest first (fANOVA,
+    Hutter et al. 2014).
 
     It is about parameters that every complete trial has.
 
     Raises:
-        UsageError: unknown study, or fewer than two complete trials with different scores.
+        UsageError: unknown study, a population, or fewer than two complete trials with different scores.
     """
-    import optuna
-
-    if load_study(name).space.scheduler.name == "pbt":
+    view = load_study(name)
+    if view.space.scheduler.name == "pbt":
         raise UsageError(
             f"study {name!r} is a population: its scores come from what members copied on their way, not from what "
             f"they drew; `podium show {name}/N` shows that way"
         )
     study = open_storage(existing(name))
-    values = {trial.value for trial in load_study(name).trials if trial.value is not None}
+    return {metric: _shares(study, view, place) for place, (metric, _) in enumerate(view.space.aims)}
+
+
+def _shares(study: Any, view: StudyView, place: int) -> dict[str, float]:
+    """Those of one objective. Raises UsageError where its values say nothing."""
+    import optuna
+
+    metric = view.space.aims[place][0]
+    values = {trial.values[metric] for trial in view.trials if trial.value is not None}
     if len(values) < 2:
+        what = f" of {metric}" if view.space.objectives else ""
         raise UsageError(
-            f"study {name!r} has {len(values)} different scores of complete trials, must have 2 or more; "
-            f"run more: podium sweep --resume {name}"
+            f"study {view.name!r} has {len(values)} different scores{what} of complete trials, must have 2 or more; "
+            f"run more: podium sweep --resume {view.name}"
         )
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    found = optuna.importance.get_param_importances(
+        study, evaluator=evaluator, target=lambda trial: float(trial.values[place])
+    )
     return {key: float(share) for key, share in found.items()}
 
 

@@ -17,7 +17,7 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
     from tuning.study import draw, enqueue, n_enqueued
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction=space.direction)
+    study = optuna.create_study(directions=[direction for _, direction in space.aims])
     enqueue(study, space)
     drawn = []
     size = space.sampler.size(space)

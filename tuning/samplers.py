@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class BaseOptions(Section):
     """What all have in common."""
 
+    SEVERAL: ClassVar[bool] = True  # whether it can have several objectives
     PACKAGE: ClassVar[tuple[str, str] | None] = None  # one that Podium does not bring, and the extra that does
     seed: int = Field(0, ge=0)
 
@@ -91,7 +92,7 @@ class GridSampler(BaseOptions):
 
 
 class NsgaSampler(BaseOptions):
-    """Evolution by non-dominated sorting, NSGA-II (Deb et al. 2002); here of one objective and the constraints."""
+    """Evolution by non-dominated sorting, NSGA-II (Deb et al. 2002), with the constraints."""
 
     name: Literal["nsga2"] = "nsga2"
     population_size: int = Field(10, ge=2, description="trials a generation; the first is random")
@@ -105,6 +106,7 @@ class NsgaSampler(BaseOptions):
 class CmaEsSampler(BaseOptions):
     """Covariance matrix adaptation (Hansen 2001), for numbers; what is categorical or conditional is random."""
 
+    SEVERAL = False
     PACKAGE = ("cmaes", "samplers")
     name: Literal["cmaes"] = "cmaes"
     n_startup_trials: int = Field(4, ge=1, description="drawn at random first")

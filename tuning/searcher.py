@@ -3,7 +3,8 @@
 Optuna's storage is the one truth. How our states are told to it:
 
     complete                    COMPLETE with the value
-    pruned                      PRUNED with the intermediate values
+    pruned                      PRUNED with the intermediate values. Optuna takes none where there are several
+                                objectives; those of the first are a user attribute then.
     diverged, infeasible, oom   PRUNED with the finite intermediate values and the constraint "state" = 1: infeasible.
                                 So are trials that end with a constraint of the space broken; each of those constraints
                                 is told to Optuna as well, by how much it is broken, for every trial that ran.
@@ -161,8 +162,11 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         optuna_trial, view = self._live[trial_id]
         value = report.metrics.get(self._space.metric)
         if value is not None and report.step not in view.reports:
-            optuna_trial.report(value, report.step)
             view = replace(view, reports={**view.reports, report.step: value})
+            if self._space.objectives:  # Optuna takes intermediate values of one objective only
+                optuna_trial.set_user_attr(attributes.REPORTS, view.reports)
+            else:
+                optuna_trial.report(value, report.step)
         view = replace(view, step=max(view.step, report.step))
         self._live[trial_id] = (optuna_trial, view)
         return view
@@ -187,7 +191,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             return
         trial.set_constraint("state", 1.0 if view.state in AVOID else -1.0)
         if view.state is State.COMPLETE:
-            self._study.tell(trial, view.value)
+            self._study.tell(trial, list(view.values.values()))
         else:
             failed = view.state is State.FAILED
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.PRUNED)
@@ -240,6 +244,8 @@ def _fate(report: Report | None, view: TrialView, violations: Mapping[str, float
         return report.state, report.reason
     if report.step not in view.reports:
         return State.FAILED, f"it ended without a finite {view.space.metric}"
+    if missing := [name for name, _ in view.space.aims[1:] if name not in view.metrics]:
+        return State.FAILED, f"it ended without a finite {missing[0]}"
     if unknown := [text for text in view.space.constraints if text not in violations]:
         return State.FAILED, f"it reported too little to check the constraint {unknown[0]!r}"
     reason = broken(violations)

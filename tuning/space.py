@@ -15,10 +15,11 @@ from podium.core.config import RunConfig, Section, load_config, load_yaml, one_l
 from podium.core.errors import UsageError
 from podium.core.paths import find_file
 from tuning.arithmetic import Constraint
+from tuning.objectives import METRICS, Direction, Objective, with_first
 from tuning.parameters import Parameter, in_order
 from tuning.samplers import Sampler, TpeSampler
 from tuning.schedulers import AshaScheduler, Scheduler
-from tuning.space_checks import METRICS, check
+from tuning.space_checks import check
 from tuning.stops import StopRule
 
 
@@ -30,7 +31,8 @@ class SearchSpace(Section):
     base_config: RunConfig
     overrides: dict[str, Any] = Field({})
     metric: str = "dev/answer_correctness"
-    direction: Literal["maximize", "minimize"]
+    direction: Direction
+    objectives: tuple[Objective, ...] = Field((), description="several; the first of them is `metric`")
     sampler: Sampler = TpeSampler()
     scheduler: Scheduler = AshaScheduler()
     trials: int = Field(ge=1)
@@ -59,6 +61,8 @@ class SearchSpace(Section):
     @model_validator(mode="before")
     @classmethod
     def _natural_direction(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("objectives"):
+            return with_first(values)
         if isinstance(values, dict) and "direction" not in values:
             metric = values.get("metric", "dev/answer_correctness")
             values = {**values, "direction": METRICS.get(metric, "maximize") if isinstance(metric, str) else "maximize"}
@@ -78,6 +82,16 @@ class SearchSpace(Section):
     def mode(self) -> Literal["max", "min"]:
         """The direction as Ray Tune spells it."""
         return "max" if self.direction == "maximize" else "min"
+
+    @property
+    def aims(self) -> tuple[tuple[str, Direction], ...]:
+        """Every objective's metric and direction; of one, or of several."""
+        return tuple((one.metric, one.direction) for one in self.objectives) or ((self.metric, self.direction),)
+
+    @property
+    def aim_text(self) -> str:
+        """`maximize dev/answer_correctness, minimize peak_memory_gb`."""
+        return ", ".join(f"{direction} {metric}" for metric, direction in self.aims)
 
     @property
     def max_steps(self) -> int:

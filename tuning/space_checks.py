@@ -1,25 +1,19 @@
 """What must hold of a search space, so that no trial fails, and nothing is silently ignored, for a mistake in it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from podium.core.config import Role, changeable_keys, check_key, keys_with_role
 from podium.core.errors import UsageError
 from podium.core.paths import check_name
 from tuning.arithmetic import Constraint, Expression
+from tuning.objectives import COSTS, METRICS
 from tuning.parameters import field_type
 
 if TYPE_CHECKING:
     from tuning.parameters import Parameter
     from tuning.space import SearchSpace
 
-# What a worker reports, and the direction that is better.
-METRICS: dict[str, Literal["maximize", "minimize"]] = {
-    "dev/answer_correctness": "maximize",
-    "dev/primary_score": "maximize",
-    "dev/loss": "minimize",
-    "train/loss": "minimize",
-}
 # A parameter must be able to change what is learned or written: what enters the program, which data and files are
 # read, how the data become rows, and how answers are asked for. Which of an answer's random numbers are drawn is luck.
 SEARCHABLE = {
@@ -40,7 +34,7 @@ NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "train.adafactor_decay": ("train.optimizer", ("adafactor",)),
 }
 # What a constraint may hold beside config keys: what a worker reports.
-REPORTED = (*METRICS, "train/learning_rate", "train/tokens_per_s", "elapsed_s", "projected_submit_s", "peak_memory_gb")
+REPORTED = (*METRICS, "train/learning_rate", *COSTS)
 
 
 def check(space: "SearchSpace") -> None:
@@ -63,6 +57,10 @@ def check(space: "SearchSpace") -> None:
     _check_constraints(space)
     if space.scheduler.name == "pbt":
         _check_population(space)
+    if space.objectives and not space.sampler.SEVERAL:
+        raise UsageError(
+            f"sampler {space.sampler.name} knows one objective only; use tpe, nsga2, gp, random, qmc or grid"
+        )
     space.sampler.size(space)
 
 

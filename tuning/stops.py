@@ -7,6 +7,7 @@ from pydantic import Field
 
 from podium.core.config import Section
 from podium.core.states import State
+from tuning.objectives import signed
 
 if TYPE_CHECKING:
     from tuning.study import TrialView
@@ -36,9 +37,9 @@ class StopRule(Section):
 
 
 def best_of(trials: Iterable["TrialView"]) -> "TrialView | None":
-    """The complete trial with the best value; the first of equals."""
+    """The complete trial with the best value; of equals the one that other objectives favour, then the first."""
     complete = [trial for trial in trials if trial.value is not None]
-    return max(complete, key=lambda trial: (direction_sign(trial) * (trial.value or 0.0), -trial.number), default=None)
+    return max(complete, key=lambda trial: (signed(trial), -trial.number), default=None)
 
 
 def direction_sign(trial: "TrialView") -> int:

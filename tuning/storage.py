@@ -5,7 +5,7 @@ The folder says which in storage.json, without the password.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def optuna_storage(setting: str | None = None) -> str:
     return chosen
 
 
-def create_in_storage(folder: Path, direction: str, storage: str) -> Any:
+def create_in_storage(folder: Path, directions: Sequence[str], storage: str) -> Any:
     """A new Optuna study for `folder` in `storage`, as `optuna_storage` gives it.
 
     Raises:
@@ -47,7 +47,7 @@ def create_in_storage(folder: Path, direction: str, storage: str) -> Any:
     with _one_line(folder, storage):
         opened = _open(folder, storage)
         try:
-            study = optuna.create_study(study_name=folder.name, storage=opened, direction=direction)
+            study = optuna.create_study(study_name=folder.name, storage=opened, directions=list(directions))
         except optuna.exceptions.DuplicatedStudyError:
             raise UsageError(
                 f"study {folder.name!r} is in {redact(storage)} already, from another workspace; choose another --name"

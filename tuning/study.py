@@ -28,6 +28,7 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, read_text, write_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
+from tuning.objectives import front
 from tuning.population import Lineage
 from tuning.space import SearchSpace, parse_space
 from tuning.stops import best_of
@@ -37,6 +38,7 @@ from tuning.storage import SQLITE, create_in_storage, discard_storage, has_stora
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
 OVERRIDES, BASELINE = "overrides", "baseline"
 LINEAGE = "lineage"  # of a member of a population
+REPORTS = "reports"  # step -> metric, where Optuna takes none because there are several objectives
 # Of a study: how many trials were told what to draw, how many are another study's, and which one that is.
 ENQUEUED, FED, WARM_START = "n_enqueued", "n_fed", "warm_start"
 LIMIT = "limit"  # how many trials it was last told to have
@@ -80,6 +82,14 @@ class TrialView:
         return mutations[-1].overrides if mutations else self.overrides
 
     @property
+    def values(self) -> dict[str, float]:
+        """Of a complete trial: every objective's, `value` first. Empty otherwise."""
+        if self.value is None:
+            return {}
+        others = [name for name, _ in self.space.aims[1:]]
+        return {self.space.metric: self.value, **{name: self.metrics[name] for name in others}}
+
+    @property
     def mlflow_run_id(self) -> str | None:
         """None where MLflow has not taken the trial yet."""
         path = self.dir / MLFLOW_RUN_FILE
@@ -100,11 +110,16 @@ class StudyView:
     limit: int | None = None  # how many trials it was last told to have
 
     def best(self) -> TrialView:
-        """The complete trial with the best value; the first of equals. Raises UsageError when none is complete."""
+        """The complete trial with the best value; of several objectives, the first counts, and the others where it is
+        equal; then the first trial. Raises UsageError when none is complete."""
         best = best_of(self.trials)
         if best is None:
             raise UsageError(f"study {self.name!r} has no complete trial; run more: podium sweep --resume {self.name}")
         return best
+
+    def front(self) -> list[TrialView]:
+        """The complete trials that no other beats in every objective; with one objective, the best."""
+        return front(self.trials)
 
     def trial(self, number: int) -> TrialView:
         """Raises UsageError for a number that the study does not have."""
@@ -186,13 +201,14 @@ def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
     known = trial.user_attrs
     state = State(known.get(STATE, State.RUNNING))
     overrides = known.get(OVERRIDES, {})
+    reports = trial.intermediate_values or {int(step): value for step, value in known.get(REPORTS, {}).items()}
     return TrialView(
         number=trial.number,
         state=state,
         overrides=overrides,
-        value=trial.value if state is State.COMPLETE else None,
-        step=known.get(STEP, max(trial.intermediate_values, default=0)),
-        reports=dict(sorted(trial.intermediate_values.items())),
+        value=trial.values[0] if state is State.COMPLETE else None,
+        step=known.get(STEP, max(reports, default=0)),
+        reports=dict(sorted(reports.items())),
         dir=trial_dir(folder, trial.number),
         space=space,
         reason=known.get(REASON),
@@ -230,7 +246,7 @@ def create(
         refuse_taken(folder.name)  # by one that was made in the meantime
         discard_storage(folder)  # of a sweep that was killed before it had made its study
         try:
-            study = create_in_storage(folder, space.direction, storage)
+            study = create_in_storage(folder, [direction for _, direction in space.aims], storage)
         except PodiumError:
             shutil.rmtree(folder)
             raise

@@ -22,7 +22,7 @@ def source_for(space: SearchSpace, name: str) -> StudyView:
     """The older study. Raises UsageError where there is none, none of its trials is complete, or it has another aim."""
     source = load_study(name)
     source.best()
-    theirs, ours = (f"{one.direction} {one.metric}" for one in (source.space, space))
+    theirs, ours = source.space.aim_text, space.aim_text
     if theirs != ours:
         raise UsageError(f"--warm-start {name}: that study is to {theirs}, this space to {ours}; their scores differ")
     return source
@@ -40,7 +40,7 @@ def feed(study: Any, space: SearchSpace, source: StudyView, data: Mapping[str, s
             study.add_trial(
                 optuna.create_trial(
                     state=known.state,
-                    value=trial.value,
+                    values=list(trial.values.values()) or None,
                     params=same.params,
                     distributions=same.distributions,
                     intermediate_values=known.intermediate_values,

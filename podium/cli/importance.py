@@ -11,11 +11,19 @@ def importance(
     study: Annotated[str, typer.Argument(metavar="STUDY")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Say which parameters the score depended on: shares of its variation over the complete trials (fANOVA)."""
+    """Say which parameters the score depended on: shares of its variation over the complete trials (fANOVA).
+
+    With several objectives, of each of them.
+    """
     from tuning.overview import importance as shares
 
     found = shares(study)
     if as_json:
-        print_json(found)
+        print_json(found if len(found) > 1 else next(iter(found.values())))
+    elif len(found) == 1:
+        (only,) = found.values()
+        print_table(("parameter", "share"), [(key, f"{share:.3f}") for key, share in only.items()])
     else:
-        print_table(("parameter", "share"), [(key, f"{share:.3f}") for key, share in found.items()])
+        first = next(iter(found.values()))
+        rows = [(key, *(f"{shares[key]:.3f}" for shares in found.values())) for key in first]
+        print_table(("parameter", *found), rows)

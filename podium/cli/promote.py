@@ -13,7 +13,10 @@ from podium.core.records import PromotionRecord
 def promote(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A study; `podium sweep` makes one.")],
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the submission.")],
-    trial: Annotated[int | None, typer.Option(min=0, help="A complete trial; the best one when not given.")] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option(min=0, help="A complete trial; when not given the best, by the first of several objectives."),
+    ] = None,
 ) -> None:
     """Lock a study's best trial, or another complete one, for its one submission run."""
     from podium.submission.lock import refuse_taken, write_lock

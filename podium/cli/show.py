@@ -53,7 +53,7 @@ def _study_lines(study: StudyView) -> list[str]:
     total = row["steps_run"] + row["steps_saved"]
     lines = [
         f"study {study.name}: {len(study.trials)} trials ({states}){', running' if row['running'] else ''}",
-        f"  {space.direction} {space.metric}; sampler {space.sampler.name}, scheduler {space.scheduler.name}",
+        f"  {space.aim_text}; sampler {space.sampler.name}, scheduler {space.scheduler.name}",
         *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
         *(f"  constraint: {text}" for text in space.constraints),
         *([f"  began with what {study.warm_start} has learned"] if study.warm_start else []),
@@ -63,6 +63,7 @@ def _study_lines(study: StudyView) -> list[str]:
         best = study.best()
         label = "the base config" if best.baseline else params_label(best.newest_overrides)
         lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
+    lines += [_front_line(trial) for trial in (study.front() if space.objectives else ())]
     if study.summary.get("stopped"):
         lines.append(f"  stopped: {study.summary['stopped']}; go on with: {study.command}")
     if problem := mlflow_problem(study):
@@ -85,6 +86,13 @@ def _trial_lines(trial: TrialView) -> list[str]:
         f"  MLflow run: {trial.mlflow_run_id or 'none'}",
         f"  folder: {portable(trial.dir)}",
     ]
+
+
+def _front_line(trial: TrialView) -> str:
+    from podium.cli.sweep_display import score_text, what
+
+    values = ", ".join(f"{name} {score_text(value)}" for name, value in trial.values.items())
+    return f"  on the front: trial {trial.number}, {values}; {what(trial)}"
 
 
 def _mutation_line(mutation: Mutation) -> str:

@@ -31,7 +31,7 @@ def check(
 
 def _about(space: SearchSpace) -> list[str]:
     return [
-        f"{space.name}: {space.direction} {space.metric} in {space.trials} trials of up to {space.max_steps} steps; "
+        f"{space.name}: {space.aim_text} in {space.trials} trials of up to {space.max_steps} steps; "
         f"sampler {space.sampler.name}, scheduler {space.scheduler.name}",
         *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
         *(f"  constraint: {text}" for text in space.constraints),

@@ -126,6 +126,9 @@ def summary_lines(study: StudyView) -> list[str]:
             f"best: trial {best.number}, {study.space.metric} {score_text(best.value)} at step {best.step}"
             f"{_against_baseline(study)}; {'the base config' if best.baseline else params_label(best.newest_overrides)}"
         )
+        if study.space.objectives:
+            front = ", ".join(str(trial.number) for trial in study.front())
+            lines.append(f"that is by {study.space.metric}; on the front of all objectives: {front}")
     return lines
 
 

@@ -11,6 +11,7 @@ from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.states import State
 from tuning.labels import params_label
+from tuning.stops import best_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -64,11 +65,7 @@ class Progress:
 
     def best(self) -> TrialView | None:
         """The best complete trial so far."""
-        complete = [trial for trial in list(self.trials.values()) if trial.value is not None]
-        if not complete:
-            return None
-        sign = 1 if complete[0].space.direction == "maximize" else -1
-        return max(complete, key=lambda trial: (sign * (trial.value or 0.0), -trial.number))
+        return best_of(list(self.trials.values()))
 
 
 class PlainLines:

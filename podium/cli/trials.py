@@ -16,7 +16,7 @@ def trials(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List a study's trials."""
-    from podium.cli.sweep_display import newest_score, what
+    from podium.cli.sweep_display import newest_score, score_text, what
     from tuning.overview import select, trial_row
     from tuning.study import load_study
 
@@ -24,7 +24,15 @@ def trials(
     if as_json:
         print_json([trial_row(trial) for trial in chosen])
     else:
+        others = [name for name, _ in chosen[0].space.aims[1:]] if chosen else []
         print_table(
-            ("trial", "state", "step", "score", "parameters"),
-            [(trial.number, trial.state, trial.step, newest_score(trial), what(trial)) for trial in chosen],
+            ("trial", "state", "step", "score", *others, "parameters"),
+            [
+                (
+                    *(trial.number, trial.state, trial.step, newest_score(trial)),
+                    *(score_text(trial.metrics.get(name)) for name in others),
+                    what(trial),
+                )
+                for trial in chosen
+            ],
         )

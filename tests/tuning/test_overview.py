@@ -49,7 +49,7 @@ def test_the_learning_rate_is_what_mattered(run_sweep):
         "train.weight_decay": {"type": "float", "low": 0.0, "high": 0.1},
     }
     study = run_sweep({"trials": 16, "scheduler": "none", "sampler": "qmc", "parameters": tame})
-    shares = importance(study.name)
+    shares = importance(study.name)["dev/answer_correctness"]
     assert list(shares) == ["train.learning_rate", "train.weight_decay"]
     assert shares["train.learning_rate"] > 0.7
     assert sum(shares.values()) == pytest.approx(1.0)

@@ -19,7 +19,7 @@ def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> s
     """Best trial, space, states and what to type next. `run_ids` (by trial number) are for the links."""
     space = study.space
     lines = [
-        f"**{space.direction} {space.metric}** with {space.sampler.name} and {space.scheduler.name}: {_states(study)}",
+        f"**{space.aim_text}** with {space.sampler.name} and {space.scheduler.name}: {_states(study)}",
         "",
         *_best(study, experiment, run_ids),
         "",

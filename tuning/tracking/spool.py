@@ -45,6 +45,8 @@ def points(trial: TrialView) -> list[Point]:
             found.setdefault((RENAMED.get(name, name), line["step"]), (value, line["time_ms"]))
     for step, value in trial.reports.items():
         found.setdefault((trial.space.metric, step), (value, now_ms()))
+    for name, value in trial.values.items():  # some objectives follow from the reports
+        found.setdefault((RENAMED.get(name, name), trial.step), (value, now_ms()))
     for mutation in trial.lineage.mutations:
         for name, value in {"donor": mutation.donor, **mutation.overrides}.items():
             if isinstance(value, int | float):
