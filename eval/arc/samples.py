@@ -67,7 +67,10 @@ def submission_of(
 def _sample(task: Task, i: int, id_: str, kind: Kind) -> Sample:
     pair = task.test[i]
     if pair.output is None:
-        raise UsageError(f"task {task.id} has no solution, and an evalset needs answers; give --solutions FILE")
+        raise UsageError(
+            f"task {task.id} has no solution, and an evalset needs answers; give --solutions FILE, or answer the "
+            "challenges as they are: `podium predict --challenges FILE`"
+        )
     n_cells = sum(len(grid) * len(grid[0]) for grid in (pair.input, pair.output))
     return Sample(
         id=id_,

@@ -53,7 +53,7 @@ def test_predictions_and_their_meta(podium: Podium, run: Path, evalset: Path, ho
     assert done.out.splitlines()[0].startswith("device: asked for auto, found cpu")
     assert "at step 2; 12 prompts of some (all)" in done.out
     assert "1 prompts lost their beginning" in done.out
-    assert re.search(r"12 predictions in .* s \(length 12\); 1 prompts", done.out)
+    assert re.search(r"12 predictions in .*s \(length 12\); 1 prompts", done.out)
     predictions = read_records(Prediction, home / "answers" / "predictions.jsonl")
     assert [prediction.id for prediction in predictions] == [f"q{number}" for number in range(12)]
     assert all(prediction.n_output_tokens <= 4 for prediction in predictions)
