@@ -98,7 +98,10 @@ def test_import_of_arc_and_of_multiple_choice(podium, home, write):
     assert "evalset check" not in done.out and podium("evalset", "check", "arc").code == 0
     refused = podium(*command, "--replace")
     assert refused.code == 2
-    assert refused.err == ("error: task one has no solution, and an evalset needs answers; give --solutions FILE\n")
+    assert refused.err == (
+        "error: task one has no solution, and an evalset needs answers; give --solutions FILE, "
+        "or answer the challenges as they are: `podium predict --challenges FILE`\n"
+    )
     rows = write({"question": "q", "choices": ["x", "y"], "answer": 0})
     assert "scorer       choice\n" in podium("evalset", "import", rows, "--format", "multiple-choice", "--as", "mc").out
 
