@@ -86,7 +86,7 @@ def test_several_samples_a_prompt(podium: Podium, run: Path, evalset: Path, home
     settings = json.loads((home / "p_meta.json").read_text())["generate"]
     assert (settings["temperature"], settings["num_samples"], settings["seed"]) == (0.8, 2, 4)
     refused = podium("predict", "--run", run, "--evalset", evalset, "--out", "q.jsonl", "--set", "train.seed=1")
-    assert refused.code == 2 and "--set train.seed: predict changes generate. keys only" in refused.err
+    assert refused.code == 2 and "--set train.seed: predict changes generate. and device. keys only" in refused.err
     assert not (home / "q.jsonl").exists()
 
 
