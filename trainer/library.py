@@ -6,8 +6,10 @@ device, so a second run with the same key compiles nothing at all.
 
 import threading
 from collections import Counter
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
+
+import jax
 
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.config import RunConfig
@@ -20,6 +22,8 @@ from trainer.models import BaseModel, base_key, load_base, weights_bytes
 from trainer.out_of_memory import out_of_memory_ends_the_run
 from trainer.trainsets import read_manifest
 
+CACHE_HIT = "/jax/compilation_cache/cache_hits"
+
 
 class ProgramLibrary:
     """One a process; may be shared between threads."""
@@ -27,6 +31,7 @@ class ProgramLibrary:
     def __init__(self, clock: Clock | None = None) -> None:
         self.compiles: Counter[CompileKey] = Counter()
         self.compile_s = 0.0
+        self.cache_hits = 0  # compiles that JAX's cache on disk answered
         self._clock = clock or MonotonicClock()
         self._bases: dict[tuple[str, ...], BaseModel] = {}
         self._trainsets: dict[tuple[str, str, str], TokenizedTrainset] = {}
@@ -72,12 +77,21 @@ class ProgramLibrary:
 
     def _compile(self, key: CompileKey, wanted: Wanted) -> Any:
         with self._lock:
-            started_s = self._clock.now()
+            started_s, hits = self._clock.now(), _jax_events()[CACHE_HIT]
             compiled = wanted.lower().compile()
             self.compiles[key] += 1
             self.compile_s += self._clock.now() - started_s
+            self.cache_hits += _jax_events()[CACHE_HIT] - hits
             return compiled
 
 
 def _weights_need(config: RunConfig) -> str:
     return f"the weights of {config.model.source} need {gb(weights_bytes(config))}"
+
+
+@cache
+def _jax_events() -> Counter[str]:
+    """How often JAX told of each event since this was first asked for."""
+    counted: Counter[str] = Counter()
+    jax.monitoring.register_event_listener(lambda event, **_: counted.update([event]))
+    return counted

@@ -57,6 +57,7 @@ class _Slot:
     run: "TrainingRun"
     evalset: Evalset
     samples: tuple[Sample, ...]  # of its dev split
+    compiled: tuple[int, int]  # what the library had compiled, and found in the cache, when the trial came
 
 
 class Worker:
@@ -98,19 +99,16 @@ class Worker:
         newest = run.newest()
         is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # it had gone on from there
         run.restore(None if is_ahead else checkpoint)
-        self._slots[trial_id] = _Slot(run, evalset, evalset.split("dev", config.eval.max_items))
+        self._slots[trial_id] = _Slot(run, evalset, evalset.split("dev", config.eval.max_items), self._compiled())
         return trial_id
 
     def advance(self, slot: int, until_step: int) -> Report:
         """Train to `until_step`, then predict and score the dev split. A trial that did not get there has no score."""
         held = self._slots[slot]
-        report = self._train(held.run, until_step, stop=partial(asked_to_end, self._folder, slot))
-        if report.state not in (State.RUNNING, State.COMPLETE):
-            return report
-        try:
-            return report.model_copy(update={"metrics": {**report.metrics, **_score(held)}})
-        except RunFailed as failure:  # out of memory in prediction; what was trained is saved
-            return report.model_copy(update={"state": failure.state, "reason": str(failure)})
+        report = _with_score(held, self._train(held.run, until_step, stop=partial(asked_to_end, self._folder, slot)))
+        programs, hits = (now - then for now, then in zip(self._compiled(), held.compiled, strict=True))
+        compiled = {"compile/programs": float(programs), "compile/cache_hits": float(hits)}
+        return report.model_copy(update={"metrics": {**report.metrics, **compiled}})
 
     def save(self, slot: int, path: Path) -> None:
         """Save the trial and write to `path` where its checkpoint is."""
@@ -126,6 +124,10 @@ class Worker:
         compiles = [[*key, count] for key, count in sorted(self._library.compiles.items())]
         return {"device": str(self._device), "compiles": compiles, "compile_s": self._library.compile_s}
 
+    def _compiled(self) -> tuple[int, int]:
+        """How many programs this process has compiled so far, and how many of them JAX's cache on disk had."""
+        return sum(self._library.compiles.values()), self._library.cache_hits
+
     def _train(self, run: "TrainingRun", until_step: int, stop: Callable[[], bool]) -> Report:
         """Advance, with a checkpoint every train.save_every_steps and where the trial ends or is stopped."""
         every = run.config.train.save_every_steps
@@ -135,6 +137,15 @@ class Worker:
                 run.save(wait=False)  # becomes whole while the model predicts, or before the slot is given back
             if report.state is not State.RUNNING or run.step >= until_step:
                 return report
+
+
+def _with_score(held: _Slot, report: Report) -> Report:
+    if report.state not in (State.RUNNING, State.COMPLETE):
+        return report
+    try:
+        return report.model_copy(update={"metrics": {**report.metrics, **_score(held)}})
+    except RunFailed as failure:  # out of memory in prediction; what was trained is saved
+        return report.model_copy(update={"state": failure.state, "reason": str(failure)})
 
 
 def _score(held: _Slot) -> dict[str, float]:

@@ -8,7 +8,8 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.states import State
-from trainer.library import ProgramLibrary
+from trainer.compiled import Wanted
+from trainer.library import CACHE_HIT, ProgramLibrary
 from trainer.run import TrainingRun
 
 BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
@@ -98,3 +99,13 @@ def test_a_missing_trainset_names_what_makes_it(home: Path, library: ProgramLibr
     with pytest.raises(UsageError, match=rule):
         library.trainset(config.with_overrides({"data.trainset": "nope"}))
     assert list(home.iterdir()) == []
+
+
+def test_answers_of_the_cache_on_disk_are_counted(library: ProgramLibrary) -> None:
+    def found(x: jax.Array) -> jax.Array:
+        jax.monitoring.record_event(CACHE_HIT)  # as JAX does where the cache has it; not every machine's cache keeps it
+        return x + 1
+
+    hits = library.cache_hits
+    library._compile(("key", "found", "f32[1]"), Wanted(found, (jax.ShapeDtypeStruct((1,), "float32"),)))
+    assert library.cache_hits == hits + 1

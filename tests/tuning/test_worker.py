@@ -69,6 +69,7 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert last.metrics["dev/primary_score"] == card.primary_score
     assert last.metrics["train/loss"] > 0
     assert 0 < last.metrics["dev/loss"] != first.metrics["dev/loss"]
+    assert last.metrics["compile/programs"] == 6 and 0 <= last.metrics["compile/cache_hits"] <= 6
     assert 0 < last.metrics["system/cpu_utilization_percentage"] <= 110
     assert 0 < last.metrics["system/memory_gb"] <= last.metrics["peak_memory_gb"] * 1.01
     predictions = read_records(Prediction, trial / "predictions.jsonl")
@@ -90,7 +91,8 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     ]
     other = space.config({"train.learning_rate": 1e-3})
     slot = host.attach(1, other, None)
-    host.advance(slot, 3)
+    warm = host.advance(slot, 3)
+    assert (warm.compile_s, warm.metrics["compile/programs"], warm.metrics["compile/cache_hits"]) == (0, 0, 0)
     host.save(slot, folder / "pointer.json")
     host.detach(slot)
     assert host.stats()["compiles"] == before
