@@ -12,11 +12,13 @@ from typing import Any
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.files import write_text
+from podium.core.paths import study_dir
 from podium.core.provenance import redact
 from podium.core.records import Report
 from podium.core.states import State
 from tuning.deaths import keep_output
 from tuning.locks import WorkersLock
+from tuning.machine import cores_here
 from tuning.memory import peak_memory_gb, reset_peak
 from tuning.study import report_file, request_stop, trial_dir
 from tuning.usage import Meter
@@ -38,7 +40,8 @@ class Host:
         process prints."""
         os.environ.update(environment or {})
         if log:
-            keep_output(log)
+            study_folder = _folder_here(study_folder)
+            keep_output(study_folder / "workers" / log.name)
             self._presence = WorkersLock(study_folder).share()
         if cores:
             bind_to_cores(cores)
@@ -111,12 +114,26 @@ class Host:
         return Report(step=0, state=state, metrics={}, reason=" ".join(redact(reason).split()))
 
 
+def _folder_here(study_folder: Path) -> Path:
+    """The study's folder on this node: another than the driver's where PODIUM_NODE_WORKSPACE says so, and there it is
+    made. A sweep with --storage keeps the two alike."""
+    own = os.environ.get("PODIUM_NODE_WORKSPACE")
+    if not own:
+        return study_folder
+    os.environ["PODIUM_WORKSPACE"] = own
+    study_dir(study_folder.name).mkdir(parents=True, exist_ok=True)
+    return study_dir(study_folder.name)
+
+
 def bind_to_cores(cores: tuple[int, ...]) -> None:
     """Bind this process, the threads it has and those it will have, and tell XLA to use no more threads than that.
 
+    `cores` are counted from 0 among those that the process may use here. Ray may count more than there are.
     Must come before JAX is imported. One process a core was measured at 1.3 times the tokens/s of one process on both.
     """
+    allowed = cores_here()
+    chosen = {allowed[core % len(allowed)] for core in cores}
     for thread in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():  # noqa: PTH112, PTH208
         with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(int(thread), cores)
+            os.sched_setaffinity(int(thread), chosen)
     os.environ["OMP_NUM_THREADS"] = os.environ["NPROC"] = str(len(cores))

@@ -1,19 +1,106 @@
-"""How many workers a machine or cluster can hold, and what each of them gets. Nothing here starts JAX."""
+"""How many workers a machine or cluster can hold, and what each of them gets. Nothing here starts JAX or Ray."""
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from podium.core.config import RunConfig
+from pydantic import Field, ValidationError, model_validator
+
+from podium.core.config import RunConfig, Section, one_line
 from podium.core.errors import UsageError
+
+CHIPS = (1, 2, 4, 8)  # of one process: Ray and libtpu know no other shapes
+RESOURCES = {"gpu": "GPU", "tpu": "TPU", "cpu": "CPU"}  # device.kind -> as Ray counts it
+WORDS = {"GPU": "GPU", "TPU": "TPU chip", "CPU": "core"}
+
+
+class Workers(Section):
+    """How the devices are shared out. In a file, a number or `auto` stands for the count alone."""
+
+    count: Literal["auto"] | int = Field("auto", description="over all machines; auto is as many as they can hold")
+    cores: int | None = Field(None, ge=1, description="of each worker, where it computes on the CPU")
+    chips: int = Field(1, description="TPU chips of each worker: 1, 2, 4 or 8")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_count(cls, value: Any) -> Any:
+        return {"count": value} if isinstance(value, int | str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> "Workers":
+        if isinstance(self.count, int) and self.count < 1:
+            raise ValueError(f"workers={self.count}, must be auto or >= 1")
+        if self.chips not in CHIPS:
+            raise ValueError(f"chips={self.chips}, must be 1, 2, 4 or 8: the shapes that a process can have")
+        return self
+
+
+def parse_workers(value: "Workers | Mapping[str, Any] | int | str") -> Workers:
+    """A number, `auto`, or a mapping of count, cores and chips. Raises UsageError."""
+    try:
+        return Workers.model_validate(value)
+    except ValidationError as error:
+        raise UsageError(f"workers: {one_line(error)}") from error
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster, as Ray counts what it has."""
+
+    id: str
+    resources: Mapping[str, float]
+
+    def count(self, resource: str) -> int:
+        return int(self.resources.get(resource, 0))
 
 
 @dataclass(frozen=True)
 class DeviceGroup:
-    """What one worker holds: `cores` of this machine, or a share of Ray's resources."""
+    """What one worker holds: the `slot`-th `size` devices of a node."""
 
-    cores: tuple[int, ...] | None = None
-    options: dict[str, float] = field(default_factory=dict)  # of the Ray actor
+    node: str
+    resource: str
+    size: int
+    slot: int
+
+    @property
+    def cores(self) -> tuple[int, ...] | None:
+        """Which of the cores that a process may use on that node, counted from 0; None for a worker with a device."""
+        first = self.slot * self.size
+        return tuple(range(first, first + self.size)) if self.resource == "CPU" else None
+
+    @property
+    def ray_resources(self) -> dict[str, Any]:
+        """Ray hides the other devices of the node by the `num_gpus` and TPU that an actor asks for."""
+        return {
+            "num_cpus": self.size if self.resource == "CPU" else 0,
+            "num_gpus": self.size if self.resource == "GPU" else 0,
+            "resources": {"TPU": self.size} if self.resource == "TPU" else {},
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`limit` workers at most, each with `size` devices of one kind."""
+
+    resource: str
+    size: int
+    limit: int
+
+    def groups(self, nodes: Iterable[Node], taken: Sequence[DeviceGroup] = ()) -> list[DeviceGroup]:
+        """Device groups beside those that are `taken`, up to the limit: each on the node with most to spare."""
+        free = {node.id: self._slots(node, taken) for node in nodes}
+        chosen: list[DeviceGroup] = []
+        while len(taken) + len(chosen) < self.limit and any(free.values()):
+            node = max(free, key=lambda node: len(free[node]))  # the first of equals
+            chosen.append(DeviceGroup(node, self.resource, self.size, free[node].pop(0)))
+        return chosen
+
+    def _slots(self, node: Node, taken: Sequence[DeviceGroup]) -> list[int]:
+        used = {group.slot for group in taken if group.node == node.id}
+        return [slot for slot in range(node.count(self.resource) // self.size) if slot not in used]
 
 
 def cores_here() -> list[int]:
@@ -27,31 +114,48 @@ def accelerators_here() -> int:
     return sum(len(list(Path("/dev").glob(pattern))) for pattern in patterns)
 
 
-def device_groups(config: RunConfig, workers: int | str, trials: int, resources: dict[str, float]) -> list[DeviceGroup]:
-    """One group a worker: a GPU or a TPU chip each where there are some and the config wants them, else cores.
-
-    `workers` is a number or "auto", which is one for each GPU, chip or core, and never more than there are trials.
+def plan(config: RunConfig, workers: Workers, trials: int, nodes: Sequence[Node]) -> Plan:
+    """A GPU or `chips` TPU chips a worker where there are some and the config wants them, else cores.
 
     Raises:
-        UsageError: an accelerator is asked for that `resources` (Ray's) does not have, or more workers than devices.
+        UsageError: an accelerator is asked for that no node has, or more workers than the devices allow.
     """
-    kind = config.device.kind
-    for name, resource in (("gpu", "GPU"), ("tpu", "TPU")):
-        n_devices = int(resources.get(resource, 0))
-        if kind == name and not n_devices:
+    resource = _resource(config.device.kind, nodes)
+    if workers.chips > 1 and resource != "TPU":
+        raise UsageError(f"workers.chips={workers.chips}, but the workers get {WORDS[resource]}s; it is for TPU chips")
+    if workers.cores and resource != "CPU":
+        raise UsageError(f"workers.cores={workers.cores}, but the workers get {WORDS[resource]}s; it is for the CPU")
+    counts = [node.count(resource) for node in nodes]
+    size = workers.chips if resource == "TPU" else workers.cores or 1
+    room = sum(n // size for n in counts)
+    n_workers = workers.count if isinstance(workers.count, int) else max(1, min(room, trials))
+    if n_workers > room:
+        raise UsageError(_too_many(n_workers, size, WORDS[resource], counts, room))
+    if resource == "CPU" and workers.cores is None:
+        size = _share(counts, n_workers)
+    return Plan(resource, size, n_workers if isinstance(workers.count, int) else max(1, trials))
+
+
+def _resource(kind: str, nodes: Sequence[Node]) -> str:
+    for name in ("gpu", "tpu"):
+        resource = RESOURCES[name]
+        found = any(node.count(resource) for node in nodes)
+        if kind == name and not found:
             raise UsageError(f"device.kind={kind!r}, but Ray found no {resource} here; use auto or cpu")
-        if kind in (name, "auto") and n_devices:
-            option = {"num_gpus": 1.0} if name == "gpu" else {"TPU": 1.0}
-            return [DeviceGroup(options=option)] * _n_workers(workers, trials, n_devices, resource)
-    cores = cores_here()
-    n_workers = _n_workers(workers, trials, len(cores), "core")
-    share = len(cores) // n_workers
-    return [DeviceGroup(cores=tuple(cores[i * share : (i + 1) * share])) for i in range(n_workers)]
+        if kind in (name, "auto") and found:
+            return resource
+    return "CPU"
 
 
-def _n_workers(workers: int | str, trials: int, devices: int, what: str) -> int:
-    if isinstance(workers, int):
-        if workers > devices:
-            raise UsageError(f"workers={workers}, but there are {devices} {what}s; ask for {devices} or fewer")
-        return workers
-    return max(1, min(devices, trials))
+def _share(cores: Sequence[int], n_workers: int) -> int:
+    """The most cores that each of the workers can have."""
+    size = max(1, sum(cores) // n_workers)
+    while size > 1 and sum(n // size for n in cores) < n_workers:
+        size -= 1
+    return size
+
+
+def _too_many(n_workers: int, size: int, word: str, counts: Sequence[int], room: int) -> str:
+    asked = f"workers={n_workers}" + (f" of {size} {word}s each" if size > 1 else "")
+    there = f"{sum(counts)} {word}s" + (f" on {len(counts)} machines" if len(counts) > 1 else "")
+    return f"{asked}, but there are {there}; ask for {room} or fewer" if room else f"{asked}, but there are {there}"

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError
+from ray.exceptions import ActorUnschedulableError, NodeDiedError, OutOfMemoryError, RayActorError
 
+from tuning.cluster import on_node
 from tuning.host import Host
 from tuning.machine import DeviceGroup
 from tuning.worker import WorkerKind
 
-DEATHS = (RayActorError, NodeDiedError, OutOfMemoryError)  # what a call to a dead worker raises
+# What a call to a dead worker raises, or to one whose node is gone.
+DEATHS = (RayActorError, ActorUnschedulableError, NodeDiedError, OutOfMemoryError)
 START_TRIES = 3
 REFUSED = "error raised in its creation task"  # how Ray says that a constructor raised: it would again
 
@@ -22,10 +24,10 @@ class Place:
     """A worker's place. `fill` starts an actor in it, `bury` gives up the one that is there."""
 
     def __init__(
-        self, make: WorkerKind, study_folder: Path, group: DeviceGroup, index: int, environment: Mapping[str, str]
+        self, make: WorkerKind, study_folder: Path, environment: Mapping[str, str], group: DeviceGroup, index: int
     ) -> None:
-        self.index, self.log = index, study_folder / "workers" / f"{index}.log"
-        self._actor_class = ray.remote(Host).options(**_options(group))
+        self.group, self.index, self.log = group, index, study_folder / "workers" / f"{index}.log"
+        self._actor_class = ray.remote(Host).options(**group.ray_resources, scheduling_strategy=on_node(group.node))
         self._arguments = (make, study_folder, group.cores, environment, self.log)
         self._actor: Any = None
         self.is_lost = False  # it could not be filled again
@@ -83,12 +85,3 @@ class Place:
         except (*DEATHS, TimeoutError):
             stats = {}
         return {**stats, "busy_s": self.busy_s, "deaths": self.deaths}
-
-
-def _options(group: DeviceGroup) -> dict[str, Any]:
-    resources = {name: amount for name, amount in group.options.items() if name not in ("num_cpus", "num_gpus")}
-    return {
-        "num_cpus": len(group.cores) if group.cores else group.options.get("num_cpus", 1),
-        "num_gpus": group.options.get("num_gpus", 0),
-        "resources": resources,
-    }

@@ -2,13 +2,15 @@
 
 The pool is an actor itself, because its callers, the clients that Tune starts, are processes of their own. It gives
 each trial the next free worker, preferring one that has its program compiled, fills the place of one that died and
-goes on with its trial from the newest checkpoint, and ends a trial whose time is up.
+goes on with its trial from the newest checkpoint, makes places of the devices that a new node brings, and ends a trial
+whose time is up.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,13 @@ from typing import Any
 import ray
 
 from podium.core.config import RunConfig
-from podium.core.files import write_text
+from podium.core.files import read_text, write_text
 from podium.core.paths import home, workspace
 from podium.core.records import Report
 from podium.core.states import State
+from tuning.cluster import nodes, on_node
 from tuning.deaths import Watch
-from tuning.machine import DeviceGroup
+from tuning.machine import Plan
 from tuning.messages import out_of_time
 from tuning.places import DEATHS, Place
 from tuning.study import end_file, request_stop, stop_file, trial_dir
@@ -29,6 +32,7 @@ from tuning.worker import WorkerKind
 
 BARRIER_TIMEOUT_S = 60.0
 STATS_TIMEOUT_S = 30.0  # a worker may be just being started again
+GROW_EVERY_S = 2.0
 END_GRACE_S = 5.0  # what a trial whose time is up has to end at a step
 
 
@@ -61,19 +65,20 @@ class Pool:
         self,
         make: WorkerKind,
         study_folder: Path,
-        groups: Sequence[DeviceGroup],
+        plan: Plan,
         clients: int,
         environment: Mapping[str, str],
         rules: Rules,
     ) -> None:
-        self._folder, self._rules = study_folder, rules
-        self._places = [Place(make, study_folder, group, index, environment) for index, group in enumerate(groups)]
+        self._folder, self._plan, self._rules = study_folder, plan, rules
+        self._place = partial(Place, make, study_folder, environment)
+        self._places = [self._place(group, index) for index, group in enumerate(plan.groups(nodes()))]
         self._free: set[Place] = set()
         self._changed = asyncio.Condition()
         self._seats: dict[int, _Seat] = {}
         self._slots = count()
         self._missing_clients, self._all_here = clients, asyncio.Event()
-        self._fillings: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
+        self._tasks: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
 
     async def ready(self) -> None:
         """Until every worker has started. If one cannot, the sweep is stopped and this raises what kept it."""
@@ -82,6 +87,7 @@ class Pool:
         except DEATHS:
             await self._stop("a worker did not start")
             raise
+        self._do(self._grow())
 
     async def join(self) -> None:
         """A barrier for the clients: Tune would cancel the later ones while the first are taking all the trials."""
@@ -124,10 +130,13 @@ class Pool:
                     return Report(step=0, state=State.FAILED, metrics={}, reason=reason)
 
     async def save(self, slot: int, path: Path) -> None:
+        """Save the trial. Its worker may be on another node than `path`: the pointer goes through the study folder."""
         seat = self._seats[slot]
+        pointer = trial_dir(self._folder, seat.trial_id) / "pointer.json"
         try:
             if seat.place is not None and seat.slot is not None:
-                await seat.place.call("save", seat.slot, path)
+                await seat.place.call("save", seat.slot, pointer)
+                write_text(path, read_text(pointer))
         except DEATHS as error:  # it goes on from an older one
             self._bury(seat, seat.watch.cause(str(error)))
 
@@ -209,9 +218,23 @@ class Pool:
 
     def _refill(self, place: Place) -> None:
         place.bury()
-        task = asyncio.ensure_future(self._fill_or_stop(place))
-        self._fillings.add(task)
-        task.add_done_callback(self._fillings.discard)
+        self._do(self._fill_or_stop(place))
+
+    async def _grow(self) -> None:
+        """Make a place of every device that a new node brings, as far as the plan goes."""
+        while True:
+            await asyncio.sleep(GROW_EVERY_S)
+            alive = await asyncio.to_thread(nodes)
+            names = {node.id for node in alive}
+            taken = [place.group for place in self._places if place.group.node in names]
+            for group in self._plan.groups(alive, taken):
+                self._places.append(self._place(group, len(self._places)))
+                self._do(self._fill_or_stop(self._places[-1]))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _fill(self, place: Place) -> None:
         await place.fill()
@@ -231,14 +254,13 @@ class Pool:
             self._changed.notify_all()
 
 
-def start_pool(
-    make: WorkerKind, study_folder: Path, groups: Sequence[DeviceGroup], clients: int, name: str, rules: Rules
-) -> Any:
+def start_pool(make: WorkerKind, study_folder: Path, plan: Plan, clients: int, name: str, rules: Rules) -> Any:
     """Start the pool and its workers. Returns the actor's handle; clients find it by `name`."""
     environment = {"PODIUM_HOME": str(home()), "PODIUM_WORKSPACE": str(workspace())}
-    # On the head node, beside the clients: the loss of another node takes neither.
+    # With the driver and the clients: the loss of another node takes none of them.
+    options = {"num_cpus": 0, "scheduling_strategy": on_node(ray.get_runtime_context().get_node_id())}
     return (
         ray.remote(Pool)
-        .options(name=name, num_cpus=0, resources={"node:__internal_head__": 0.001}, max_concurrency=1000)
-        .remote(make, study_folder, groups, clients, environment, rules)
+        .options(name=name, max_concurrency=1000, **options)
+        .remote(make, study_folder, plan, clients, environment, rules)
     )

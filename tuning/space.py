@@ -15,6 +15,7 @@ from podium.core.config import RunConfig, Section, load_config, load_yaml, one_l
 from podium.core.errors import UsageError
 from podium.core.paths import find_file
 from tuning.arithmetic import Constraint
+from tuning.machine import Workers
 from tuning.objectives import METRICS, Direction, Objective, with_first
 from tuning.parameters import Parameter, in_order
 from tuning.samplers import Sampler, TpeSampler
@@ -37,7 +38,7 @@ class SearchSpace(Section):
     scheduler: Scheduler = AshaScheduler()
     trials: int = Field(ge=1)
     report_every_steps: int = Field(ge=1)
-    workers: Literal["auto"] | int = "auto"
+    workers: Workers = Field(Workers(), description="auto, a number, or {count, cores, chips}")
     max_failures: int = Field(2, ge=0, description="deaths of its worker that a trial survives; one more is its end")
     trial_timeout_s: float | None = Field(None, gt=0, description="seconds on a worker after which a trial is ended")
     baseline: bool = Field(True, description="run the base config itself as trial 0")
@@ -72,8 +73,6 @@ class SearchSpace(Section):
     def _consistent(self) -> Self:
         if self.metric not in METRICS:
             raise ValueError(f"metric={self.metric!r}, must be one of {', '.join(METRICS)}")
-        if isinstance(self.workers, int) and self.workers < 1:
-            raise ValueError(f"workers={self.workers}, must be auto or >= 1")
         if refusal := self.scheduler.refusal(self.report_every_steps, self.max_steps):
             raise ValueError(f"scheduler.{refusal}")
         return self

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ from podium.core.clock import Deadline
 from podium.core.errors import UsageError
 from podium.core.files import write_json
 from podium.core.paths import study_dir
+from podium.core.provenance import redact
 from podium.core.states import State
-from tuning import storage, tracking
+from tuning import storage as storages
+from tuning import tracking
 from tuning.backends import Backend, NoBackend, Sweep, Usage, make_backend
 from tuning.events import Event, Listener
 from tuning.locks import WorkersLock
+from tuning.machine import Workers, parse_workers
+from tuning.mirror import Mirror, Mirrored, check_url, driving
 from tuning.overview import steps
 from tuning.schedulers import PbtScheduler, preload
 from tuning.space import SearchSpace, load_space
@@ -40,6 +44,7 @@ from tuning.study import (
 from tuning.transfer import source_for
 from tuning.worker import Worker, WorkerKind
 
+FILES_AT = "files_at"  # of an Optuna study: the fsspec URL where its files are kept as well
 GIVE_UP_AFTER = 3  # crashes in a row at the start: it is not the hyperparameters
 WATCH_EVERY_S = 0.2
 
@@ -53,11 +58,14 @@ def sweep(
     target: float | None = None,
     patience: int | None = None,
     backend: str = "auto",
+    address: str | None = None,
+    workers: Workers | Mapping[str, Any] | int | str | None = None,
     resume: str | None = None,
     warm_start: str | None = None,
     name: str | None = None,
     tracking_uri: str | None = None,
     optuna_storage: str | None = None,
+    storage: str | None = None,
     listeners: Sequence[Listener] = (),
     stop: Callable[[], bool] = lambda: False,
     worker: WorkerKind = Worker,
@@ -69,7 +77,9 @@ def sweep(
     says so in `stop:` where they are not given. `warm_start` names an older study: its best configuration is tried, and
     the sampler knows its trials where they say something about this space.
 
-    `optuna_storage` is where a new study is kept: sqlite or journal in its folder, or the URL of a database.
+    `address` is that of a Ray cluster to run on, `auto` or HOST:PORT; `workers` says in the space's stead how many
+    there are and what each gets. `optuna_storage` is where a new study is kept: sqlite or journal in its folder, or the
+    URL of a database. `storage` is an fsspec URL through which nodes without a common disk share the trials' files.
 
     A sweep that was stopped says why in `summary["stopped"]`; `resume=study.name` goes on with it, and needs no space.
 
@@ -80,12 +90,19 @@ def sweep(
     """
     deadline = quota = Deadline.after(time_budget_s)
     uri = tracking.tracking_uri(tracking_uri)
-    keep_in = storage.optuna_storage(optuna_storage)
+    keep_in = storages.optuna_storage(optuna_storage)
+    files_at = check_url(storage) if storage else None
     if name is not None:
         refuse_taken(name)
     space = _checked_space(space, resume)
+    if workers is not None:
+        space = space.model_copy(update={"workers": parse_workers(workers)})
     if resume is not None and warm_start is not None:
         raise UsageError(f"--warm-start {warm_start}: study {resume!r} has begun; warm-start a new one")
+    if files_at and isinstance(space.scheduler, PbtScheduler):
+        raise UsageError(
+            f"--storage {files_at}: trials under pbt load each other's checkpoints; share PODIUM_WORKSPACE"
+        )
     if quota_s is not None:
         quota = replace(deadline, budget_s=wall_s_for(quota_s, space.base_config.budget.profile))
     source = source_for(space, warm_start) if warm_start is not None else None
@@ -100,12 +117,12 @@ def sweep(
         return _caught_up(study, space, uri)
     given = {"target": target, "patience": patience}
     rule = space.stop.model_copy(update={name: value for name, value in given.items() if value is not None})
-    plan = _Plan(limit, deadline, quota, rule, stop, listeners, worker, uri)
-    chosen = make_backend(backend, space.base_config, space.workers, n_to_run) if n_to_run > 0 else NoBackend()
+    plan = _Plan(limit, deadline, quota, rule, stop, listeners, worker, uri, files_at)
+    chosen = make_backend(backend, space, n_to_run, address) if n_to_run > 0 else NoBackend()
     try:
         study = study or create(space, name, data, source, keep_in)
         folder = study_dir(study.study_name)
-        with DriverLock(folder), storage.storage_in_use(folder):
+        with DriverLock(folder), storages.storage_in_use(folder):
             return _drive(study, space, chosen, plan)
     finally:
         chosen.close()
@@ -153,6 +170,7 @@ class _Plan:
     listeners: Sequence[Listener]
     worker: WorkerKind
     tracking_uri: str
+    files_at: str | None
 
 
 def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> StudyView:
@@ -170,19 +188,33 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     preload(
         scheduler, [job_of(trial) for trial in view(study).trials if trial.reports and trial.state not in UNFINISHED]
     )
-    with tracking.Tracker(study, space, plan.tracking_uri) as tracker:
-        heard_by = (tracker.on_event, _give_up(folder), enough, *plan.listeners)
+    with tracking.Tracker(study, space, plan.tracking_uri) as tracker, _files(study, plan) as (make_worker, brings):
+        heard_by = (*brings, tracker.on_event, _give_up(folder), enough, *plan.listeners)
         kind = PopulationBridge if isinstance(space.scheduler, PbtScheduler) else OptunaBridge
         bridge = kind(study, space, plan.limit, heard_by)
         with _watched(folder, plan):
             try:
-                usage = backend.run(Sweep(folder, space, bridge, scheduler, plan.worker))
+                usage = backend.run(Sweep(folder, space, bridge, scheduler, make_worker))
             finally:
                 bridge.stop_rest()
         summary = view(study).summary or summarise(view(study), backend, usage, plan.deadline.elapsed_s())
         tracker.finish(view(study), summary)
     write_json(folder / "summary.json", {**summary, "mlflow": tracker.account()})
     return view(study)
+
+
+@contextlib.contextmanager
+def _files(study: Any, plan: _Plan) -> Iterator[tuple[WorkerKind, tuple[Listener, ...]]]:
+    """Who works, and who brings here what others wrote, where the trials' files are kept at a URL as well."""
+    if plan.files_at:
+        study.set_user_attr(FILES_AT, redact(plan.files_at))
+    url = plan.files_at or study.user_attrs.get(FILES_AT)
+    if not url:
+        yield plan.worker, ()
+        return
+    folder = study_dir(study.study_name)
+    with driving(Mirror(url, folder), folder, [trial.number for trial in asked_trials(study)]) as brings:
+        yield Mirrored(plan.worker, url), (brings,)
 
 
 def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:

@@ -33,6 +33,12 @@ def sweep(
         int | None, typer.Option(min=1, help="End once so many trials after the best were no better.")
     ] = None,
     backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster: auto or HOST:PORT; docs/tpu-vm.md has examples.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="How many; the space says if not given.")] = None,
+    cores_per_worker: Annotated[int | None, typer.Option(min=1, help="Where they compute on the CPU.")] = None,
+    chips_per_worker: Annotated[int | None, typer.Option(help="TPU chips: 1, 2, 4 or 8.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Go on with this study.")] = None,
     warm_start: Annotated[
         str | None, typer.Option(metavar="STUDY", help="Begin with what this older study has learned.")
@@ -40,6 +46,10 @@ def sweep(
     optuna_storage: Annotated[
         str | None,
         typer.Option(help="sqlite, journal, or a database's URL; PODIUM_OPTUNA_STORAGE if not given, else sqlite."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where nodes without a common disk share trials' files, like s3://bucket/x."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the new study; SPACE-001 and so on if not given.")] = None,
 ) -> None:
@@ -64,10 +74,13 @@ def sweep(
             target=target,
             patience=patience,
             backend=backend,
+            address=address,
+            workers=_workers(wanted, workers, cores_per_worker, chips_per_worker),
             resume=resume,
             warm_start=warm_start,
             name=name,
             optuna_storage=optuna_storage,
+            storage=storage,
             listeners=[show],
             stop=interrupts.requested,
         )
@@ -85,6 +98,14 @@ def _open(path: str | None, resume: str | None) -> tuple[SearchSpace, StudyView 
     if earlier:
         return earlier.space, earlier
     raise UsageError("no search space given; name a file, like search_spaces/tiny.yaml, or a study to --resume")
+
+
+def _workers(
+    space: SearchSpace, count: int | None, cores: int | None, chips: int | None
+) -> dict[str, int | str | None]:
+    """What the space says, changed by what was given."""
+    given = {"count": count, "cores": cores, "chips": chips}
+    return {**space.workers.model_dump(), **{name: value for name, value in given.items() if value is not None}}
 
 
 def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:

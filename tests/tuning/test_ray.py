@@ -13,6 +13,7 @@ from tests.tuning import killing
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
 from tuning.backends import make_backend
+from tuning.machine import parse_workers
 from tuning.overview import log_tail
 from tuning.study import load_study
 
@@ -120,9 +121,9 @@ def test_a_worker_that_cannot_start_ends_the_sweep_with_its_reason(run_sweep):
         run_sweep({"workers": 2}, backend="ray", worker=NoWorker)
 
 
-def test_devices_that_are_not_there_are_refused():
-    gpu = RunConfig().with_overrides({"device.kind": "gpu"})
+def test_devices_that_are_not_there_are_refused(space):
+    gpu = space.model_copy(update={"base_config": RunConfig().with_overrides({"device.kind": "gpu"})})
     with pytest.raises(UsageError, match=r"device\.kind='gpu', but Ray found no GPU here; use auto or cpu"):
-        make_backend("ray", gpu, "auto", 4)
+        make_backend("ray", gpu, 4)
     with pytest.raises(UsageError, match="workers=500, but there are"):
-        make_backend("ray", RunConfig(), 500, 1000)
+        make_backend("ray", space.model_copy(update={"workers": parse_workers(500)}), 1000)

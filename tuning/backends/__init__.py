@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from tuning.machine import accelerators_here, cores_here
 from tuning.space import SearchSpace
@@ -70,19 +69,26 @@ class NoBackend:
         """Nothing to give back."""
 
 
-def make_backend(name: str, config: RunConfig, workers: int | str, n_trials: int) -> Backend:
-    """The backend of that name. Raises UsageError: no such backend, or devices that are not there."""
+def make_backend(name: str, space: SearchSpace, n_trials: int, address: str | None = None) -> Backend:
+    """The backend of that name; `address` is that of the Ray cluster to join.
+
+    Raises:
+        UsageError: no such backend, an address without Ray, or devices that are not there.
+        PodiumError: Ray did not start or answer.
+    """
     if name not in BACKENDS:
         raise UsageError(f"backend {name!r}, must be one of {', '.join(BACKENDS)}")
     if name == "auto":
-        name = choose(workers, n_trials, _ray_runs())
+        name = choose(space.workers.count, n_trials, bool(address) or _ray_runs())
     if name == "inline":
+        if address:
+            raise UsageError(f"--address {address} and --backend inline are both given; a cluster needs --backend ray")
         from tuning.backends.inline import InlineBackend
 
         return InlineBackend()
     from tuning.backends.ray_tune import RayBackend
 
-    return RayBackend(config, workers, n_trials)
+    return RayBackend(space, n_trials, address)
 
 
 def choose(workers: int | str, n_trials: int, ray_runs: bool) -> str:

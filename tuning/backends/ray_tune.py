@@ -4,48 +4,58 @@ import logging
 import os
 import shutil
 import tempfile
+from typing import Any
 from uuid import uuid4
 
-from podium.core.config import RunConfig
 from podium.core.errors import PodiumError
+from tuning import cluster
 from tuning.backends import Sweep, Usage
-from tuning.machine import cores_here, device_groups
+from tuning.machine import cores_here, plan
+from tuning.shipment import shipment
+from tuning.space import SearchSpace
 
 # Two for each worker, so that the next trial waits for the worker and never the worker for a trial.
 CLIENTS_PER_WORKER = 2
-# Clients take no device. {"cpu": 0} alone is refused; a sliver of the head node keeps them where the driver is.
-CLIENT_RESOURCES = {"cpu": 0, "node:__internal_head__": 0.001}
 
 
 class RayBackend:
     name = "ray"
 
-    def __init__(self, config: RunConfig, workers: int | str, n_trials: int) -> None:
-        """Starts Ray here, or joins the cluster that RAY_ADDRESS names or this process has joined already."""
+    def __init__(self, space: SearchSpace, n_trials: int, address: str | None = None) -> None:
+        """Starts Ray here, or joins the cluster at `address`, else the one that RAY_ADDRESS names or this process has
+        joined already.
+
+        Raises:
+            UsageError: an address that cannot be used, or devices that are not there.
+            PodiumError: Ray did not start or answer.
+        """
         # What Ray prints of a dead worker is a paragraph that names neither trial nor cause; read when it is imported.
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
         import ray
 
-        self._started_ray = not ray.is_initialized()
-        if self._started_ray:
-            start_ray()
+        self._joined = ray.is_initialized()
+        address = cluster.check_address(address or os.environ.get("RAY_ADDRESS"), joined=self._joined)
+        self._on_cluster = self._joined or address is not None
+        if not self._joined:
+            start_ray(address, space)
         try:
-            self._groups = device_groups(config, workers, n_trials, ray.cluster_resources())
+            nodes = cluster.nodes()
+            self._plan = plan(space.base_config, space.workers, n_trials, nodes)
         except PodiumError:
             self.close()
             raise
-        self.n_workers = len(self._groups)
+        self.n_workers = len(self._plan.groups(nodes))
 
     def run(self, sweep: Sweep) -> Usage:
         import ray
 
         from tuning.pool import Rules, start_pool
 
-        n_clients = min(_n_clients(self.n_workers), sweep.bridge.n_to_run)
+        n_clients = min(self._n_clients(), sweep.bridge.n_to_run)
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
         n_first = min(n_clients, sweep.bridge.n_at_once)  # who come without a part having ended
         rules = Rules(sweep.space.max_failures, sweep.space.trial_timeout_s)
-        pool = start_pool(sweep.make_worker, sweep.folder, self._groups, n_first, pool_name, rules)
+        pool = start_pool(sweep.make_worker, sweep.folder, self._plan, n_first, pool_name, rules)
         try:
             started = pool.ready.remote()  # Tune and its clients start meanwhile
             _tune(sweep, pool_name, n_clients)
@@ -57,38 +67,49 @@ class RayBackend:
         finally:
             ray.kill(pool)  # and with it the workers, which it owns
 
+    def _n_clients(self) -> int:
+        """With one worker a trial is asked for when the one before is told, so that proposals do not depend on timing.
+        A cluster may grow to as many workers as there are clients."""
+        alone = self.n_workers == 1 and (self._plan.limit == 1 or not self._on_cluster)
+        return 1 if alone else CLIENTS_PER_WORKER * self.n_workers
+
     def close(self) -> None:
         import ray
 
-        if self._started_ray:
+        if not self._joined:
             ray.shutdown()
 
 
-def _n_clients(n_workers: int) -> int:
-    """With one worker a trial is asked for when the one before is told, so that proposals do not depend on timing."""
-    return 1 if n_workers == 1 else CLIENTS_PER_WORKER * n_workers
+def start_ray(address: str | None = None, space: SearchSpace | None = None) -> None:
+    """A Ray of our own, or the cluster at `address`, which gets our code and the data of `space`.
+
+    Raises:
+        PodiumError: Ray did not start or answer.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # What a cluster has is its own to say; token authentication stays on as Ray has it.
+    if address is None:
+        _init("local", num_cpus=len(cores_here()), object_store_memory=256 * 2**20)
+    else:
+        with shipment(space) as runtime_env:
+            _init(address, runtime_env=runtime_env)
 
 
-def start_ray() -> None:
-    """A Ray of our own, or the cluster that RAY_ADDRESS names. Raises PodiumError."""
+def _init(address: str, **options: Any) -> None:
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    address = os.environ.get("RAY_ADDRESS")
-    # What a cluster has is its own to say; token authentication stays on as Ray has it.
-    here = {} if address else {"num_cpus": len(cores_here()), "object_store_memory": 256 * 2**20}
     try:
         ray.init(
-            address=address or "local",
+            address=address,
             namespace="podium",
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            **here,
+            **options,
         )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        where = address or "here"
-        raise PodiumError(f"Ray did not start or answer ({where}): {_cause(error)}; try --backend inline") from error
+        where, hint = ("here", "try --backend inline") if address == "local" else (address, cluster.HINT)
+        raise PodiumError(f"Ray did not start or answer ({where}): {_cause(error)}; {hint}") from error
 
 
 def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
@@ -100,7 +121,7 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
     scratch = tempfile.mkdtemp(prefix="podium-tune-")
     try:
         tune.Tuner(
-            tune.with_resources(TrialClient, CLIENT_RESOURCES),
+            tune.with_resources(TrialClient, cluster.client_resources()),
             param_space={POOL: pool_name},
             tune_config=tune.TuneConfig(
                 search_alg=sweep.bridge,

@@ -1,0 +1,36 @@
+"""docs/tpu-vm.md shows commands that the command line takes."""
+
+import re
+import shlex
+
+import pytest
+
+from podium.core.paths import find_config
+from tests.console import ROOT
+
+TEXT = (ROOT / "docs/tpu-vm.md").read_text()
+BLOCKS = re.findall(r"^```bash\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line[line.index("podium sweep") :] for block in BLOCKS for line in block.splitlines() if "podium sweep" in line
+]
+
+
+def test_each_kind_of_machine_has_its_commands():
+    for heading in ("One TPU VM", "A GPU box", "A pod slice"):
+        section = TEXT.split(f"\n## {heading}")[1].split("\n## ")[0]
+        assert "podium sweep" in section, heading
+    assert "No command on this page was run on a real TPU" in TEXT
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_command_line_takes_it(line):
+    """The parser as it is; nothing is run."""
+    from typer.main import get_command
+
+    from podium.cli.main import app
+
+    _, name, *arguments = shlex.split(line)
+    command = get_command(app).commands[name]
+    context = command.make_context(name, arguments)
+    assert find_config(context.params["space"]).is_file()
+    assert context.params["backend"] in ("auto", "ray")
