@@ -106,6 +106,9 @@ def test_answers_of_the_cache_on_disk_are_counted(library: ProgramLibrary) -> No
         jax.monitoring.record_event(CACHE_HIT)  # as JAX does where the cache has it; not every machine's cache keeps it
         return x + 1
 
+    mesh = jax.make_mesh((1,), ("x",))
+    place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    one = jax.ShapeDtypeStruct((1,), "float32", sharding=place)
     hits = library.cache_hits
-    library._compile(("key", "found", "f32[1]"), Wanted(found, (jax.ShapeDtypeStruct((1,), "float32"),)))
+    library._compile(("key", "found", "f32[1]"), Wanted(found, (one,), place, mesh))
     assert library.cache_hits == hits + 1
