@@ -61,10 +61,14 @@ def n_devices(config: RunConfig) -> int:
     """How many devices the run is divided over. Raises UsageError as `choose_mesh` does."""
     here, batch, fsdp = jax.device_count(), config.train.batch_size, config.device.fsdp or 1
     n = config.device.count or (here if jax.process_count() > 1 else _most(here, batch, fsdp))
-    if n > here or (n < here and jax.process_count() > 1):
-        raise UsageError(f"device.count={n}, but there are {here} devices here, and processes in a pod use all of them")
+    if n > here:
+        raise UsageError(f"device.count={n}, must be at most {here}, the devices here; lower it or leave it out")
+    if n < here and jax.process_count() > 1:
+        raise UsageError(
+            f"device.count={n}, must be {here}: processes that train together use all devices; leave it out"
+        )
     if n % fsdp:
-        raise UsageError(f"device.fsdp={fsdp}, must divide the number of devices, which is {n}")
+        raise UsageError(f"device.fsdp={fsdp}, must divide the number of devices, which is {n}; choose a divisor of it")
     if batch % n:
         raise UsageError(
             f"train.batch_size={batch}, must be a multiple of the {n} devices that its rows are divided over; "
