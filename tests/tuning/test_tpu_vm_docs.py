@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from podium.core.paths import find_config
+from podium.core.paths import find_file
 from tests.console import ROOT
 
 TEXT = (ROOT / "docs/tpu-vm.md").read_text()
@@ -32,5 +32,5 @@ def test_the_command_line_takes_it(line):
     _, name, *arguments = shlex.split(line)
     command = get_command(app).commands[name]
     context = command.make_context(name, arguments)
-    assert find_config(context.params["space"]).is_file()
+    assert find_file(context.params["space"]).is_file()
     assert context.params["backend"] in ("auto", "ray")
