@@ -44,8 +44,8 @@ class NoopWorker:
 
 
 def run(home: Path, trials: int, sampler: str, backend: str = "ray") -> dict[str, Any]:
-    """A sweep of `trials` such trials on two workers: seconds a trial from the first start to the last end, the
-    driver's memory growth, what the tracker cost the sweep a report, and how long MLflow was written after the end."""
+    """A sweep of `trials` such trials on two workers: seconds a trial from the first end to the last, the driver's
+    memory growth, what the tracker cost the sweep a report, and how long MLflow was written after the end."""
     from tuning import sweep
     from tuning.events import Event
     from tuning.space import load_space
@@ -69,14 +69,14 @@ def run(home: Path, trials: int, sampler: str, backend: str = "ray") -> dict[str
     tracked = _timed(Tracker)
 
     def listen(event: Event) -> None:
-        times.append(time.perf_counter())
         if event.kind == "finished":
+            times.append(time.perf_counter())
             memory.append(memory_mb())
 
     study = sweep(load_space(space), backend=backend, listeners=[listen], worker=NoopWorker)
     begun = min(100, trials // 2)
     return {
-        "trial_s": (times[-1] - times[0]) / len(memory),
+        "trial_s": (times[-1] - times[0]) / (len(times) - 1),
         "after_s": time.perf_counter() - times[-1],
         "memory_mb_per_1000": (memory[-1] - memory[begun]) / (len(memory) - begun) * 1000,
         "tracker_ms": sum(tracked) / len(tracked) * 1000,
