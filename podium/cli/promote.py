@@ -1,13 +1,14 @@
 """`podium promote`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from podium.core.errors import PodiumError
 from podium.core.paths import submission_dir
-from podium.core.provenance import redact
-from podium.core.records import PromotionRecord
+
+if TYPE_CHECKING:
+    from podium.core.records import PromotionRecord
 
 
 def promote(
@@ -43,8 +44,10 @@ def promote(
     typer.echo(f"next: podium submit {name}")
 
 
-def _tag(promotion: PromotionRecord, name: str) -> None:
+def _tag(promotion: "PromotionRecord", name: str) -> None:
     """Say it in MLflow too. The lock is written: what goes wrong here is a line, not a failure."""
+    from podium.core.provenance import redact
+
     try:
         from tuning.tracking import mark_promoted
 

@@ -104,6 +104,8 @@ CHANGED = {
     "lora.rslora": True,
     "lora.dora": True,
     "model.base_dtype": "int8",
+    "device.count": 2,
+    "device.fsdp": 2,
 }
 NEED_LORA = ("lora.", "model.base_dtype")
 

@@ -126,7 +126,7 @@ def test_the_deadline_truncates_training_and_leaves_the_reserve_for_scoring(data
 
 def test_what_there_was_no_time_to_predict_is_missing_and_wrong(home):
     small.write_data(home, n_items=120)  # 15 batches, each of them a second or more
-    budget = {"budget.time_budget_s": 50, "budget.reserve_s": 20}
+    budget = {"budget.time_budget_s": 90, "budget.reserve_s": 60}
     run(**budget, **{"train.max_steps": 500}, clock=FakeClock(tick_s=1))
     predicted = [line["id"] for line in read_lines(home, "predictions.jsonl")]
     summary = read(home, "eval_summary.json")
