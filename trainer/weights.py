@@ -95,6 +95,7 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, mesh: Mesh,
             parts = _quantise(tensor) if len(places) == 2 else (tensor,)
             layer = slots[name].layer
             arrays = [_put(array, part, layer, array.sharding) for array, part in zip(arrays, parts, strict=True)]
+            jax.block_until_ready(arrays)  # tensors are read faster than they are put, and would pile up
         loaded |= {place: wanted[place].replace(array) for place, array in zip(places, arrays, strict=True)}
     return nnx.from_flat_state(loaded.items())
 
