@@ -20,7 +20,7 @@ from tuning.deaths import keep_output
 from tuning.locks import WorkersLock
 from tuning.machine import cores_here
 from tuning.memory import peak_memory_gb, reset_peak
-from tuning.study import report_file, request_stop, trial_dir
+from tuning.study_files import report_file, request_stop, trial_dir
 from tuning.usage import Meter
 from tuning.worker import WorkerKind
 

@@ -4,14 +4,16 @@ Two processes that write to one trial would spoil it, and a driver that was kill
 moment.
 """
 
+import contextlib
 import fcntl
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Self
 
 from podium.core.clock import Deadline
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, UsageError
 
 WAIT_S = 30.0
 
@@ -45,3 +47,50 @@ class WorkersLock:
                             f"{deadline.elapsed_s():.0f} s; end those processes, then resume"
                         ) from None
                 pause()
+
+
+class DriverLock:
+    """One sweep at a time drives a study; the system frees the lock however the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "driver.lock"
+
+    def __enter__(self) -> "DriverLock":
+        self._file = self._path.open("a+")
+        try:
+            self._lock()
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise UsageError(
+                f"study {self._path.parent.name!r} is already being run by process {holder}; wait for it, or stop it"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+        return self
+
+    def _lock(self) -> None:
+        """Tries again for a moment: who asks whether a sweep runs holds the lock while it asks."""
+        for _ in range(5):
+            with contextlib.suppress(BlockingIOError):
+                return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            time.sleep(0.02)
+        return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def driver_of(folder: Path) -> str | None:
+    """The process that drives the study; None where none does. Takes the lock for a moment to find out."""
+    path = folder / "driver.lock"
+    if not path.is_file():
+        return None
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "unknown"
+    return None

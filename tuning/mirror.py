@@ -23,7 +23,7 @@ from podium.core.provenance import redact
 from podium.core.records import Report
 from tuning.events import Event, Listener
 from tuning.space import SearchSpace
-from tuning.study import stop_file
+from tuning.study_files import stop_file
 from tuning.worker import WorkerKind, WorkerProtocol
 
 MANIFEST = "manifest.json"

@@ -9,9 +9,11 @@ from podium.core.errors import UsageError
 from podium.core.files import read_text
 from podium.core.states import State
 from tuning.events import Event
+from tuning.locks import driver_of
 from tuning.stops import UNFINISHED
 from tuning.storage import open_storage
-from tuning.study import StudyView, TrialView, driver_of, existing, load_study, request_stop, study_names
+from tuning.study import StudyView, TrialView, existing, load_study, study_names
+from tuning.study_files import request_stop
 
 ORDERS = ("number", "state", "value", "step")  # of a list of trials, beside config keys and metrics
 

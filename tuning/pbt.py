@@ -21,7 +21,8 @@ from tuning.messages import Job, read_report
 from tuning.population import Mutation, Standing, change_at, exploits, explore, stops
 from tuning.schedulers import PbtScheduler
 from tuning.searcher import OptunaBridge, job_of
-from tuning.study import TrialView, stop_file
+from tuning.study import TrialView
+from tuning.study_files import pointer_file, stop_file
 
 
 class PopulationBridge(OptunaBridge):
@@ -176,7 +177,7 @@ class PopulationBridge(OptunaBridge):
 
     def _checkpoint(self, number: int, step: int) -> Path | None:
         """Where the trial was at this meeting; None where its worker could not save it."""
-        path = attributes.pointer_file(self._folder, number)
+        path = pointer_file(self._folder, number)
         pointer = read_json(path) if path.is_file() else {}
         return Path(pointer["checkpoint"]) if pointer.get("step") == step else None
 
@@ -190,7 +191,7 @@ class PopulationBridge(OptunaBridge):
                 "start": first,
                 "end": last,
                 "checkpoint": checkpoint,
-                "pointer": attributes.pointer_file(self._folder, view.number),
+                "pointer": pointer_file(self._folder, view.number),
             }
         )
 

@@ -27,7 +27,7 @@ from tuning.deaths import Watch
 from tuning.machine import Plan
 from tuning.messages import out_of_time
 from tuning.places import DEATHS, Place
-from tuning.study import end_file, request_stop, stop_file, trial_dir
+from tuning.study_files import end_file, request_stop, stop_file, trial_dir
 from tuning.worker import WorkerKind
 
 BARRIER_TIMEOUT_S = 60.0

@@ -13,8 +13,9 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
     """
     import optuna
 
+    from tuning.create import draw, enqueue
     from tuning.samplers import sampler_for
-    from tuning.study import draw, enqueue, n_enqueued
+    from tuning.study import n_enqueued
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=[direction for _, direction in space.aims])

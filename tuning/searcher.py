@@ -25,11 +25,13 @@ from podium.core.paths import study_dir
 from podium.core.records import Report, read_record
 from podium.core.states import State
 from tuning import study as attributes
+from tuning.create import draw
 from tuning.events import Event, Kind, Listener
 from tuning.messages import Job, read_report
 from tuning.samplers import sampler_for
 from tuning.space import SearchSpace, broken
-from tuning.study import TrialView, asked_trials, report_file, stop_file, trial_view
+from tuning.study import TrialView, asked_trials, trial_view
+from tuning.study_files import report_file, stop_file
 
 AVOID = (State.DIVERGED, State.INFEASIBLE, State.OOM)  # the configuration's own fault
 
@@ -136,7 +138,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
 
     def _draw(self, trial: Any) -> TrialView:
         """Draw the parameters and put them on record with the trial, so that a resume need not draw them again."""
-        trial.set_user_attr(attributes.OVERRIDES, attributes.draw(trial, self._space))
+        trial.set_user_attr(attributes.OVERRIDES, draw(trial, self._space))
         return self._view(trial)
 
     def _adopted(self) -> tuple[Any, TrialView]:

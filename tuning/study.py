@@ -10,29 +10,22 @@ workspace/studies/NAME/
     trials/NNN/   one run directory a trial
 """
 
-import contextlib
-import fcntl
-import os
-import shutil
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from podium.core.config import RunConfig, load_yaml
-from podium.core.errors import PodiumError, UsageError
-from podium.core.files import read_json, read_text, write_text
+from podium.core.errors import UsageError
+from podium.core.files import read_json, read_text
 from podium.core.paths import check_name, study_dir, workspace
 from podium.core.states import State
 from tuning.objectives import front
 from tuning.population import Lineage
 from tuning.space import SearchSpace, parse_space
 from tuning.stops import best_of
-from tuning.storage import SQLITE, create_in_storage, discard_storage, has_storage, open_storage
+from tuning.storage import has_storage, open_storage
+from tuning.study_files import trial_dir
 
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
@@ -218,65 +211,6 @@ def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
     )
 
 
-def trial_dir(folder: Path, number: int) -> Path:
-    return folder / "trials" / f"{number:03d}"
-
-
-def pointer_file(folder: Path, number: int) -> Path:
-    """Where a member of a population left its checkpoint at the last meeting: {"checkpoint": path, "step": step}."""
-    return trial_dir(folder, number) / "pointer.json"
-
-
-def create(
-    space: SearchSpace,
-    name: str | None,
-    data: Mapping[str, str],
-    warm_start: StudyView | None = None,
-    storage: str = SQLITE,
-) -> Any:
-    """Make the folder and its Optuna study; `data` are the hashes that a resume is checked against, `warm_start` is an
-    older study to begin with, `storage` is where Optuna keeps it.
-
-    Raises:
-        UsageError: there is a study of that name already.
-        PodiumError: the folder or the storage cannot be written.
-    """
-    folder = _claim(space, name)
-    with DriverLock(folder):
-        refuse_taken(folder.name)  # by one that was made in the meantime
-        discard_storage(folder)  # of a sweep that was killed before it had made its study
-        try:
-            study = create_in_storage(folder, [direction for _, direction in space.aims], storage)
-        except PodiumError:
-            shutil.rmtree(folder)
-            raise
-        _fill(study, space, data, warm_start)
-        write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study
-    return study
-
-
-def _fill(study: Any, space: SearchSpace, data: Mapping[str, str], warm_start: StudyView | None) -> None:
-    """What a study knows before its first trial."""
-    from tuning import transfer
-
-    study.set_user_attr("data", dict(data))
-    study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
-    if warm_start is not None:
-        transfer.feed(study, space, warm_start, data)
-    enqueue(study, space)
-    if warm_start is not None:
-        transfer.enqueue_best(study, space, warm_start)
-
-
-def enqueue(study: Any, space: SearchSpace) -> None:
-    """Have an Optuna study begin with the base config, and go on with what the space starts with."""
-    if space.baseline:
-        study.enqueue_trial(space.baseline_params() or {}, user_attrs={BASELINE: True})
-    for values in space.start_with:
-        study.enqueue_trial(space.params(values))
-    study.set_user_attr(ENQUEUED, int(space.baseline) + len(space.start_with))
-
-
 def n_enqueued(study: Any) -> int:
     """How many trials were told what to draw before there were any."""
     return int(study.user_attrs.get(ENQUEUED, 0))
@@ -285,136 +219,3 @@ def n_enqueued(study: Any) -> int:
 def first_number(study: Any) -> int:
     """The number of the study's first own trial: not 0 where it was fed with those of another."""
     return int(study.user_attrs.get(FED, 0))
-
-
-def limit_for(space: SearchSpace, earlier: StudyView | None) -> int:
-    """How many trials a study of `space` shall have where nobody says: what it was last told, unless the space has
-    another number than when the study began."""
-    is_as_told = earlier is not None and earlier.space.trials == space.trials
-    return (earlier.limit if earlier and is_as_told else None) or space.trials
-
-
-def draw(trial: Any, space: SearchSpace) -> dict[str, Any]:
-    """The overrides of an Optuna trial; none for the base config where it lies outside the space."""
-    outside = trial.user_attrs.get(BASELINE) and space.baseline_params() is None
-    return {} if outside else space.suggest(trial)
-
-
-def refuse_taken(name: str) -> None:
-    """Raises UsageError if `name` cannot be that of a new study."""
-    if (study_dir(check_name(name, "study")) / "space.yaml").exists():
-        raise UsageError(f"study {name!r} exists; choose another name, or go on with --resume {name}")
-
-
-def reopen(name: str, space: SearchSpace, data: Mapping[str, str], storage: str | None = None) -> Any:
-    """The Optuna study of that name, for going on with it. `storage` may name its storage again, for the password.
-
-    Raises:
-        UsageError: unknown study, another storage, or its space, base config or data are not what they were; the
-            differences are named.
-    """
-    folder = existing(name)
-    study = open_storage(folder, storage)
-    known = study.user_attrs.get("data", {})
-    differences = load_study_space(folder).differences(space)
-    differences += [f"{key}: {known.get(key)} -> {value}" for key, value in data.items() if known.get(key) != value]
-    if differences:
-        raise UsageError(
-            f"study {name!r} was made with another space or data ({'; '.join(differences)}), "
-            "so its trials would not compare; change it back, or start a new study"
-        )
-    return study
-
-
-class DriverLock:
-    """One sweep at a time drives a study; the system frees the lock however the process ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "driver.lock"
-
-    def __enter__(self) -> "DriverLock":
-        self._file = self._path.open("a+")
-        try:
-            self._lock()
-        except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise UsageError(
-                f"study {self._path.parent.name!r} is already being run by process {holder}; wait for it, or stop it"
-            ) from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-        return self
-
-    def _lock(self) -> None:
-        """Tries again for a moment: who asks whether a sweep runs holds the lock while it asks."""
-        for _ in range(5):
-            with contextlib.suppress(BlockingIOError):
-                return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            time.sleep(0.02)
-        return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-def driver_of(folder: Path) -> str | None:
-    """The process that drives the study; None where none does. Takes the lock for a moment to find out."""
-    path = folder / "driver.lock"
-    if not path.is_file():
-        return None
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read().strip() or "unknown"
-    return None
-
-
-def report_file(folder: Path, number: int) -> Path:
-    """What the trial's worker reported last."""
-    return trial_dir(folder, number) / "report.json"
-
-
-def stop_file(folder: Path) -> Path:
-    """While it is there, workers end their trials at the next step and no new trial starts."""
-    return folder / "stop"
-
-
-def end_file(folder: Path, number: int) -> Path:
-    """As `stop_file`, for one trial: its time is up."""
-    return trial_dir(folder, number) / "end"
-
-
-def asked_to_end(folder: Path, number: int) -> bool:
-    """Whether the worker that runs this trial shall end it at the next step."""
-    return stop_file(folder).exists() or end_file(folder, number).exists()
-
-
-def request_stop(folder: Path, reason: str) -> None:
-    """Have the sweep of the study in `folder` end: trials at their next step, with a checkpoint."""
-    if not stop_file(folder).exists():
-        try:
-            write_text(stop_file(folder), reason)
-        except PodiumError:  # a full disk has room for an empty file, and is no reason to go on
-            stop_file(folder).touch()
-
-
-def _claim(space: SearchSpace, name: str | None) -> Path:
-    """A folder of our own: of that name, or the space's with the first free number."""
-    try:
-        if name is not None:
-            refuse_taken(name)
-            study_dir(name).mkdir(parents=True, exist_ok=True)
-            return study_dir(name)
-        for number in count(1):
-            folder = study_dir(f"{space.name}-{number:03d}")
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(parents=True)
-                break
-    except OSError as error:
-        why = f"cannot make a study in {study_dir('')}: {error.strerror}"
-        raise PodiumError(f"{why}; PODIUM_WORKSPACE names another place") from error
-    return folder

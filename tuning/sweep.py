@@ -18,29 +18,17 @@ from podium.core.states import State
 from tuning import storage as storages
 from tuning import tracking
 from tuning.backends import Backend, NoBackend, Sweep, Usage, make_backend
+from tuning.create import create, limit_for, refuse_taken, reopen
 from tuning.events import Event, Listener
-from tuning.locks import WorkersLock
+from tuning.locks import DriverLock, WorkersLock
 from tuning.machine import Workers, parse_workers
 from tuning.mirror import Mirror, Mirrored, check_url, driving
 from tuning.overview import steps
 from tuning.schedulers import PbtScheduler, preload
 from tuning.space import SearchSpace, load_space
 from tuning.stops import UNFINISHED, StopRule
-from tuning.study import (
-    LIMIT,
-    DriverLock,
-    StudyView,
-    asked_trials,
-    create,
-    existing,
-    limit_for,
-    load_study_space,
-    refuse_taken,
-    reopen,
-    request_stop,
-    stop_file,
-    view,
-)
+from tuning.study import LIMIT, StudyView, asked_trials, existing, load_study_space, view
+from tuning.study_files import request_stop, stop_file
 from tuning.transfer import source_for
 from tuning.worker import Worker, WorkerKind
 

@@ -23,7 +23,8 @@ from podium.core.records import Report, Sample
 from podium.core.states import State
 from tuning.data import data_hashes
 from tuning.space import SearchSpace
-from tuning.study import asked_to_end, load_study_space, trial_dir
+from tuning.study import load_study_space
+from tuning.study_files import asked_to_end, trial_dir
 
 if TYPE_CHECKING:
     from trainer.run import TrainingRun

@@ -61,7 +61,7 @@ def sweep(
     wanted, earlier = _open(space, resume)
     from podium.cli.sweep_display import display
     from tuning import sweep as run
-    from tuning.study import limit_for
+    from tuning.create import limit_for
 
     total = trials or limit_for(wanted, earlier)
 

@@ -18,9 +18,11 @@ from podium.submission.run_once import submit
 from trainer.library import ProgramLibrary
 from trainer.recipes import trainset_recipe
 from trainer.trainsets import write_trainset
+from tuning.create import create
 from tuning.space import load_space
-from tuning.study import MLFLOW_RUN_FILE, REASON, STATE, create, trial_dir
+from tuning.study import MLFLOW_RUN_FILE, REASON, STATE
 from tuning.study import OVERRIDES as DRAWN
+from tuning.study_files import trial_dir
 from tuning.worker import Worker
 
 OVERRIDES = {

@@ -22,7 +22,7 @@ from podium.core.files import read_json, to_line, write_json, write_text
 from podium.core.records import Report
 from podium.core.states import State
 from trainer.metrics_log import MetricsLog
-from tuning.study import asked_to_end, stop_file, trial_dir
+from tuning.study_files import asked_to_end, stop_file, trial_dir
 
 CLIFF = 0.05
 

@@ -8,10 +8,11 @@ from podium.core.errors import UsageError
 from podium.core.records import Report
 from podium.core.states import State
 from tests.tuning.conftest import fates
+from tuning.create import create
 from tuning.messages import Job, to_result
 from tuning.searcher import OptunaBridge
 from tuning.space import load_space, parse_space
-from tuning.study import create, load_study
+from tuning.study import load_study
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}
 STEPS = {"type": "int", "low": 30, "high": 90, "step": 20}

@@ -14,16 +14,18 @@ import podium
 from podium.core.clock import Deadline, FakeClock
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl
+from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning import killing
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
 from tuning import deaths
 from tuning.backends import inline
+from tuning.create import create
 from tuning.deaths import Watch
 from tuning.locks import WorkersLock
 from tuning.searcher import OptunaBridge
-from tuning.study import create, load_study, study_dir
+from tuning.study import load_study
 from tuning.tracking import Tracker, store
 
 TAME = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}

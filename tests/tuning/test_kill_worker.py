@@ -13,9 +13,10 @@ import pytest
 from ray import cloudpickle
 
 from podium.core.files import read_jsonl, to_line
+from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning import killing
-from tuning.study import load_study, study_dir
+from tuning.study import load_study
 from tuning.sweep import sweep
 from tuning.worker import Worker
 

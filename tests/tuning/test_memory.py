@@ -3,12 +3,13 @@ import sys
 import numpy as np
 import pytest
 
+from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.test_conditional_space import RATE
+from tuning.create import create
 from tuning.host import Host
 from tuning.memory import peak_memory_gb, reset_peak
-from tuning.study import create, study_dir
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the system says it on Linux only")
 

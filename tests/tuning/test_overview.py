@@ -1,9 +1,12 @@
 import pytest
 
 from podium.core.errors import UsageError
+from podium.core.paths import study_dir
 from podium.core.states import State
+from tuning.locks import DriverLock, driver_of
 from tuning.overview import all_studies, follow, importance, select, stop, study_row
-from tuning.study import DriverLock, driver_of, load_study, stop_file, study_dir
+from tuning.study import load_study
+from tuning.study_files import stop_file
 
 
 @pytest.fixture

@@ -7,15 +7,17 @@ import warnings
 import pytest
 
 from podium.core.errors import UsageError
+from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.conftest import result
 from tests.tuning.test_conditional_space import CONDITIONAL, RATE, STEPS
+from tuning.create import create
 from tuning.messages import Job
 from tuning.points import sobol_point
 from tuning.searcher import OptunaBridge
 from tuning.space import load_space
 from tuning.storage import open_storage
-from tuning.study import create, load_study, study_dir
+from tuning.study import load_study
 
 PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
 SAMPLERS = [

@@ -3,15 +3,18 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from podium.core.paths import study_dir
 from podium.core.records import Report
 from podium.core.states import State
 from tests.tuning.conftest import fates, result
+from tuning.create import create
 from tuning.events import Event
 from tuning.messages import Job
 from tuning.searcher import OptunaBridge
 from tuning.space import load_space
 from tuning.storage import open_storage
-from tuning.study import create, load_study, stop_file, study_dir
+from tuning.study import load_study
+from tuning.study_files import stop_file
 
 FULL = 90
 

@@ -8,15 +8,15 @@ import pytest
 from safetensors.flax import load_file, save_file
 
 from podium.core.config import RunConfig, load_config
-from podium.core.paths import shipped
+from podium.core.paths import shipped, study_dir
 from podium.core.states import State
 from tests.console import ROOT
 from trainer.recipes import trainset_recipe
 from trainer.trainsets import write_trainset
+from tuning.create import create
 from tuning.host import Host
 from tuning.preview import preview
 from tuning.space import SearchSpace, load_space
-from tuning.study import create, study_dir
 from tuning.worker import Worker
 
 SPACES = sorted((shipped() / "search_spaces").glob("*.yaml"))

@@ -5,10 +5,12 @@ import yaml
 
 from podium.core.errors import UsageError
 from podium.core.files import read_jsonl
+from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
-from tuning.study import DriverLock, load_study, study_dir
+from tuning.locks import DriverLock
+from tuning.study import load_study
 from tuning.sweep import sweep
 
 

@@ -1,10 +1,11 @@
 import pytest
 
 from podium.core.errors import UsageError
+from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
 from tuning.storage import open_storage
-from tuning.study import load_study, study_dir
+from tuning.study import load_study
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}
 OLD = {"parameters": {"train.learning_rate": RATE}, "trials": 8, "sampler": {"name": "qmc", "seed": 2}}

@@ -10,13 +10,15 @@ from eval.scorecard import Scorecard
 from podium.core.config import load_config
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl
+from podium.core.paths import study_dir
 from podium.core.records import Prediction, ReasoningTrace, TraceStep, read_record, read_records
 from podium.core.states import State
 from tests.tuning.conftest import SPACE
 from trainer.trainsets import write_trainset
+from tuning.create import create
 from tuning.host import Host
 from tuning.space import load_space
-from tuning.study import create, stop_file, study_dir
+from tuning.study_files import stop_file
 from tuning.worker import Worker
 
 TRAIN = {"max_steps": 6, "batch_size": 4, "learning_rate": 3e-3, "remat": "none"}

@@ -14,7 +14,7 @@ from tuning.backends import Sweep, Usage
 from tuning.host import Host
 from tuning.messages import Job, out_of_time
 from tuning.schedulers import TrialStandIn
-from tuning.study import end_file
+from tuning.study_files import end_file
 
 T = TypeVar("T")
 STOP = "STOP"  # as ray.tune spells it
