@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from podium.core.config import DataConfig
+from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace, Sample
 from trainer.order import batch_indices, bucketed_indices

@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from podium.core.config import LoraConfig
+from podium.core.config_sections import LoraConfig
 from trainer.architecture import Architecture
 from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate, rotations
 from trainer.int8 import dequantise, matmul

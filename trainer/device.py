@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from podium.core.config import DeviceConfig
+from podium.core.config_sections import DeviceConfig
 from podium.core.errors import UsageError
 from podium.core.paths import workspace
 

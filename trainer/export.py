@@ -9,7 +9,8 @@ import jax
 from flax import nnx
 from safetensors import SafetensorError
 
-from podium.core.config import LoraConfig, RunConfig
+from podium.core.config import RunConfig
+from podium.core.config_sections import LoraConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json
 from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from podium.core.clock import Deadline
-from podium.core.config import GenerateConfig
+from podium.core.config_sections import GenerateConfig
 from podium.core.records import Asked, FinishReason, Prediction
 from trainer.sampling import item_key
 from trainer.slots import Slots

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from podium.core.config import LoraConfig
+from podium.core.config_sections import LoraConfig
 from trainer.int8 import dequantise
 
 

@@ -11,7 +11,8 @@ from flax import nnx
 from jax import Array
 from jax.sharding import Mesh
 
-from podium.core.config import LoraConfig, RunConfig
+from podium.core.config import RunConfig
+from podium.core.config_sections import LoraConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_json
 from podium.core.hashing import sha256_files

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from podium.core.config import ModelConfig
+from podium.core.config_sections import ModelConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
 from trainer.tokenizer import TOKENIZER_FILES

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from podium.core.config import DataConfig
+from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace
 from trainer.tokenizer import Tokenizer

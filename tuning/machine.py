@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from podium.core.config import RunConfig, Section, one_line
+from podium.core.config import RunConfig, one_line
+from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 
 CHIPS = (1, 2, 4, 8)  # of one process: Ray and libtpu know no other shapes

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
-from podium.core.config import Section
+from podium.core.config_sections import Section
 
 if TYPE_CHECKING:
     from tuning.study import TrialView

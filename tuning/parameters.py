@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from podium.core.config import RunConfig, Section
+from podium.core.config import RunConfig
+from podium.core.config_sections import Section
 from tuning.arithmetic import Expression, Lookup
 
 # Ray Tune's and others' spellings. Ends are inclusive here, whatever they were there.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from podium.core.config import Change, RunConfig
+from podium.core.config import RunConfig
+from podium.core.config_sections import Change
 from podium.core.records import Record
 
 if TYPE_CHECKING:

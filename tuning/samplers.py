@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from podium.core.config import Section
+from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 from tuning.points import grid_point, grid_size, sobol_point
 from tuning.variants import variant_name

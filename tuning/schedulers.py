@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from podium.core.config import Section
+from podium.core.config_sections import Section
 from tuning.messages import Job
 from tuning.variants import variant_name
 

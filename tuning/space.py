@@ -11,7 +11,8 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from podium.core.config import RunConfig, Section, load_config, load_yaml, one_line
+from podium.core.config import RunConfig, load_config, load_yaml, one_line
+from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 from podium.core.paths import find_file
 from tuning.arithmetic import Constraint

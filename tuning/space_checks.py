@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from podium.core.config import Role, changeable_keys, check_key, keys_with_role
+from podium.core.config import changeable_keys, check_key, keys_with_role
+from podium.core.config_sections import Role
 from podium.core.errors import UsageError
 from podium.core.paths import check_name
 from tuning.arithmetic import Constraint, Expression

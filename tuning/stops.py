@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from podium.core.config import Section
+from podium.core.config_sections import Section
 from podium.core.states import State
 from tuning.objectives import signed
 

@@ -6,7 +6,7 @@ quota at twice the rate.
 
 from dataclasses import dataclass
 
-from podium.core.config import BudgetConfig
+from podium.core.config_sections import BudgetConfig
 from podium.core.errors import UsageError
 
 HOUR_S = 3600.0

@@ -1,7 +1,7 @@
 import pytest
 
 from podium.core.budget import Budget, resolve_budget
-from podium.core.config import BudgetConfig
+from podium.core.config_sections import BudgetConfig
 from podium.core.errors import UsageError
 
 

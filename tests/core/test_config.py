@@ -2,15 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podium.core.config import (
-    Role,
-    RunConfig,
-    all_keys,
-    keys_with_role,
-    load_config,
-    parse_assignment,
-    parse_config,
-)
+from podium.core.config import RunConfig, all_keys, keys_with_role, load_config, parse_assignment, parse_config
+from podium.core.config_sections import Role
 from podium.core.errors import UsageError
 
 

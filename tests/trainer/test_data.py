@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from podium.core.config import DataConfig, RunConfig
+from podium.core.config import RunConfig
+from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace, TraceStep
 from trainer.data import TokenizedTrainset, load_trainset

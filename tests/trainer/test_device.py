@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import pytest
 
-from podium.core.config import DeviceConfig
+from podium.core.config_sections import DeviceConfig
 from podium.core.errors import UsageError
 from trainer import device
 from trainer.device import DeviceInfo, compute_dtype, found, select

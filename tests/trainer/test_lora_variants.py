@@ -10,7 +10,8 @@ import pytest
 from flax import nnx
 from jax import Array
 
-from podium.core.config import LoraConfig, RunConfig
+from podium.core.config import RunConfig
+from podium.core.config_sections import LoraConfig
 from trainer.export import save_hf
 from trainer.int8 import dequantise, matmul, quantise
 from trainer.library import ProgramLibrary

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from tokenizers import Tokenizer
 
-from podium.core.config import GenerateConfig
+from podium.core.config_sections import GenerateConfig
 from podium.core.errors import UsageError
 from podium.core.files import to_line
 from podium.core.hashing import sha256_bytes, sha256_file

@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from podium.core.config import DeviceConfig, RunConfig
+from podium.core.config import RunConfig
+from podium.core.config_sections import DeviceConfig
 from trainer.device import select
 from trainer.smoke import smoke_config
 

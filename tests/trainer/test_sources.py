@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import huggingface_hub.constants
 import pytest
 
-from podium.core.config import ModelConfig
+from podium.core.config_sections import ModelConfig
 from podium.core.errors import PodiumError, UsageError
 from trainer.sources import TINY, find_files, model_files
 

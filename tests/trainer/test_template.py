@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from podium.core.config import DataConfig
+from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace, TraceStep
 from trainer.template import ChatTemplate, PlainTemplate, choose_template, completion_text, prompt_text
