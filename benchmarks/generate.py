@@ -8,7 +8,8 @@ of EOS and padding are zero. The head is tied, so these two have a score of 0, w
 the three does an answer end before its last token. Prompts are of 8 to 120 characters, a token each. Every engine goes
 from texts to texts; the peers get the prompts in batches of as many as we have rows, padded on the left. Runs are
 interleaved, and a ratio is the median over the rounds. In float32 the engines are also asked whether they wrote the
-same. Peers that are not installed (benchmarks/requirements-bench.txt) are left out and said to be.
+same. None of the three has adapters: the same model for all. Peers that are not installed
+(benchmarks/requirements-bench.txt) are left out and said to be.
 """
 
 import random
@@ -76,13 +77,14 @@ def make_prompts(n: int) -> list[str]:
 
 
 def ours(model: Path, dtype: str, batch: int, new: int) -> Engine:
-    """What `podium predict` does."""
+    """What `podium predict` does, with the kernels alone as the peers have them, and no adapters beside them."""
     from trainer.library import ProgramLibrary
     from trainer.run import TrainingRun
 
     config = RunConfig().with_overrides(
         {
-            **{"model.source": str(model), "train.dtype": dtype, "generate.batch_size": batch},
+            **{"model.source": str(model), "lora.enabled": False},
+            **{"train.dtype": dtype, "generate.batch_size": batch},
             **{"generate.max_prompt_tokens": LONGEST, "generate.max_new_tokens": new},
         }
     )

@@ -167,6 +167,28 @@ def test_a_row_that_has_ended_goes_to_the_next_prompt(
     assert any(0 < done.sum() < 4 for done in states[4:]), "no prompt came in while others were being answered"
 
 
+def test_every_row_is_used_where_prompts_wait(
+    tmp_path: Path,
+    library: ProgramLibrary,
+    config: RunConfig,
+    make_samples: Callable,
+    forever: Deadline,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nine rows take prompts two by two, and the ninth is not left empty for want of a tenth."""
+    fresh = TrainingRun(config.with_overrides({"generate.batch_size": 9}), tmp_path / "nine", library)
+    decode, n_idle = fresh._program.decode, []
+
+    def noting(*inputs: object) -> object:
+        n_idle.append(int(inputs[4].sum()))
+        return decode(*inputs)
+
+    monkeypatch.setattr(type(fresh._program), "decode", property(lambda _: noting))
+    assert len(fresh.predict(make_samples(*PROMPTS, *PROMPTS), forever)) == 14
+    assert n_idle[0] == 0
+    fresh.close()
+
+
 @pytest.fixture
 def clock(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """It moves by a second for every token that the rows go on together."""

@@ -24,6 +24,12 @@ def test_temperature_zero_is_the_likeliest() -> None:
     assert shares(temperature=0).tolist() == [0, 1, 0, 0, 0]
 
 
+def test_of_equal_scores_the_first_is_taken() -> None:
+    hp, keys = hyperparameters(RunConfig()), np.zeros((3, 2), np.uint32)
+    scores = np.array([[1, 3, 3, 0], [-np.inf, -np.inf, -1, -np.inf], [2, 2, 2, 2]], np.float32)
+    assert draw(scores, hp, keys, np.zeros(3, np.int32)).tolist() == [1, 2, 0]
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
