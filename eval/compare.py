@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eval.evalset import Evalset
+from eval.evalset import Evalset, group_order
 from eval.scorecard import Metric, Scorecard, bootstrap_interval
 from podium.core.errors import UsageError
 from podium.core.records import Record, Sample
@@ -159,7 +159,7 @@ def _pairing(samples: Sequence[Sample], base: Entry, other: Entry, seed: int) ->
         members = defaultdict(list)
         for sample, pair in zip(samples, pairs, strict=True):
             members[group(sample)].append(pair)
-        return {name: _difference(found, seed) for name, found in sorted(members.items())}
+        return {name: _difference(members[name], seed) for name in sorted(members, key=group_order)}
 
     return Pairing(
         base=base.label,

@@ -23,6 +23,11 @@ SPLITS: tuple[SplitChoice, ...] = ("dev", "holdout", "all")
 HOLDOUT_PERCENT = 50
 
 
+def group_order(name: str) -> tuple[int, str]:
+    """The sorting key of a group's name: difficulties as they rise, all others by the alphabet."""
+    return (DIFFICULTIES.index(name) if name in DIFFICULTIES else len(DIFFICULTIES)), name
+
+
 def split_of(sample_id: str) -> Split:
     """dev or holdout, by a hash of the item's id alone: adding items to a set never moves another item."""
     bucket = int.from_bytes(hashlib.sha256(b"podium-split/" + sample_id.encode()).digest()[:4], "big") % 100

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from eval.evalset import Evalset, ScoredSet
+from eval.evalset import Evalset, ScoredSet, group_order
 from eval.predictions import predicted_set, read_predictions, set_to_score
 from eval.scorer import POINTS, Score
 from eval.scorers import DEFAULT, get_scorer
@@ -198,6 +198,6 @@ def _grouped(
     for sample, value in zip(samples, values, strict=True):
         members[group(sample)].append(value)
     return {
-        name: GroupScore(answer_correctness=_points(found), n_items=len(found))
-        for name, found in sorted(members.items())
+        name: GroupScore(answer_correctness=_points(members[name]), n_items=len(members[name]))
+        for name in sorted(members, key=group_order)
     }

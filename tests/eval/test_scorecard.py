@@ -36,6 +36,14 @@ def test_overall_and_groups(sample):
     assert (card.scorer, card.scorer_version, card.evalset) == ("answer", "2", None)
 
 
+def test_difficulties_come_as_they_rise_and_other_groups_by_the_alphabet(sample):
+    given = {"a": ("hard", "y"), "b": ("medium", "z"), "c": ("easy", "x")}
+    samples = [sample(id, difficulty=difficulty, section=section) for id, (difficulty, section) in given.items()]
+    card = score_predictions(samples, right(*given))
+    assert list(card.difficulties) == ["easy", "medium", "hard"]
+    assert list(card.sections) == ["x", "y", "z"]
+
+
 def test_missing_counts_as_wrong_and_extra_lines_are_listed(sample):
     predictions = [*right("zz", "a"), Prediction(id="a", text="2"), *right("zz")]
     card = score_predictions([sample("a"), sample("b")], predictions)
