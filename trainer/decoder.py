@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
+from jax.ad_checkpoint import checkpoint_name
 
 from podium.core.config_sections import LoraConfig
 from trainer.architecture import Architecture
@@ -21,8 +22,10 @@ from trainer.lora import Dropout, Lora, LoraInputs, LoraParam
 from trainer.sharding import rows, whole
 
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
-# What `remat` keeps of a layer beside its input: nothing, or the products with its weights.
-KEPT = {"full": None, "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable}
+# What `remat` keeps of a layer beside its input: nothing; the products with its weights; what adapters and attention
+# make of them too. The rest is recomputed whatever it is: reading it back takes as long, and JAX, left to itself, keeps
+# a copy of the frozen weights as well.
+KEPT = {"full": (), "dots": ("product",), "none": ("product", "adapter", "attended")}
 ACTIVATIONS = {"silu": nnx.silu, "gelu": partial(nnx.gelu, approximate=False), "gelu_tanh": nnx.gelu}
 
 
@@ -56,7 +59,7 @@ class Projection(nnx.Module):
         if self.lora is not None:
             whole = kernel if self.scale is None else dequantise(kernel, self.scale[...])  # only DoRA looks at it
             y = self.lora(x, y, whole, lora)
-        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+        return checkpoint_name(y if self.bias is None else y + self.bias[...].astype(x.dtype), "product")
 
 
 class Layer(nnx.Module):
@@ -161,9 +164,10 @@ class Decoder(nnx.Module):
         # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
         rotation = rotations(positions, frequencies)
         step = partial(_layer_step, graph, self.arch, rotation, distance, lora_alpha, lora_dropout)
-        if remat != "none" and cache is None:
+        if cache is None:
             # A scan's body cannot be merged with its recomputation.
-            step = jax.checkpoint(step, prevent_cse=False, policy=KEPT[remat])
+            kept = jax.checkpoint_policies.save_only_these_names(*KEPT[remat])
+            step = jax.checkpoint(step, prevent_cse=False, policy=kept)
         (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
         if cache is not None:
             cache = replace(cache, index=cache.index + tokens.shape[1])
@@ -205,6 +209,7 @@ def _layer_step(
         key, value = cache.layer(number)
     key, value = key.astype(x.dtype), value.astype(x.dtype)  # a cache may be in another
     attended = attend(query, key, value, distance, window, arch.attention_scale, arch.attention_softcap)
+    attended = checkpoint_name(attended, "attended")
     return (layer.finish(x, attended, lora), cache), None
 
 

@@ -64,7 +64,7 @@ def estimate(
     """Trees of arrays or of their shapes; `length` is a batch's, in tokens a row. Computes nothing."""
     batch, micro_batches = config.train.batch_size // n_devices, config.train.gradient_accumulation_steps
     itemsize = jnp.dtype(dtype).itemsize
-    kept, work = _layer_bytes(arch, batch, length, itemsize, config.train.remat, config.lora.enabled)
+    kept, work = _layer_bytes(arch, batch, length, itemsize, config.train.remat)
     chunk = min(batch * length * arch.vocab_size, max(CHUNK_ELEMENTS, batch * arch.vocab_size))
     gathered = (tree_bytes((trainable, frozen), whole=True) - tree_bytes((trainable, frozen))) // arch.layers
     return Memory(
@@ -82,9 +82,7 @@ def estimate(
 OF_HIDDEN, OF_HEADS, OF_MLP, OF_SCORES, LOGITS = 16, 6, 6, 3, 1.5
 
 
-def _layer_bytes(
-    arch: Architecture, batch: int, length: int, itemsize: int, remat: str, adapters: bool
-) -> tuple[int, int]:
+def _layer_bytes(arch: Architecture, batch: int, length: int, itemsize: int, remat: str) -> tuple[int, int]:
     """(kept of each layer until the backward pass, held while one layer is worked on)"""
     tokens, hidden = batch * length, arch.hidden_size
     heads, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
@@ -92,11 +90,11 @@ def _layer_bytes(
     scores = OF_SCORES * tokens * arch.heads * length * 4  # float32 whatever the rest is in
     work = tokens * wide * itemsize + scores
     kept = {
-        "none": work,
-        "dots": tokens * (3 * hidden + heads + 2 * keys + 2 * arch.mlp_size) * itemsize * (2 if adapters else 1),
-        "full": tokens * hidden * itemsize,
+        "none": 3 * hidden + 2 * heads + 2 * keys + 2 * arch.mlp_size,
+        "dots": 3 * hidden + heads + 2 * keys + 2 * arch.mlp_size,
+        "full": hidden,
     }
-    return kept[remat], work
+    return tokens * kept[remat] * itemsize, work
 
 
 def of_compiled(memory: Memory, compiled: Any) -> Memory:

@@ -40,8 +40,9 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
         trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
     ) -> jax.Array:
         dropout = Dropout(hp["lora.dropout"], key) if config.has_dropout else None
-        total, _ = summed_loss(trainable, frozen, micro, hp, dropout, hp["train.label_smoothing"])
-        return total * factor
+        # The loss is scaled by its weights: chunked_cross_entropy works out gradients along with it.
+        scaled = {**micro, "weights": micro["weights"] * factor}
+        return summed_loss(trainable, frozen, scaled, hp, dropout, hp["train.label_smoothing"])[0]
 
     def loss_and_gradients(
         trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float

@@ -118,7 +118,7 @@ class TrainConfig(Section):
         "auto", description="of the computation; auto is the fastest that the device has natively"
     )
     remat: Annotated[Literal["none", "dots", "full"], P] = Field(
-        "full", description="of each layer, recompute in the backward pass: nothing, all but products with weights, all"
+        "full", description="of each layer, recompute in the backward pass: scores, all but products with weights, all"
     )
     seed: Annotated[int, T] = Field(0, ge=0, lt=2**31)
     changes: tuple[Change, ...] = Field((), description="hyperparameters that change on the way; PBT finds them")

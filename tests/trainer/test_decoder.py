@@ -162,9 +162,9 @@ def test_remat_keeps_little_more_than_the_input_of_each_layer() -> None:
         return compiled.memory_analysis().temp_size_in_bytes
 
     all_scores = layers * batch * ARCH.heads * seq * seq * 4
-    assert temporaries("none") > all_scores
     assert temporaries("full") < all_scores / 2  # a few layers' worth while one is recomputed
     assert temporaries("full") < temporaries("dots") < temporaries("none")
+    assert temporaries("none") < temporaries("dots") + all_scores / 2  # nor are scores kept there
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """Adapters: nothing at first, exactly alpha / rank * B A later, and the base is never touched."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -9,7 +10,7 @@ from flax import nnx
 from jax import Array
 
 from podium.core.config import RunConfig
-from trainer.lora import LoraParam, merge
+from trainer.lora import LoraParam, _widen, merge
 from trainer.models import BaseModel, build_decoder, init_state, load_base
 
 CONFIG = RunConfig().with_overrides({"lora.enabled": True, "lora.rank": 4})
@@ -112,3 +113,15 @@ def test_gradients_reach_the_adapters_alone() -> None:
     flat = dict(nnx.to_flat_state(gradients))
     assert flat.keys() == dict(nnx.to_flat_state(trainable)).keys()
     assert all(variable[...].any() for path, variable in flat.items() if path[-1] == "b")
+
+
+def test_the_gradient_of_b_is_that_of_the_product() -> None:
+    x, b, wanted = (
+        jax.random.normal(jax.random.key(n), shape) for n, shape in enumerate([(2, 3, 4), (5, 4), (2, 3, 5)])
+    )
+
+    def gradients(widen: Callable[[Array, Array], Array]) -> tuple[Array, Array]:
+        return jax.grad(lambda x, b: jnp.sum((widen(x, b) - wanted) ** 2), (0, 1))(x, b)
+
+    for found, plain in zip(gradients(_widen), gradients(lambda x, b: x @ b.T), strict=True):
+        assert np.allclose(found, plain, rtol=1e-5, atol=1e-5)

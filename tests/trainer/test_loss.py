@@ -53,6 +53,18 @@ def test_value_and_gradients_equal_the_plain_loss(cap: float | None, smoothing: 
         assert np.abs(a - b).max() < 1e-5
 
 
+def test_gradients_of_what_follows_the_loss_with_a_frozen_head() -> None:
+    hidden, head, targets, weights = example()
+
+    def chunked(hidden: Array) -> Array:
+        options: dict[str, Any] = {"softcap": 5.0, "label_smoothing": 0.1, "chunk_elements": 4 * VOCAB}
+        return chunked_cross_entropy(hidden, head, targets, weights, **options)[0] ** 2
+
+    found = jax.jit(jax.grad(chunked))(hidden)
+    wanted = jax.grad(lambda x: plain_loss(x, head, targets, weights, 5.0, 0.1) ** 2)(hidden)
+    assert np.allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_the_sum_of_weights_comes_with_it() -> None:
     hidden, head, targets, weights = example()
     _, total = chunked_cross_entropy(hidden, head, targets, weights, softcap=None, label_smoothing=0.0)
