@@ -157,7 +157,9 @@ class Program:
     def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
         trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
         hp = hyperparameters(self._config)
-        optimizer = build_optimizer(self._config.train.optimizer, hp, hp["train.learning_rate"])
+        optimizer = build_optimizer(
+            self._config.train.optimizer, hp, hp["train.learning_rate"], self._config.lora.enabled
+        )
         opt_state = optimizer.init(trainable), initial_scale(self._dtype)
         # What is shared is no output: it would become a copy.
         return trainable, frozen if self._seed_makes_base else None, opt_state

@@ -32,15 +32,20 @@ def _scalar(value: Any) -> np.ndarray:
     return np.asarray(value, np.int32 if isinstance(value, int) else np.float32)
 
 
-def build_optimizer(name: str, hp: Hyperparameters, rate: jax.Array) -> optax.GradientTransformation:
+def build_optimizer(
+    name: str, hp: Hyperparameters, rate: jax.Array, as_one: bool = False
+) -> optax.GradientTransformation:
     """Clipping by global norm, the direction, decay of matrices apart from it (Loshchilov and Hutter 2019, arXiv
     1711.05101), and the rate.
 
+    With `as_one` a direction that looks at no shape works on all parameters as one vector, and its state is one. That
+    is for adapters: many small arrays, each of which would have kernels of its own to compile. Large ones it copies.
     Called inside the traced step, so `hp` and `rate` are traced; what `init` returns does not depend on their values.
     """
+    direction = DIRECTIONS[name](hp)
     return optax.chain(
         optax.clip_by_global_norm(hp["train.clip_norm"]),
-        DIRECTIONS[name](hp),
+        optax.flatten(direction) if as_one and name in OF_EACH_NUMBER else direction,
         optax.add_decayed_weights(hp["train.weight_decay"], mask=matrices),
         optax.scale_by_learning_rate(rate),
     )
@@ -92,6 +97,7 @@ DIRECTIONS: dict[str, Callable[[Hyperparameters], optax.GradientTransformation]]
     "sgd": _sgd,
     "muon": _muon,
 }
+OF_EACH_NUMBER = ("adamw", "lion", "sgd")  # a number's update follows from its own gradients, whatever the shapes
 
 
 def matrices(params: Any) -> Any:

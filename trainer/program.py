@@ -64,7 +64,7 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
         optimizer_state, scale = opt_state
         loss, gradients = loss_and_gradients(trainable, frozen, batch, hp, key, 1.0 if scale is None else scale.factor)
         rate = learning_rate(hp, step)
-        optimizer = build_optimizer(config.train.optimizer, hp, rate)
+        optimizer = build_optimizer(config.train.optimizer, hp, rate, config.lora.enabled)
         updates, updated_state = optimizer.update(gradients, optimizer_state, trainable)
         grad_norm = optax.tree.norm(gradients)
         finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(optax.tree.norm(updates))
