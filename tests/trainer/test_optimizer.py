@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +8,7 @@ import optax
 import pytest
 
 from podium.core.config import RunConfig
-from trainer.optimizer import DIRECTIONS, build_optimizer, hyperparameters, matrices
+from trainer.optimizer import DIRECTIONS, OF_EACH_NUMBER, build_optimizer, hyperparameters, matrices
 from trainer.schedule import SCHEDULES
 
 PARAMS = {
@@ -152,3 +153,15 @@ def test_adafactor_keeps_a_row_and_a_column_of_a_large_matrix() -> None:
     large = {"layers": {"q": {"kernel": np.ones((2, 256, 128), np.float32)}}}
     state = start("adafactor", large)
     assert sum(np.size(leaf) for leaf in jax.tree.leaves(state)) < 0.02 * large["layers"]["q"]["kernel"].size
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_as_one_vector_the_updates_are_the_same(name: str) -> None:
+    hp = hyperparameters(RunConfig().with_overrides(CHANGED))
+    apart, as_one = (build_optimizer(name, hp, jnp.float32(0.1), as_one=as_one) for as_one in (False, True))
+    wanted, found = apart.init(PARAMS), as_one.init(PARAMS)
+    for seed in range(2):
+        of_apart, wanted = apart.update(noise(seed), wanted, PARAMS)
+        of_one, found = as_one.update(noise(seed), found, PARAMS)
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), of_apart, of_one)
+    assert (len(jax.tree.leaves(found)) < len(jax.tree.leaves(wanted))) == (name in OF_EACH_NUMBER)
