@@ -101,7 +101,7 @@ def predict(
     cut = f"; {training_run.n_prompts_cut} prompts lost their beginning" if training_run.n_prompts_cut else ""
     ended = f" ({shown_reasons(reasons)})" if reasons else ""
     typer.echo(f"{len(predictions)} predictions in {format_duration(seconds)}{ended}{cut}; {out}")
-    if split == "all" and makes_attempts(asked.scorer):
+    if (challenges or split == "all") and makes_attempts(asked.scorer):
         path = out.with_name("submission.json")
         submission = write_predicted_submission(path, asked.samples, predictions, asked.scorer)
         typer.echo(f"{len(submission)} tasks in the competition's shape, by {asked.scorer}; {path}")

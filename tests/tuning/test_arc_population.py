@@ -117,7 +117,9 @@ def test_a_population_is_swept_learned_from_and_submitted(here: Path, capsys: py
         assert archive.read("final/challenge_predictions.jsonl")
 
     # The same by hand: no score, and none to be had.
-    assert command("predict", "--run", run, "--challenges", "hidden.json", "--out", "by_hand/p.jsonl") == 0
+    # A split is one of an evalset: the challenges are answered whole.
+    hidden = ("--challenges", "hidden.json", "--split", "dev")
+    assert command("predict", "--run", run, *hidden, "--out", "by_hand/p.jsonl") == 0
     printed = capsys.readouterr().out
     assert "2 tasks in the competition's shape, by arc_program" in printed
     assert "no score: the challenges have no solutions here" in printed
