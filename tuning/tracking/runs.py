@@ -56,15 +56,17 @@ class StudyRuns:
 
     def write_trial(self, trial: TrialView) -> None:
         """Bring the trial's run up to date: its points, and where it has ended what became of it."""
+        params = {} if self.run_ids.get(trial.number) in self._written else _params(trial)
         run_id = self._open_trial(trial)
         written = self._written[run_id]
-        new = [point for point in spool.points(trial) if (point[0], point[2]) not in written]
-        store.log(self._client, run_id, new, {})
-        written.update((name, step) for name, _, step, _ in new)
         if trial.state.is_final:
             store.log_files(self._client, run_id, [trial.dir / name for name in ARTIFACTS])
             tables.log_tables(self._client, run_id, trial.dir)
-            store.log(self._client, run_id, [], _tags(trial))  # last: the state says that the rest is there
+        new = [point for point in spool.points(trial) if (point[0], point[2]) not in written]
+        # One request, and its tags come last: a final state says that the rest is there.
+        store.log(self._client, run_id, new, _tags(trial) if trial.state.is_final else {}, params)
+        written.update((name, step) for name, _, step, _ in new)
+        if trial.state.is_final:
             end_ms = spool.span_ms(trial)[1]
             self._client.set_terminated(run_id, status=STATUS.get(trial.state, "FAILED"), end_time=end_ms)
             del self._written[run_id]
@@ -88,15 +90,18 @@ class StudyRuns:
             return str(run_id)
         tags = {**_tags(trial), "state": State.RUNNING}
         if run_id is None:
-            about = {"study": self._name, "trial": str(trial.number), "kind": "trial", store.PARENT: self._parent}
+            about = {"study": self._name, "trial": trial.number, "kind": "trial", store.PARENT: self._parent}
             run = self._client.create_run(
-                self._experiment, start_time=spool.span_ms(trial)[0], run_name=run_name(trial), tags=about
+                self._experiment,
+                start_time=spool.span_ms(trial)[0],
+                run_name=run_name(trial),
+                tags=store.texts({**about, **tags}),
             )
             run_id = self.run_ids[trial.number] = str(run.info.run_id)
         else:
             run = self._client.get_run(run_id)
             self._client.update_run(run_id, status="RUNNING")
-        store.log(self._client, run_id, [], tags, _params(trial))
+            store.log(self._client, run_id, [], tags)
         if config := _config(trial):
             store.log_datasets(self._client, run_id, datasets.inputs(config, self._data))
         write_text(trial.dir / MLFLOW_RUN_FILE, run_id)

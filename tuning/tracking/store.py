@@ -91,10 +91,15 @@ def log(
     while len(metrics) > BATCH:
         client.log_batch(run_id, metrics=metrics[:BATCH])
         metrics = metrics[BATCH:]
-    said = [RunTag(name, str(value)[:5000]) for name, value in tags.items() if value is not None]
+    said = [RunTag(*tag) for tag in texts(tags).items()]
     values = [Param(name, str(value)[:500]) for name, value in (params or {}).items()]
     if metrics or said or values:
         client.log_batch(run_id, metrics=metrics, tags=said, params=values)
+
+
+def texts(tags: Mapping[str, Any]) -> dict[str, str]:
+    """Tags as MLflow takes them; those that are None are left out."""
+    return {name: str(value)[:5000] for name, value in tags.items() if value is not None}
 
 
 def log_datasets(client: Any, run_id: str, inputs: Sequence[Any]) -> None:

@@ -21,6 +21,8 @@ from tuning.tracking.uri import tracking_uri
 
 CLOSE_TIMEOUT_S, CLOSE_WHEN_DOWN_S = 30.0, 3.0
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+# Trials that have ended come first, those that go on this often: a short one is then written once, whole.
+GATHER_S = 1.0
 
 
 class Tracker:
@@ -112,20 +114,26 @@ class Tracker:
     def _has_work(self) -> bool:
         """Wait for something to write; False when the sweep has ended and all of it is written."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._end or self._closing or not self._opened)
+            if self._opened and not self._ended():
+                self._changed.wait_for(lambda: self._waiting or self._end or self._closing)
+                self._changed.wait_for(lambda: self._end or self._closing, GATHER_S)
             return bool(self._waiting or self._end or not (self._opened or self._closing))
 
     def _write_next(self) -> None:
         if not self._opened:
             self._open()
         with self._changed:
-            trial = next(iter(self._waiting.values()), None)
+            trial = self._ended() or next(iter(self._waiting.values()), None)
         if trial:
             self._runs.write_trial(trial)
             self._forget(trial)
         elif self._end:
             self._runs.close(*self._end)
             self._end = None
+
+    def _ended(self) -> TrialView | None:
+        """The first of those that wait and will not change any more."""
+        return next((trial for trial in self._waiting.values() if trial.state.is_final), None)
 
     def _open(self) -> None:
         """Open the study's runs, and once have those brought up to date that do not show what Optuna says."""
