@@ -11,7 +11,7 @@ from typing import Any
 
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
-from podium.core.files import write_text
+from podium.core.files import UNCHANGED, write_text
 from podium.core.paths import study_dir
 from podium.core.provenance import redact
 from podium.core.records import Report
@@ -104,7 +104,8 @@ class Host:
         """A report that says why in one line; the traceback goes to the trial's folder. A full disk is not the trial's
         doing: it stops the sweep."""
         if any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT)):
-            request_stop(self._folder, redact(str(error)))
+            refused = redact(" ".join(str(error).removesuffix(UNCHANGED).split()))
+            request_stop(self._folder, f"{refused}; free some space", failed=True)
             return Report(step=0, state=State.STOPPED, metrics={}, reason="the disk is full")
         lines = traceback.format_exception(error)
         with contextlib.suppress(PodiumError):  # a full disk may be what the trial died of

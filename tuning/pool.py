@@ -2,14 +2,14 @@
 
 The pool is an actor itself, because its callers, the clients that Tune starts, are processes of their own. It gives
 each trial the next free worker, preferring one that has its program compiled, fills the place of one that died and
-goes on with its trial from the newest checkpoint, makes places of the devices that a new node brings, and ends a trial
-whose time is up.
+goes on with its trial from the newest checkpoint, as it does for the next client of a trial whose client died, makes
+places of the devices that a new node brings, and ends a trial whose time is up.
 """
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -27,35 +27,14 @@ from tuning.deaths import Watch
 from tuning.machine import Plan
 from tuning.messages import out_of_time
 from tuning.places import DEATHS, Place
+from tuning.seats import Past, Rules, Seat
 from tuning.study_files import end_file, request_stop, stop_file, trial_dir
 from tuning.worker import WorkerKind
 
 BARRIER_TIMEOUT_S = 60.0
 STATS_TIMEOUT_S = 30.0  # a worker may be just being started again
-GROW_EVERY_S = 2.0
+LOOK_EVERY_S = 2.0  # for new nodes, and for clients that died
 END_GRACE_S = 5.0  # what a trial whose time is up has to end at a step
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How long a trial's patience lasts: deaths of its worker that it survives, seconds that it may run."""
-
-    max_failures: int
-    trial_timeout_s: float | None
-
-
-@dataclass
-class _Seat:
-    """A trial in the pool, with a worker or waiting for one."""
-
-    trial_id: int
-    config: RunConfig
-    checkpoint: Path | None
-    place: Place | None = None
-    slot: int | None = None  # on that worker
-    deaths: int = 0
-    ran_s: float = 0.0
-    watch: Watch = field(default_factory=Watch)  # since it has that worker
 
 
 class Pool:
@@ -75,7 +54,8 @@ class Pool:
         self._places = [self._place(group, index) for index, group in enumerate(plan.groups(nodes()))]
         self._free: set[Place] = set()
         self._changed = asyncio.Condition()
-        self._seats: dict[int, _Seat] = {}
+        self._seats: dict[int, Seat] = {}
+        self._pasts: defaultdict[int, Past] = defaultdict(Past)  # by trial
         self._slots = count()
         self._missing_clients, self._all_here = clients, asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
@@ -87,7 +67,7 @@ class Pool:
         except DEATHS:
             await self._stop("a worker did not start")
             raise
-        self._do(self._grow())
+        self._do(self._look_around())
 
     async def join(self) -> None:
         """A barrier for the clients: Tune would cancel the later ones while the first are taking all the trials."""
@@ -99,35 +79,22 @@ class Pool:
         except TimeoutError:  # Tune started fewer; better a sweep with those than none
             self._all_here.set()
 
-    async def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
-        """A slot for the trial. It gets a worker when it is first advanced."""
+    async def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None, client: int) -> tuple[int, int]:
+        """A slot for the trial, which gets a worker when it is first advanced, and the step to advance it to where an
+        earlier client of its asked for that and died, else 0. `client` is the process that asks."""
         for slot, seat in list(self._seats.items()):
-            if seat.trial_id == trial_id:  # its client died and came back
-                await self.detach(slot)
-        slot = next(self._slots)
-        self._seats[slot] = _Seat(trial_id, config, checkpoint)
+            if seat.trial_id == trial_id:
+                await self._bury_client(slot)
+        slot, past = next(self._slots), self._pasts[trial_id]
+        self._seats[slot] = Seat(trial_id, config, checkpoint, client, past)
         end_file(self._folder, trial_id).unlink(missing_ok=True)
-        return slot
+        return slot, past.asked
 
     async def advance(self, slot: int, until_step: int) -> Report:
         seat = self._seats[slot]
-        while True:
-            if seat.place is None and not await self._seat(seat):
-                return Report(step=0, state=State.STOPPED, metrics={}, reason="the sweep was stopped")
-            try:
-                if seat.slot is None:
-                    seat.slot = await self._in_time(seat, "attach", seat.trial_id, seat.config, seat.checkpoint)
-                report: Report = await self._in_time(seat, "advance", seat.slot, until_step)
-                return report
-            except TimeoutError:
-                assert self._rules.trial_timeout_s is not None
-                return out_of_time(self._rules.trial_timeout_s, killed=seat.place is None)
-            except DEATHS as error:
-                seat.deaths += 1
-                cause = self._bury(seat, seat.watch.cause(str(error)))
-                if seat.deaths > self._rules.max_failures:
-                    reason = f"its worker {cause}; max_failures={self._rules.max_failures} retries were used up"
-                    return Report(step=0, state=State.FAILED, metrics={}, reason=reason)
+        seat.past.asked = until_step
+        async with seat.past.turn:
+            return await self._advance(seat, until_step)
 
     async def save(self, slot: int, path: Path) -> None:
         """Save the trial. Its worker may be on another node than `path`: the pointer goes through the study folder."""
@@ -142,17 +109,9 @@ class Pool:
 
     async def detach(self, slot: int) -> None:
         """Free the trial's worker. A slot that is gone already is no error."""
-        seat = self._seats.pop(slot, None)
-        if seat is None or seat.place is None:
-            return
-        place = seat.place
-        try:
-            if seat.slot is not None:
-                await place.call("detach", seat.slot)
-        except DEATHS:
-            self._refill(place)
-        else:
-            await self._release(place)
+        if seat := self._seats.get(slot):
+            self._pasts.pop(seat.trial_id, None)
+            await self._leave(slot)
 
     async def usage(self) -> dict[str, Any]:
         """How busy the workers were, from the first trial's start to the last report, and what each compiled."""
@@ -161,13 +120,29 @@ class Pool:
         workers = await asyncio.gather(*(place.usage(STATS_TIMEOUT_S) for place in self._places))
         return {"span_s": span_s, "workers": workers}
 
-    async def _seat(self, seat: _Seat) -> bool:
-        """Wait for a worker that lives and give it to the trial. False when the sweep is to stop."""
+    async def _advance(self, seat: Seat, until_step: int) -> Report:
+        while (end := seat.past.end(self._rules)) is None:
+            if seat.place is None and not await self._seat(seat):
+                return Report(step=0, state=State.STOPPED, metrics={}, reason="the sweep was stopped")
+            try:
+                if seat.slot is None:
+                    seat.slot = await self._in_time(seat, "attach", seat.trial_id, seat.config, seat.checkpoint)
+                report: Report = await self._in_time(seat, "advance", seat.slot, until_step)
+                return report
+            except TimeoutError:
+                assert self._rules.trial_timeout_s is not None
+                return out_of_time(self._rules.trial_timeout_s, killed=seat.place is None)
+            except DEATHS as error:
+                self._bury(seat, seat.watch.cause(str(error)))
+        return end
+
+    async def _seat(self, seat: Seat) -> bool:
+        """Wait for a worker that lives and give it to the trial. False when the sweep is to stop, or nobody waits."""
         key = seat.config.program_key
         while seat.place is None:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._free or stop_file(self._folder).exists())
-                if stop_file(self._folder).exists():
+                await self._changed.wait_for(lambda: seat.is_left or self._free or stop_file(self._folder).exists())
+                if seat.is_left or stop_file(self._folder).exists():
                     self._changed.notify()
                     return False
                 place = min(self._free, key=lambda place: (key not in place.programs, place.index))
@@ -180,7 +155,7 @@ class Pool:
                 self._refill(place)
         return True
 
-    async def _in_time(self, seat: _Seat, name: str, *arguments: Any) -> Any:
+    async def _in_time(self, seat: Seat, name: str, *arguments: Any) -> Any:
         """A worker's answer. Where the trial's time is up, it is asked to end; a worker that does not, is killed.
 
         Raises:
@@ -207,29 +182,61 @@ class Pool:
             self._free.add(place)
             self._changed.notify()
 
-    def _bury(self, seat: _Seat, cause: str) -> str:
+    def _bury(self, seat: Seat, cause: str) -> None:
         """The seat's worker is dead: keep what it said last, and fill its place."""
         assert seat.place is not None
-        lines = [f"its worker {cause}", *seat.watch.tail()]
-        write_text(trial_dir(self._folder, seat.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
+        self._mourn(seat, f"worker {cause}")
         self._refill(seat.place)
         seat.place = None  # it goes on from the newest checkpoint
-        return cause
+
+    async def _bury_client(self, slot: int) -> None:
+        """The client that held this slot is dead, and has left its worker to the next one, or to other trials."""
+        if seat := self._seats.get(slot):
+            self._mourn(seat, f"client {seat.watch.cause(f'pid: {seat.client}')}")
+            await self._leave(slot)
+
+    def _mourn(self, seat: Seat, cause: str) -> None:
+        seat.past.deaths, seat.past.cause = seat.past.deaths + 1, cause
+        lines = [f"its {cause}", *seat.watch.tail()]
+        write_text(trial_dir(self._folder, seat.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
+
+    async def _leave(self, slot: int) -> None:
+        """Give up a seat, once what was asked for it is done: nobody else may work on the trial meanwhile."""
+        seat = self._seats.pop(slot)
+        seat.is_left = True
+        async with self._changed:
+            self._changed.notify_all()
+        async with seat.past.turn:
+            if (place := seat.place) is None:
+                return
+            try:
+                if seat.slot is not None:
+                    await place.call("detach", seat.slot)
+            except DEATHS:
+                self._refill(place)
+            else:
+                await self._release(place)
 
     def _refill(self, place: Place) -> None:
         place.bury()
         self._do(self._fill_or_stop(place))
 
+    async def _look_around(self) -> None:
+        """From time to time: are there new nodes, and do all clients live?"""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            for slot in [slot for slot, seat in self._seats.items() if not seat.client_lives]:
+                self._do(self._bury_client(slot))
+            await self._grow()
+
     async def _grow(self) -> None:
         """Make a place of every device that a new node brings, as far as the plan goes."""
-        while True:
-            await asyncio.sleep(GROW_EVERY_S)
-            alive = await asyncio.to_thread(nodes)
-            names = {node.id for node in alive}
-            taken = [place.group for place in self._places if place.group.node in names]
-            for group in self._plan.groups(alive, taken):
-                self._places.append(self._place(group, len(self._places)))
-                self._do(self._fill_or_stop(self._places[-1]))
+        alive = await asyncio.to_thread(nodes)
+        names = {node.id for node in alive}
+        taken = [place.group for place in self._places if place.group.node in names]
+        for group in self._plan.groups(alive, taken):
+            self._places.append(self._place(group, len(self._places)))
+            self._do(self._fill_or_stop(self._places[-1]))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -249,7 +256,7 @@ class Pool:
                 await self._stop(f"no worker is left; the last one {Watch(place.log).cause(str(error))}")
 
     async def _stop(self, reason: str) -> None:
-        request_stop(self._folder, reason)
+        request_stop(self._folder, reason, failed=True)
         async with self._changed:
             self._changed.notify_all()
 

@@ -186,14 +186,19 @@ def _halving(
 
 
 def _remembering(kind: Any) -> Any:
-    """One of Ray's schedulers with three things more; made here because importing Ray takes seconds.
+    """One of Ray's schedulers with four things more; made here because importing Ray takes seconds.
 
     A protected trial is never stopped; a trial that comes with reports of an earlier sweep takes its place at the rungs
-    that it has passed; and its bracket follows from its number, so that it is in the same one after a resume.
+    that it has passed; its bracket follows from its number, so that it is in the same one after a resume; and what is
+    reported again, because a trial's client died, counts once.
     """
     from ray.tune.schedulers import TrialScheduler
 
     class Remembering(kind):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self._heard: set[tuple[Any, int]] = set()
+
         def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
             super().on_trial_add(tune_controller, trial)
             job = Job.from_config(trial.config)
@@ -213,6 +218,9 @@ def _remembering(kind: Any) -> Any:
                 super().on_trial_complete(tune_controller, trial, result)
 
         def _decide(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            if (report := (trial, result[STEP])) in self._heard:
+                return str(TrialScheduler.CONTINUE)
+            self._heard.add(report)
             decision: str = super().on_trial_result(tune_controller, trial, result)
             if stopped := getattr(self, "_stopped_trials", None):  # the median rule wants to hear no more of these
                 stopped.discard(trial)

@@ -239,7 +239,7 @@ def _facts(report: Report, view: TrialView) -> dict[str, float]:
 def _fate(report: Report | None, view: TrialView, violations: Mapping[str, float]) -> tuple[State, str | None]:
     """`violations` is by how much each constraint is broken, for those that could be checked."""
     if report is None:
-        return State.FAILED, "the process that ran the trial's client died"
+        return State.FAILED, f"its clients died; max_failures={view.space.max_failures} retries were used up"
     if report.state is State.RUNNING:
         return State.PRUNED, f"the scheduler stopped it at step {report.step}"
     if report.state is not State.COMPLETE:

@@ -1,9 +1,12 @@
 """The files of a study by which its processes speak to each other: what was reported, and what shall end."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from podium.core.errors import PodiumError
 from podium.core.files import write_text
+
+FAILED = "failed: "  # what the stop file begins with where nobody wanted the stop
 
 
 def trial_dir(folder: Path, number: int) -> Path:
@@ -35,10 +38,28 @@ def asked_to_end(folder: Path, number: int) -> bool:
     return stop_file(folder).exists() or end_file(folder, number).exists()
 
 
-def request_stop(folder: Path, reason: str) -> None:
+@dataclass(frozen=True)
+class Stop:
+    """Why a sweep was to end; `failed` where nobody wanted it to: it could not go on."""
+
+    reason: str
+    failed: bool
+
+
+def request_stop(folder: Path, reason: str, failed: bool = False) -> None:
     """Have the sweep of the study in `folder` end: trials at their next step, with a checkpoint."""
     if not stop_file(folder).exists():
         try:
-            write_text(stop_file(folder), reason)
+            write_text(stop_file(folder), FAILED * failed + reason)
         except PodiumError:  # a full disk has room for an empty file, and is no reason to go on
             stop_file(folder).touch()
+
+
+def requested_stop(folder: Path) -> Stop | None:
+    """None where the sweep is not to end."""
+    if not stop_file(folder).exists():
+        return None
+    text = stop_file(folder).read_text()
+    if not text:
+        return Stop(f"{folder} has no room for another file; free some space", failed=True)
+    return Stop(text.removeprefix(FAILED), text.startswith(FAILED))

@@ -28,7 +28,7 @@ from tuning.schedulers import PbtScheduler, preload
 from tuning.space import SearchSpace, load_space
 from tuning.stops import UNFINISHED, StopRule
 from tuning.study import LIMIT, StudyView, asked_trials, existing, load_study_space, view
-from tuning.study_files import request_stop, stop_file
+from tuning.study_files import request_stop, requested_stop, stop_file
 from tuning.transfer import source_for
 from tuning.worker import Worker, WorkerKind
 
@@ -69,7 +69,8 @@ def sweep(
     there are and what each gets. `optuna_storage` is where a new study is kept: sqlite or journal in its folder, or the
     URL of a database. `storage` is an fsspec URL through which nodes without a common disk share the trials' files.
 
-    A sweep that was stopped says why in `summary["stopped"]`; `resume=study.name` goes on with it, and needs no space.
+    A sweep that was stopped says why in `summary["stopped"]`, and in `summary["failed"]` whether nobody wanted that, as
+    where the disk is full; `resume=study.name` goes on with it, and needs no space.
 
     Raises:
         UsageError: bad space, unknown backend or study, missing or overlapping data, absent device, changed space, a
@@ -207,7 +208,7 @@ def _files(study: Any, plan: _Plan) -> Iterator[tuple[WorkerKind, tuple[Listener
 
 def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:
     """How a sweep went. `steps_saved` is what the trials that ended early did not train, over the whole study."""
-    stopped = stop_file(study.dir)
+    stop = requested_stop(study.dir)
     return {
         "backend": backend.name,
         "wall_s": wall_s,
@@ -216,7 +217,8 @@ def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -
         "workers": usage.workers,
         "states": dict(Counter(str(trial.state) for trial in study.trials)),
         **steps(study),
-        "stopped": stopped.read_text() if stopped.exists() else None,
+        "stopped": stop.reason if stop else None,
+        "failed": bool(stop and stop.failed),
     }
 
 

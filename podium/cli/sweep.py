@@ -113,6 +113,8 @@ def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
         typer.echo(line)
     if stopped := study.summary.get("stopped"):
         again = " ".join(["podium sweep", *([path] if path else []), "--resume", study.name])
+        if study.summary.get("failed"):
+            raise PodiumError(f"{stopped}; nothing that finished is lost, and this goes on: {again}")
         typer.echo(f"stopped: {stopped}; go on with: {again}")
         if interrupts.requested():
             raise typer.Exit(interrupts.exit_code)

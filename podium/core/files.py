@@ -11,6 +11,8 @@ from typing import Any
 
 from podium.core.errors import PodiumError, UsageError
 
+UNCHANGED = "; nothing was changed"
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
@@ -29,7 +31,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise PodiumError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
+        raise PodiumError(f"cannot write {path}: {error.strerror or error}{UNCHANGED}") from error
 
 
 def write_text(path: Path, text: str) -> None:

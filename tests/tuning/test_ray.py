@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from ray import cloudpickle
+from ray._private.state import actors
 
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
@@ -16,6 +17,7 @@ from tuning.backends import make_backend
 from tuning.machine import parse_workers
 from tuning.overview import log_tail
 from tuning.study import load_study
+from tuning.trainable import POOL_DIED
 
 # Ray's processes cannot import test modules by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -99,6 +101,58 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(run_sweep):
     assert (first["step"], first["pid"]) == (0, killed[0])
     assert again["step"] >= 10 and again["pid"] != killed[0]
     assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
+
+
+def pids(actor: str) -> list[int]:
+    """Of the actors of that class that live."""
+    return [one["Pid"] for one in actors().values() if (one["ActorClassName"], one["State"]) == (actor, "ALIVE")]
+
+
+class Kill:
+    """A listener that kills all actors of a class when trial 1 reports for the `nth` time, for each of these."""
+
+    def __init__(self, actor: str, *nth: int) -> None:
+        self.actor, self.nth, self.heard = actor, nth, 0
+
+    def __call__(self, event) -> None:
+        if event.kind == "reported" and event.trial.number == 1:
+            self.heard += 1
+            for pid in pids(self.actor) if self.heard in self.nth else ():
+                killing.kill(pid)
+
+
+CLIENT = "with_resources.<locals>.ResourceTrainable"  # what Tune makes of TrialClient
+SIX = {"trials": 6, "workers": 2, "scheduler": "none", "parameters": TAME}
+
+
+def test_killed_clients_cost_no_trial(run_sweep):
+    """A client is the process that asks for a trial's steps; killing all of them at once is the worst case."""
+    study = run_sweep(SIX, backend="ray", listeners=[Kill(CLIENT, 2)])
+    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 6
+    assert [sorted(trial.reports) for trial in study.trials] == [[*range(10, 91, 10)]] * 6
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 0
+    attached = [call["step"] for call in calls(study) if call["call"] == "attach" and call["trial"] == 1]
+    assert attached[0] == 0 and attached[1] >= 20  # it went on from its checkpoint
+    assert log_tail(study.trial(1))[0].startswith("its client (process ")
+
+
+def test_a_trial_whose_clients_die_again_and_again_fails(run_sweep):
+    asked = {**SIX, "trials": 3, "max_failures": 1}
+    study = run_sweep(asked, backend="ray", listeners=[Kill(CLIENT, 2, 4)])
+    failed = [trial for trial in study.trials if trial.state is State.FAILED]
+    assert study.trial(1) in failed
+    for trial in failed:
+        assert "killed (SIGKILL), or ended itself without a word; max_failures=1 retries were used up" in trial.reason
+        assert trial.reason.startswith(log_tail(trial)[0])
+
+
+def test_the_death_of_the_pool_ends_the_sweep_and_fails_no_trial(run_sweep):
+    study = run_sweep(SIX, backend="ray", listeners=[Kill("Pool", 3)])
+    assert (study.summary["stopped"], study.summary["failed"]) == (POOL_DIED, True)
+    assert {trial.state for trial in study.trials} <= {State.COMPLETE, State.STOPPED}
+    assert study.trial(1).state is State.STOPPED
+    resumed = run_sweep(SIX, resume=study.name, backend="inline")
+    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 6
 
 
 @pytest.mark.slow

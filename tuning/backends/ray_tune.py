@@ -49,7 +49,8 @@ class RayBackend:
     def run(self, sweep: Sweep) -> Usage:
         import ray
 
-        from tuning.pool import Rules, start_pool
+        from tuning.pool import start_pool
+        from tuning.seats import Rules
 
         n_clients = min(self._n_clients(), sweep.bridge.n_to_run)
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
@@ -59,11 +60,7 @@ class RayBackend:
         try:
             started = pool.ready.remote()  # Tune and its clients start meanwhile
             _tune(sweep, pool_name, n_clients)
-            try:
-                ray.get(started)
-            except ray.exceptions.RayError as error:
-                raise PodiumError(f"a worker did not start: {_cause(error)}") from error
-            return Usage(**ray.get(pool.usage.remote()))
+            return _usage(pool, started)
         finally:
             ray.kill(pool)  # and with it the workers, which it owns
 
@@ -116,13 +113,13 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
     _quiet_tune(n_clients)
     from ray import tune
 
-    from tuning.trainable import POOL, TrialClient
+    from tuning.trainable import POOL, STUDY, TrialClient
 
     scratch = tempfile.mkdtemp(prefix="podium-tune-")
     try:
         tune.Tuner(
             tune.with_resources(TrialClient, cluster.client_resources()),
-            param_space={POOL: pool_name},
+            param_space={POOL: pool_name, STUDY: str(sweep.folder)},
             tune_config=tune.TuneConfig(
                 search_alg=sweep.bridge,
                 scheduler=sweep.scheduler,
@@ -136,10 +133,25 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
                 storage_path=scratch,  # Tune's own records; the study's are Optuna's
                 verbose=0,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                # The pool counts too, and says it better: one more, so that a client is there to hear it.
+                failure_config=tune.FailureConfig(max_failures=sweep.space.max_failures + 1),
             ),
         ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _usage(pool: Any, started: Any) -> Usage:
+    """How busy the workers were; nothing is known of that once the pool's own process has died."""
+    import ray
+
+    try:
+        ray.get(started)
+        return Usage(**ray.get(pool.usage.remote()))
+    except ray.exceptions.RayTaskError as error:
+        raise PodiumError(f"a worker did not start: {_cause(error)}") from error
+    except ray.exceptions.RayActorError:
+        return Usage(0.0, [])
 
 
 def _quiet_tune(n_clients: int) -> None:
