@@ -1,12 +1,14 @@
-"""Reading predictions.jsonl, and what predictions_meta.json beside it says about its origin."""
+"""predictions.jsonl, and what predictions_meta.json beside it says about its origin."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eval.evalset import Evalset, ScoredSet
 from podium.core.errors import UsageError
-from podium.core.files import read_json, read_text
+from podium.core.files import read_json, read_text, write_json, write_jsonl
 from podium.core.records import Prediction, parse_record
 
 
@@ -38,6 +40,12 @@ def read_predictions(path: Path) -> PredictionFile:
 def meta_path(path: Path) -> Path:
     """predictions_meta.json for predictions.jsonl."""
     return path.with_name(f"{path.stem}_meta.json")
+
+
+def write_predictions(path: Path, predictions: Sequence[Prediction], about: Mapping[str, Any]) -> None:
+    """Write them, and beside them what they are `about`, with how many there are. Raises PodiumError: a full disk."""
+    write_jsonl(path, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
+    write_json(meta_path(path), {**about, "n": len(predictions)})
 
 
 def predicted_set(path: Path) -> ScoredSet | None:

@@ -1,7 +1,6 @@
 """What a worker lives in, here or in a Ray actor of its own: binds it to its cores, turns crashes into reports."""
 
 import contextlib
-import errno
 import os
 import traceback
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
-from podium.core.files import UNCHANGED, write_text
+from podium.core.files import is_full_disk, write_text
 from podium.core.paths import study_dir
 from podium.core.provenance import redact
 from podium.core.records import Report
@@ -20,7 +19,7 @@ from tuning.deaths import keep_output
 from tuning.locks import WorkersLock
 from tuning.machine import cores_here
 from tuning.memory import peak_memory_gb, reset_peak
-from tuning.study_files import report_file, request_stop, trial_dir
+from tuning.study_files import no_room, report_file, request_stop, trial_dir
 from tuning.usage import Meter
 from tuning.worker import WorkerKind
 
@@ -36,9 +35,12 @@ class Host:
         environment: Mapping[str, str] | None = None,
         log: Path | None = None,
     ) -> None:
-        """`environment` is the driver's, for a process that was started before the driver was; `log` gets what such a
-        process prints."""
+        """`environment` is the driver's, for a process that was started before the driver was, and in another folder;
+        `log` gets what such a process prints."""
         os.environ.update(environment or {})
+        if environment:
+            with contextlib.suppress(OSError):  # a node without that folder has what was sent to it
+                os.chdir(environment["PWD"])  # a relative path in a config means what it means to the driver
         if log:
             study_folder = _folder_here(study_folder)
             keep_output(study_folder / "workers" / log.name)
@@ -103,9 +105,8 @@ class Host:
     def _failure(self, trial_id: int, error: Exception) -> Report:
         """A report that says why in one line; the traceback goes to the trial's folder. A full disk is not the trial's
         doing: it stops the sweep."""
-        if any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT)):
-            refused = redact(" ".join(str(error).removesuffix(UNCHANGED).split()))
-            request_stop(self._folder, f"{refused}; free some space", failed=True)
+        if is_full_disk(error):
+            request_stop(self._folder, redact(no_room(error)), failed=True)
             return Report(step=0, state=State.STOPPED, metrics={}, reason="the disk is full")
         lines = traceback.format_exception(error)
         with contextlib.suppress(PodiumError):  # a full disk may be what the trial died of

@@ -263,7 +263,7 @@ class Pool:
 
 def start_pool(make: WorkerKind, study_folder: Path, plan: Plan, clients: int, name: str, rules: Rules) -> Any:
     """Start the pool and its workers. Returns the actor's handle; clients find it by `name`."""
-    environment = {"PODIUM_HOME": str(home()), "PODIUM_WORKSPACE": str(workspace())}
+    environment = {"PODIUM_HOME": str(home()), "PODIUM_WORKSPACE": str(workspace()), "PWD": str(Path.cwd())}
     # With the driver and the clients: the loss of another node takes none of them.
     options = {"num_cpus": 0, "scheduling_strategy": on_node(ray.get_runtime_context().get_node_id())}
     return (

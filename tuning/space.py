@@ -40,7 +40,7 @@ class SearchSpace(Section):
     trials: int = Field(ge=1)
     report_every_steps: int = Field(ge=1)
     workers: Workers = Field(Workers(), description="auto, a number, or {count, cores, chips}")
-    max_failures: int = Field(2, ge=0, description="deaths of its worker that a trial survives; one more is its end")
+    max_failures: int = Field(2, ge=0, description="deaths of its processes that a trial survives; one more is its end")
     trial_timeout_s: float | None = Field(None, gt=0, description="seconds on a worker after which a trial is ended")
     baseline: bool = Field(True, description="run the base config itself as trial 0")
     parameters: dict[str, Parameter] = Field(min_length=1)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import read_json, write_json
+from podium.core.files import is_full_disk, read_json, write_json
 from podium.core.provenance import redact
+from tuning.study_files import cut_short, no_room
 
 ENVIRONMENT = "PODIUM_OPTUNA_STORAGE"
 SQLITE, JOURNAL = "sqlite", "journal"
@@ -83,17 +84,20 @@ def has_storage(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def storage_in_use(folder: Path) -> Iterator[None]:
-    """Raises PodiumError when the study's storage fails in the middle of a sweep: a full disk, a database that went."""
+    """Raises PodiumError when the study's storage or its disk fails in the middle of a sweep: one line that says how to
+    go on."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
-        why = _line(error.__cause__ or error)
-        raise PodiumError(
-            f"study {folder.name!r}: its storage failed ({why}); see to that, then: podium sweep --resume {folder.name}"
-        ) from error
+        why = f"its storage failed ({_line(error.__cause__ or error)}); see to that, or free some space"
+        raise cut_short(folder.name, why) from error
+    except (OSError, PodiumError) as error:
+        if not is_full_disk(error):
+            raise
+        raise cut_short(folder.name, redact(no_room(error))) from error
 
 
 def without_password(storage: str) -> str:

@@ -38,6 +38,11 @@ def asked_to_end(folder: Path, number: int) -> bool:
     return stop_file(folder).exists() or end_file(folder, number).exists()
 
 
+def no_room(error: BaseException) -> str:
+    """What could not be written, of an error that a full disk raised, and what to do."""
+    return f"{' '.join(str(error).split()).partition('; ')[0]}; free some space"
+
+
 @dataclass(frozen=True)
 class Stop:
     """Why a sweep was to end; `failed` where nobody wanted it to: it could not go on."""
@@ -63,3 +68,9 @@ def requested_stop(folder: Path) -> Stop | None:
     if not text:
         return Stop(f"{folder} has no room for another file; free some space", failed=True)
     return Stop(text.removeprefix(FAILED), text.startswith(FAILED))
+
+
+def cut_short(study: str, why: str, command: str = "") -> PodiumError:
+    """Of a sweep that could not go on."""
+    again = command or f"podium sweep --resume {study}"
+    return PodiumError(f"study {study!r}: {why}; nothing that finished is lost, go on with: {again}")

@@ -1,8 +1,8 @@
 """Warm start: what an older study has learned, for a new one.
 
 Its best configuration is tried, and its trials are shown to the sampler where they say something about the new space:
-where the same configuration, on the same data, would be drawn here. Those keep the first numbers of the new study,
-and are not trials of it.
+where the same configuration, on the same data, would be drawn here, judged by the constraints of the new space. Those
+keep the first numbers of the new study, and are not trials of it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.states import State
-from tuning.space import SearchSpace
+from tuning.space import SearchSpace, broken
 from tuning.storage import open_storage
 from tuning.study import ENQUEUED, FED, FED_FROM, WARM_START, StudyView, existing, load_study, n_enqueued
 
@@ -35,20 +35,24 @@ def feed(study: Any, space: SearchSpace, source: StudyView, data: Mapping[str, s
     frozen = {trial.number: trial for trial in open_storage(existing(source.name)).get_trials(deepcopy=False)}
     n_fed = 0
     for trial in source.trials if dict(source.data) == dict(data) else ():
-        if trial.state in TOLD and (same := _same_here(space, trial.config)) is not None:
-            known = frozen[trial.number]
-            study.add_trial(
-                optuna.create_trial(
-                    state=known.state,
-                    values=list(trial.values.values()) or None,
-                    params=same.params,
-                    distributions=same.distributions,
-                    intermediate_values=known.intermediate_values,
-                    constraints=known.constraints,
-                    user_attrs={FED_FROM: f"{source.name}/{trial.number}"},
-                )
+        if trial.state not in TOLD or (same := _same_here(space, trial.config)) is None:
+            continue
+        violations = space.violations(trial.config, trial.metrics)
+        if trial.state is State.COMPLETE and len(violations) < len(space.constraints):
+            continue  # nobody knows whether it would count here
+        known, out = frozen[trial.number], broken(violations) is not None
+        study.add_trial(
+            optuna.create_trial(
+                state=optuna.trial.TrialState.PRUNED if out else known.state,
+                values=None if out else list(trial.values.values()) or None,
+                params=same.params,
+                distributions=same.distributions,
+                intermediate_values=known.intermediate_values,
+                constraints={"state": 1.0 if out else known.constraints["state"], **violations},
+                user_attrs={FED_FROM: f"{source.name}/{trial.number}"},
             )
-            n_fed += 1
+        )
+        n_fed += 1
     study.set_user_attr(FED, n_fed)
     study.set_user_attr(WARM_START, source.name)
     return n_fed

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eval.evalset import Evalset, assert_disjoint, load_evalset
-from eval.predictions import meta_path
+from eval.predictions import write_predictions
 from eval.scorecard import score_predictions
 from eval.scorers import get_scorer
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import RunFailed, UsageError
-from podium.core.files import write_json, write_jsonl
+from podium.core.files import write_json
 from podium.core.paths import find_trainset, portable
 from podium.core.records import Report, Sample
 from podium.core.states import State
@@ -156,15 +156,13 @@ def _score(held: _Slot) -> dict[str, float]:
     about = held.evalset.scored_set("dev", config.eval.max_items)
     scorer = held.evalset.chosen_scorer(config.eval.scorer)
     card = score_predictions(held.samples, predictions, scorer, evalset=about)
-    path = run.out / "predictions.jsonl"
-    write_jsonl(path, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
-    write_json(
-        meta_path(path),
+    write_predictions(
+        run.out / "predictions.jsonl",
+        predictions,
         {
             "evalset": {"name": held.evalset.name, "sha256": held.evalset.sha256},
             "split": "dev",
             **({"max_items": config.eval.max_items} if config.eval.max_items else {}),
-            "n": len(predictions),
             "n_prompts_cut": run.n_prompts_cut,
             "run": portable(run.out),
             "step": run.step,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,11 +13,12 @@ from podium.cli.processes import only_the_first_speaks
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
-from podium.core.files import write_json, write_jsonl
-from podium.core.paths import find_file, portable
+from podium.core.paths import portable
 
 if TYPE_CHECKING:
-    from podium.core.records import Asked
+    from eval.asked import AskedSet
+    from podium.core.config import RunConfig
+    from podium.core.records import Prediction
 
 
 def predict(
@@ -41,97 +41,88 @@ def predict(
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
 ) -> None:
     """Let a trained run answer an evalset's prompts. On a whole ARC set it writes submission.json, too."""
-    from eval.arc.predicted import makes_attempts, write_predicted_submission
-    from eval.scorecard import finish_reasons
-    from podium.cli.score import shown_reasons
+    from eval.arc.predicted import makes_attempts
+    from eval.asked import asked_set
+    from eval.predictions import write_predictions
+
+    config = _config(run, assignments, device)
+    asked = asked_set(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
+    with end_at_once("stopped; nothing was written"):
+        answers = _answers(config, run, step, asked)
+    if answers is None:
+        return
+    write_predictions(out, answers.predictions, {**asked.about, **answers.about})
+    typer.echo(f"{answers.in_words}; {out}")
+    if (challenges or split == "all") and makes_attempts(asked.scorer):
+        _submit(out.with_name("submission.json"), asked, answers.predictions)
+    if challenges:
+        typer.echo("no score: the challenges have no solutions here; the competition scores submission.json")
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """`about` is for the meta file."""
+
+    predictions: list[Prediction]
+    in_words: str
+    about: dict[str, Any]
+
+
+def _config(run: Path, assignments: list[str] | None, device: str | None) -> RunConfig:
+    """The run's own, with what was given on the command line. Raises UsageError for what training depended on."""
     from podium.core.config import load_config, parse_assignment
-    from trainer.device import select, use_compile_cache
 
     overrides = dict(parse_assignment(text) for text in assignments or ())
     if wrong := [key for key in overrides if not key.startswith(("generate.", "device."))]:
         raise UsageError(
             f"--set {wrong[0]}: predict changes generate. and device. keys only; the run was trained with the others"
         )
-    overrides |= {"device.kind": device} if device else {}
-    config = load_config(run / "config.yaml", overrides)
-    asked = _asked(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
+    return load_config(run / "config.yaml", overrides | ({"device.kind": device} if device else {}))
+
+
+def _answers(config: RunConfig, run: Path, step: int | None, asked: AskedSet) -> _Answers | None:
+    """None in a process that helps another one to answer."""
+    from trainer.device import select, use_compile_cache
+
     found = select(config.device)
     only_the_first_speaks()
-    from trainer.library import ProgramLibrary
     from trainer.processes import is_first, shared
-    from trainer.run import TrainingRun
-    from trainer.sharding import in_words
+    from trainer.trained import open_trained
 
     use_compile_cache()
-    library = ProgramLibrary()
-    with end_at_once("stopped; nothing was written"):
-        training_run = TrainingRun(config, run, library)
-        deadline = Deadline.after(None, clock=shared(MonotonicClock()))
-        try:
-            if not (run / "checkpoints").is_dir():
-                raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
-            checkpoint = None if step is None else run / "checkpoints" / str(step)
-            step = training_run.restore(checkpoint, for_training=False)
-            model_id = library.base(config).model_id
-            typer.echo(f"device: asked for {config.device.kind}, found {found}{in_words(library.base(config).mesh)}")
-            typer.echo(f"model: {model_id} from {run} at step {step}; {len(asked.samples)} prompts of {asked.label}")
-            predictions = training_run.predict(asked.samples, deadline)
-            seconds = deadline.elapsed_s()
-        finally:
-            training_run.close()
+    deadline = Deadline.after(None, clock=shared(MonotonicClock()))
+    with open_trained(config, run, step) as trained:
+        typer.echo(f"device: asked for {config.device.kind}, found {found}{trained.placement}")
+        where = f"{trained.model_id} from {run} at step {trained.step}"
+        typer.echo(f"model: {where}; {len(asked.samples)} prompts of {asked.label}")
+        predictions = trained.answer(asked.samples, deadline)
+        seconds = deadline.elapsed_s()
+    facts = {"step": trained.step, "model_id": trained.model_id, "n_prompts_cut": trained.n_prompts_cut}
+    return _described(config, run, predictions, seconds, facts) if is_first() else None
+
+
+def _described(
+    config: RunConfig, run: Path, predictions: list[Prediction], seconds: float, facts: dict[str, Any]
+) -> _Answers:
+    from eval.scorecard import finish_reasons
+    from podium.cli.score import shown_reasons
+
     reasons = finish_reasons(predictions)
-    if not is_first():
-        return
-    write_jsonl(out, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
-    write_json(
-        out.with_name(f"{out.stem}_meta.json"),
-        {
-            **asked.about,
-            "n": len(predictions),
-            "n_prompts_cut": training_run.n_prompts_cut,
-            "finish_reasons": reasons,
-            "generate": config.generate.model_dump(mode="json"),
-            "run": portable(run),
-            "step": step,
-            "config_sha256": config.hash,
-            "model_id": model_id,
-            "seconds": round(seconds, 3),
-        },
-    )
-    cut = f"; {training_run.n_prompts_cut} prompts lost their beginning" if training_run.n_prompts_cut else ""
+    about = {
+        **facts,
+        "finish_reasons": reasons,
+        "generate": config.generate.model_dump(mode="json"),
+        "run": portable(run),
+        "config_sha256": config.hash,
+        "seconds": round(seconds, 3),
+    }
+    cut = f"; {facts['n_prompts_cut']} prompts lost their beginning" if facts["n_prompts_cut"] else ""
     ended = f" ({shown_reasons(reasons)})" if reasons else ""
-    typer.echo(f"{len(predictions)} predictions in {format_duration(seconds)}{ended}{cut}; {out}")
-    if (challenges or split == "all") and makes_attempts(asked.scorer):
-        path = out.with_name("submission.json")
-        submission = write_predicted_submission(path, asked.samples, predictions, asked.scorer)
-        typer.echo(f"{len(submission)} tasks in the competition's shape, by {asked.scorer}; {path}")
-    if challenges:
-        typer.echo("no score: the challenges have no solutions here; the competition scores submission.json")
+    return _Answers(predictions, f"{len(predictions)} predictions in {format_duration(seconds)}{ended}{cut}", about)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What is to be answered; `about` says so in the meta file."""
+def _submit(path: Path, asked: AskedSet, predictions: list[Prediction]) -> None:
+    from eval.arc.predicted import write_predicted_submission
 
-    samples: Sequence[Asked]
-    label: str
-    scorer: str
-    about: dict[str, Any]
-
-
-def _asked(evalset: str | None, challenges: str | None, split: str, scorer: str | None, known: str) -> _Asked:
-    """`known` is the run's evalset. Raises UsageError unless one of the first two is given, and is there."""
-    from eval.arc.predicted import load_challenges
-    from eval.evalset import load_evalset
-    from podium.core.hashing import sha256_file
-
-    if (evalset is None) == (challenges is None):
-        raise UsageError("give one of --evalset and --challenges: what is to be answered")
-    if evalset is not None:
-        chosen = load_evalset(evalset)
-        about = {"evalset": {"name": chosen.name, "sha256": chosen.sha256}, "split": split}
-        return _Asked(chosen.split(split), f"{chosen.name} ({split})", chosen.chosen_scorer(scorer), about)
-    path = find_file(str(challenges))
-    scorer = scorer or load_evalset(known).scorer
-    about = {"challenges": {"name": path.name, "sha256": sha256_file(path)}}
-    return _Asked(load_challenges(path, scorer), f"{path.name} (no solutions)", scorer, about)
+    submission = write_predicted_submission(path, asked.samples, predictions, asked.scorer)
+    typer.echo(f"{len(submission)} tasks in the competition's shape, by {asked.scorer}; {path}")

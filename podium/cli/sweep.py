@@ -109,12 +109,14 @@ def _workers(
 
 
 def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
+    from tuning.study_files import cut_short
+
     for line in summary_lines(study):
         typer.echo(line)
     if stopped := study.summary.get("stopped"):
         again = " ".join(["podium sweep", *([path] if path else []), "--resume", study.name])
         if study.summary.get("failed"):
-            raise PodiumError(f"{stopped}; nothing that finished is lost, and this goes on: {again}")
+            raise cut_short(study.name, stopped, again)
         typer.echo(f"stopped: {stopped}; go on with: {again}")
         if interrupts.requested():
             raise typer.Exit(interrupts.exit_code)

@@ -1,6 +1,7 @@
 """Files that are either whole or absent: temporary name, flush, rename."""
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -11,7 +12,10 @@ from typing import Any
 
 from podium.core.errors import PodiumError, UsageError
 
-UNCHANGED = "; nothing was changed"
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether an error says, itself or in its text, that there was no room for a file."""
+    return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -31,7 +35,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise PodiumError(f"cannot write {path}: {error.strerror or error}{UNCHANGED}") from error
+        raise PodiumError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
 
 
 def write_text(path: Path, text: str) -> None:

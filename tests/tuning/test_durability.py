@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import podium
+from podium.cli.interrupts import Interrupts
+from podium.cli.sweep import _finish as finish_command
 from podium.core.clock import Deadline, FakeClock
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl
@@ -166,9 +168,37 @@ def test_a_full_disk_stops_the_sweep_and_is_no_trial_s_fault(run_sweep):
     asked = {"trials": 3, "parameters": TAME, "scheduler": "none"}
     study = run_sweep(asked, worker=NoRoom, listeners=[fill])
     assert [trial.state for trial in study.trials] == [State.COMPLETE, State.STOPPED]
-    assert "pointer.json: No space left on device" in study.summary["stopped"]
+    assert study.summary["stopped"].endswith("pointer.json: No space left on device; free some space")
+    with pytest.raises(PodiumError) as error:
+        finish_command(study, Interrupts(), None)
+    assert str(error.value) == (
+        f"study 'small-001': cannot write {study.trial(1).dir}/pointer.json: No space left on device; free some space; "
+        "nothing that finished is lost, go on with: podium sweep --resume small-001"
+    )
     (study.dir / "full").unlink()
     resumed = run_sweep(asked, worker=NoRoom, resume=study.name)
+    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 3
+
+
+@pytest.mark.parametrize("name", ["report.json", "summary.json"])
+def test_a_disk_that_fills_up_where_the_driver_writes_is_one_line(run_sweep, monkeypatch, name):
+    """The real writing of files, on a disk that has no room for this one."""
+    real = Path.replace
+
+    def full(path, target):
+        if Path(target).name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        if name == "report.json":  # a worker's: it asks the driver to stop
+            study = run_sweep({"trials": 3, "parameters": TAME}, name="full")
+            assert study.summary["failed"] and study.summary["stopped"].endswith("left on device; free some space")
+        else:
+            with pytest.raises(PodiumError, match=r"^study 'full': cannot write .*/summary.json: No space left on "):
+                run_sweep({"trials": 3, "parameters": TAME}, name="full")
+    resumed = run_sweep({"trials": 3, "parameters": TAME}, resume="full")
     assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 3
 
 

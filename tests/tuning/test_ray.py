@@ -6,13 +6,15 @@ import pytest
 from ray import cloudpickle
 from ray._private.state import actors
 
+from eval.evalset import load_evalset
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import read_jsonl
+from podium.core.files import read_jsonl, to_line
 from podium.core.states import State
 from tests.tuning import killing
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
+from tests.tuning.test_worker import ABOUT
 from tuning.backends import make_backend
 from tuning.machine import parse_workers
 from tuning.overview import log_tail
@@ -125,9 +127,22 @@ CLIENT = "with_resources.<locals>.ResourceTrainable"  # what Tune makes of Trial
 SIX = {"trials": 6, "workers": 2, "scheduler": "none", "parameters": TAME}
 
 
-def test_killed_clients_cost_no_trial(run_sweep):
+class Reading(AnalyticWorker):
+    """It reads its evalset by a path that is relative to the folder of the driver, where Ray was not started."""
+
+    def attach(self, trial_id, config, checkpoint):
+        assert [sample.id for sample in load_evalset(config.eval.evalset).samples] == ["x"]
+        return super().attach(trial_id, config, checkpoint)
+
+
+def test_killed_clients_cost_no_trial(run_sweep, home, monkeypatch):
     """A client is the process that asks for a trial's steps; killing all of them at once is the worst case."""
-    study = run_sweep(SIX, backend="ray", listeners=[Kill(CLIENT, 2)])
+    (home / "here").mkdir()
+    monkeypatch.chdir(home / "here")  # which home is not: a path below that is found from anywhere
+    (home / "here" / "own.jsonl").write_text(to_line({"id": "x", "prompt": "1+2=?", "expected_answer": "3", **ABOUT}))
+    own = {**SIX, "overrides": {"eval.evalset": "./own.jsonl"}}
+    study = run_sweep(own, backend="ray", listeners=[Kill(CLIENT, 2)], worker=Reading)
+    assert study.trial(1).config.eval.evalset == "./own.jsonl"  # which a lock can take to another machine
     assert [trial.state for trial in study.trials] == [State.COMPLETE] * 6
     assert [sorted(trial.reports) for trial in study.trials] == [[*range(10, 91, 10)]] * 6
     assert sum(worker["deaths"] for worker in study.summary["workers"]) == 0
@@ -136,6 +151,7 @@ def test_killed_clients_cost_no_trial(run_sweep):
     assert log_tail(study.trial(1))[0].startswith("its client (process ")
 
 
+@pytest.mark.slow
 def test_a_trial_whose_clients_die_again_and_again_fails(run_sweep):
     asked = {**SIX, "trials": 3, "max_failures": 1}
     study = run_sweep(asked, backend="ray", listeners=[Kill(CLIENT, 2, 4)])

@@ -4,6 +4,8 @@ from podium.core.errors import UsageError
 from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
+from tests.tuning.population import PopulationWorker
+from tests.tuning.test_objectives import BOTH, TradeOff
 from tuning.storage import open_storage
 from tuning.study import load_study
 
@@ -68,6 +70,38 @@ def test_a_warm_started_study_is_resumed_as_an_undisturbed_one(run_sweep, old): 
     assert [trial.overrides for trial in resumed.trials] == [trial.overrides for trial in undisturbed.trials]
 
 
+def test_a_population_begins_with_an_older_study_and_a_study_with_an_older_population(run_sweep, old):
+    changes = {**OLD, "scheduler": {"name": "pbt", "perturb_every_steps": 20, "quantile": 0.5}, "trials": 5}
+    population = run_sweep(changes, name="population", warm_start="old", worker=PopulationWorker)
+    assert len(fed("population")) == 8
+    assert [trial.number for trial in population.trials] == [*range(8, 13)]
+    assert old.best().overrides in [trial.overrides for trial in population.trials]
+    assert {trial.state for trial in population.trials} == {State.COMPLETE}
+
+    new = run_sweep({**OLD, "trials": 3}, name="new", warm_start="population")
+    alone = [trial.number for trial in population.trials if not trial.lineage.changes]
+    assert fed("new") == [f"population/{number}" for number in alone]  # the others were not one configuration
+    assert new.trials[1].overrides == population.best().lineage.root
+
+
+def test_several_objectives_begin_with_several(run_sweep):
+    several = {**OLD, "metric": None, "objectives": BOTH}
+    older = run_sweep(several, name="older", worker=TradeOff)
+    run_sweep({**several, "trials": 2}, name="new", warm_start="older", worker=TradeOff)
+    told = open_storage(study_dir("new")).get_trials(deepcopy=False)
+    values = {trial.user_attrs["fed_from"]: trial.values for trial in told if "fed_from" in trial.user_attrs}
+    assert len(values) == 8
+    for trial in older.trials:
+        assert values[f"older/{trial.number}"] == (list(trial.values.values()) or None)
+
+
+def test_a_study_that_shares_no_parameter_is_told_of_and_drawn_anew(run_sweep, old):  # noqa: ARG001
+    other = {"train.weight_decay": {"type": "float", "low": 0.0, "high": 0.1}}
+    study = run_sweep({**OLD, "parameters": other, "trials": 3}, name="other", warm_start="old")
+    assert (study.warm_start, fed("other")) == ("old", ["old/0"])  # the base config is in both
+    assert {trial.state for trial in study.trials} == {State.COMPLETE}
+
+
 def test_bad_input(run_sweep, old):  # noqa: ARG001
     with pytest.raises(UsageError, match="study 'absent' not found"):
         run_sweep(OLD, warm_start="absent")
@@ -75,5 +109,9 @@ def test_bad_input(run_sweep, old):  # noqa: ARG001
         run_sweep({**OLD, "metric": "train/loss"}, warm_start="old")
     with pytest.raises(UsageError, match="study 'old' has begun; warm-start a new one"):
         run_sweep(OLD, resume="old", warm_start="old")
+    stopped = run_sweep(OLD, name="stopped", ask=("stop-0",))
+    assert [trial.state for trial in stopped.trials] == [State.STOPPED]
+    with pytest.raises(UsageError, match="study 'stopped' has no complete trial; run more: podium sweep --resume stop"):
+        run_sweep(OLD, warm_start="stopped")
     assert load_study("old").name == "old"
     assert not study_dir("small-001").exists()
