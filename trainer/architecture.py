@@ -102,7 +102,7 @@ def architecture_from_hf(config: Any) -> Architecture:
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
     kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
     if getattr(config, "use_bidirectional_attention", None):
-        raise UsageError("config.json: use_bidirectional_attention=true; only causal decoders can be trained here")
+        raise UsageError("use_bidirectional_attention=true; only causal decoders can be trained here")
     global_rope, local_rope = _ropes(config)
     return Architecture(
         family=family,
@@ -145,7 +145,7 @@ def check_family(model_type: str) -> str:
 def _activation(config: Any) -> str:
     name = getattr(config, "hidden_activation", None) or config.hidden_act
     if name not in ACTIVATIONS:
-        raise UsageError(f"config.json: unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
+        raise UsageError(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]
 
 
@@ -161,7 +161,7 @@ def _ropes(config: Any) -> tuple[Rope, Rope]:
 def _rope(config: Any, parameters: dict[str, Any]) -> Rope:
     scaling = parameters.get("rope_type", "default")
     if scaling not in SCALINGS:
-        raise UsageError(f"config.json: unknown rope_type {scaling!r}; known: {', '.join(SCALINGS)}")
+        raise UsageError(f"unknown rope_type {scaling!r}; known: {', '.join(SCALINGS)}")
     theta = float(parameters["rope_theta"])
     if scaling == "default":
         return Rope(theta)

@@ -38,7 +38,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     on_log: Callable[[Report], None] | None = None,
 ) -> TrainResult:
-    """Train in the folder `out`, saving as it goes. `on_log` hears every LOG_STEPS steps or sooner, and the end.
+    """Train in the folder `out`, saving as it goes. `on_log` hears every LOG_STEPS steps or sooner, and the last.
 
     The same config and seed give the same parameters, however often the run was broken off and resumed.
 
@@ -55,13 +55,16 @@ def train(
     try:
         if resume:
             run.restore()
+        heard = run.step
         report = run.advance(_next_pause(run.step, last, config), deadline, stop)
         while report.state is State.RUNNING and run.step < last:
             on_log(report)
+            heard = run.step
             if run.step % config.train.save_every_steps == 0:
                 run.save(wait=False)
             report = run.advance(_next_pause(run.step, last, config), deadline, stop)
-        on_log(report)
+        if run.step > heard:
+            on_log(report)
         # Else the last good checkpoint stays the newest.
         if report.state not in (State.DIVERGED, State.OOM, State.INFEASIBLE):
             run.save()

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -118,17 +119,23 @@ def read_architecture(folder: Path) -> Architecture:
     values = read_json(path)
     if not isinstance(values, dict) or "model_type" not in values:
         raise UsageError(f"{path}: has no model_type; it is not the config of a model")
-    if values["model_type"] != "gemma3":
-        check_family(values["model_type"])  # before transformers, which knows hundreds more
+    try:
+        if values["model_type"] != "gemma3":
+            check_family(values["model_type"])  # before transformers, which knows hundreds more
+        return architecture_from_hf(_transformers_config(folder))
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _transformers_config(folder: Path) -> Any:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that PyTorch is missing, which is on purpose
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
     # Validation of a config raises whatever its fields raise.
     except Exception as error:
-        raise UsageError(f"{path}: {' '.join(str(error).split())[:300]}") from error
-    return architecture_from_hf(config)
+        raise UsageError(" ".join(str(error).split())[:300]) from error
 
 
 def _check_lengths(config: RunConfig, arch: Architecture) -> None:

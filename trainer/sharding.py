@@ -70,10 +70,11 @@ def n_devices(config: RunConfig) -> int:
     if n % fsdp:
         raise UsageError(f"device.fsdp={fsdp}, must divide the number of devices, which is {n}; choose a divisor of it")
     if batch % n:
+        fewer = _most(here, batch, 1)
         raise UsageError(
             f"train.batch_size={batch}, must be a multiple of the {n} devices that its rows are divided over; "
             f"set train.batch_size={-(-batch // n) * n}"
-            + ("" if jax.process_count() > 1 else f" or device.count={_most(here, batch, 1)}")
+            + ("" if jax.process_count() > 1 or fewer % fsdp else f" or device.count={fewer}")
         )
     return n
 

@@ -23,10 +23,10 @@ def find_files(model: ModelConfig) -> tuple[Path, Path]:
         UsageError: saying which file is missing where.
         PodiumError: a download failed.
     """
-    root = find_folder(model.source, model.revision)
+    root = find_folder("model.source", model.source, model.revision)
     folder = _first_with(("config.json",), [root, root / "model"], "give the model's folder as model.source")
     if model.tokenizer:
-        given = find_folder(model.tokenizer, None)
+        given = find_folder("model.tokenizer", model.tokenizer, None)
         places = [given, given / "tokenizer"]
     else:
         places = [folder, root / "tokenizer", folder.parent / "tokenizer"]
@@ -57,18 +57,24 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def find_folder(source: str, revision: str | None) -> Path:
-    """The folder that `source` names: tiny, a path, kaggle:HANDLE or a hub id. Raises UsageError, PodiumError."""
-    if source == "tiny":
-        return TINY
+def find_folder(key: str, source: str, revision: str | None) -> Path:
+    """The folder that the value `source` of the config key `key` names: tiny, a path, kaggle:HANDLE or a hub id.
+
+    Raises:
+        UsageError, PodiumError: as `find_files` does.
+    """
+    folder = TINY if source == "tiny" else Path(source).expanduser().resolve()
+    if revision and (folder.is_dir() or source.startswith(KAGGLE)):
+        raise UsageError(
+            f"model.revision={revision!r} with {key}={source!r}: only a hub id has revisions; leave model.revision out"
+        )
     if source.startswith(KAGGLE):
-        return _fetch_from_kaggle(source)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path.resolve()
+        return _fetch_from_kaggle(key, source)
+    if folder.is_dir():
+        return folder
     if source.startswith(("/", ".", "~")):
-        raise UsageError(f"model folder {source!r} does not exist; check the path")
-    return _fetch_from_hub(source, revision)
+        raise UsageError(f"{key}={source!r}: there is no such folder; check the path")
+    return _fetch_from_hub(key, source, revision)
 
 
 def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
@@ -79,7 +85,7 @@ def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
     raise UsageError(f"{' or '.join(names)} is missing (looked in {places}); {hint}")
 
 
-def _fetch_from_hub(repo: str, revision: str | None) -> Path:
+def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
     """The snapshot's folder in the hub's own cache. A token, where one is needed, comes from HF_TOKEN."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, HTTPError
@@ -88,27 +94,27 @@ def _fetch_from_hub(repo: str, revision: str | None) -> Path:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(WANTED)))
     except HFValidationError as error:
         rule = "must be tiny, a folder that exists, a hub id like google/gemma-3-1b-it, or kaggle:HANDLE"
-        raise UsageError(f"model.source={repo!r}, {rule}") from error
+        raise UsageError(f"{key}={repo!r}, {rule}") from error
     except (OSError, HTTPError) as error:  # the hub's own errors are OSErrors
         raise PodiumError(
-            f"model.source={repo!r}: there is no such folder, and the hub did not give it ({_one_line(error)}); "
+            f"{key}={repo!r}: there is no such folder, and the hub did not give it ({_one_line(error)}); "
             "check the name and the network, and set HF_TOKEN where the model is gated"
         ) from error
 
 
-def _fetch_from_kaggle(source: str) -> Path:
+def _fetch_from_kaggle(key: str, source: str) -> Path:
     try:
         import kagglehub
     except ImportError as error:
         raise UsageError(
-            f"model.source={source!r} needs the package kagglehub; install podium[kaggle], or give the mounted folder"
+            f"{key}={source!r} needs the package kagglehub; install podium[kaggle], or give the mounted folder"
         ) from error
     try:
         return Path(kagglehub.model_download(source.removeprefix(KAGGLE)))
     except ValueError as error:  # a malformed handle
-        raise UsageError(f"model.source={source!r}: {_one_line(error)}") from error
+        raise UsageError(f"{key}={source!r}: {_one_line(error)}") from error
     except OSError as error:  # the errors of requests are OSErrors
-        raise PodiumError(f"model.source={source!r}: Kaggle did not give it ({_one_line(error)})") from error
+        raise PodiumError(f"{key}={source!r}: Kaggle did not give it ({_one_line(error)})") from error
 
 
 def _one_line(error: Exception) -> str:

@@ -166,9 +166,9 @@ def test_a_name_is_given_once(data_home):
     [
         ({"data.trainset": "gone"}, "trainset 'gone' not found"),
         ({"eval.evalset": "gone"}, "evalset 'gone' not found"),
-        ({"model.source": "/gone"}, "model folder '/gone' does not exist"),
+        ({"model.source": "/gone"}, "model.source='/gone': there is no such folder"),
         ({"budget.profile": "gone"}, "budget.profile='gone', must be one of local"),
-        ({"model.revision": "TODO"}, "lock.config.model.revision='TODO': evidence has no nulls, placeholders"),
+        ({"generate.stop": ["TODO"]}, "lock.config.generate.stop[0]='TODO': evidence has no nulls, placeholders"),
     ],
 )
 def test_what_is_missing_writes_nothing(data_home, changes, message):

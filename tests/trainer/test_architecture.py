@@ -138,15 +138,15 @@ def test_each_layer_has_the_frequencies_of_its_kind() -> None:
         ),
         (
             {"model_type": "llama", **SMALL, "hidden_act": "relu"},
-            "config.json: unknown activation 'relu'; known: silu, gelu, gelu_pytorch_tanh",
+            "unknown activation 'relu'; known: silu, gelu, gelu_pytorch_tanh",
         ),
         (
             {"model_type": "qwen2", **SMALL, "rope_scaling": {"rope_type": "yarn", "factor": 4.0}},
-            "config.json: unknown rope_type 'yarn'; known: default, linear, llama3",
+            "unknown rope_type 'yarn'; known: default, linear, llama3",
         ),
         (
             {"model_type": "gemma3_text", **SMALL, "head_dim": 8, "use_bidirectional_attention": True},
-            "config.json: use_bidirectional_attention=true; only causal decoders can be trained here",
+            "use_bidirectional_attention=true; only causal decoders can be trained here",
         ),
     ],
 )

@@ -69,7 +69,9 @@ def test_after_a_divergence_the_last_good_checkpoint_is_the_newest(
     wild = config.with_overrides(
         {"train.learning_rate": 1e15, "train.schedule": "constant", "train.save_every_steps": 1}
     )
-    result = train(wild, tmp_path / "run", library=library)
+    heard: list[Report] = []
+    result = train(wild, tmp_path / "run", library=library, on_log=heard.append)
     assert result.state is State.DIVERGED
+    assert [report.step for report in heard] == list(range(1, result.step + 1)), "a step is heard once"
     assert saved_steps(tmp_path / "run")[-1] == result.step
     assert f"at step {result.step + 1}" in str(result.reason)

@@ -157,7 +157,8 @@ def test_a_tokenizer_of_another_model_is_refused(folder: Path, tmp_path: Path) -
         ('{"vocab_size": 3}', "has no model_type; it is not the config of a model"),
         ("[]", "has no model_type; it is not the config of a model"),
         ("{", "not JSON"),
-        ('{"model_type": "llama", "hidden_size": "many"}', "config.json: "),
+        ('{"model_type": "llama", "hidden_size": "many"}', "hidden_size"),
+        ('{"model_type": "llama", "hidden_act": "relu"}', "unknown activation 'relu'"),
     ],
 )
 def test_a_config_that_is_no_decoder_is_refused(text: str, message: str, tmp_path: Path) -> None:
@@ -165,4 +166,5 @@ def test_a_config_that_is_no_decoder_is_refused(text: str, message: str, tmp_pat
     with pytest.raises(UsageError) as caught:
         read_architecture(tmp_path)
     assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'config.json'}:")
     assert "\n" not in str(caught.value)

@@ -61,8 +61,18 @@ def test_the_missing_file_is_named_with_its_places(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"model folder '.*/nowhere' does not exist; check the path"):
+    with pytest.raises(UsageError, match=r"^model\.source='.*/nowhere': there is no such folder; check the path"):
         find(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"^model\.tokenizer='.*/nowhere': there is no such folder; check the path"):
+        find("tiny", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("source", ["tiny", "folder", "kaggle:google/gemma-3/flax/1b"])
+def test_a_revision_of_what_has_none_is_refused(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "folder", "config.json", "tokenizer.json")
+    with pytest.raises(UsageError, match=f"^model.revision='v2' with model.source='{source}': only a hub id has"):
+        find_files(ModelConfig(source=source, revision="v2"))
 
 
 def test_every_weight_file_counts(tmp_path: Path) -> None:
