@@ -34,9 +34,11 @@ class Counters:
         loss: float = values["loss"]
         limit = EXPLODED * max(blind_loss, self.first_loss or 0.0)
         if not values["finite"] or (self.first_loss is not None and loss > limit):
-            rule = (
-                f"loss must stay below {limit:.1f}" if values["finite"] else "loss, gradient and update must be finite"
-            )
+            rule = "loss and gradient must be finite"
+            if values["finite"]:
+                rule = f"loss must stay below {limit:.1f}"
+            elif math.isfinite(loss) and math.isfinite(values["grad_norm"]):
+                rule = "the update is not finite; lower train.learning_rate"
             return f"diverged at step {step}: loss {loss:.4g}, gradient norm {values['grad_norm']:.4g}; {rule}"
         self.first_loss = loss if self.first_loss is None else self.first_loss
         self.step, self.loss, self.learning_rate = step, loss, values["learning_rate"]

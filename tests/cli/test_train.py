@@ -143,7 +143,7 @@ def test_a_diverged_run_fails_with_step_and_gradient_norm(podium: Podium, home: 
         (["--time-budget", "soon"], "duration 'soon': must be more than nothing, written like 30m"),
         (["--time-budget", "99h"], "budget.time_budget_s=356400, must be <= 43200, a session of profile local"),
         (["--set", "data.trainset=nope"], "trainset 'nope' not found"),
-        (["--set", "model.source=./nope"], "model folder './nope' does not exist"),
+        (["--set", "model.source=./nope"], "model.source='./nope': there is no such folder"),
         (["--set", "lora.rank=0"], "lora.rank=0: Input should be greater than or equal to 1"),
         (
             ["--set", "train.dtype=fp16"],

@@ -203,7 +203,7 @@ def test_nan_ends_it_at_once_and_the_last_good_checkpoint_stays(
     assert report.state is State.DIVERGED
     assert (
         report.reason
-        == f"diverged at step {run.step + 1}: loss nan, gradient norm nan; loss, gradient and update must be finite"
+        == f"diverged at step {run.step + 1}: loss nan, gradient norm nan; loss and gradient must be finite"
     )
     assert run.advance(12, forever).state is State.DIVERGED  # it stays so
     with pytest.raises(PodiumError, match=r"nothing to save of a run that has not begun or has failed"):
@@ -213,6 +213,14 @@ def test_nan_ends_it_at_once_and_the_last_good_checkpoint_stays(
     assert all(np.isfinite(leaf).all() for leaf in final_parameters(run, library)), "a NaN was saved"
     text = (run.out / "metrics.jsonl").read_text()
     assert "NaN" not in text and [json.loads(line)["step"] for line in text.splitlines()] == [run.step]
+
+
+def test_an_update_that_is_not_finite_is_never_applied(start: Callable, forever: Deadline) -> None:
+    run = start(train__learning_rate=1e38, train__schedule="constant", train__warmup_steps=0)
+    report = run.advance(1, forever)
+    run.close()
+    assert (report.state, report.step) == (State.DIVERGED, 0)
+    assert report.reason.endswith("; the update is not finite; lower train.learning_rate")
 
 
 def test_overflows_are_no_divergence_and_a_resumed_run_keeps_its_scale(start: Callable, forever: Deadline) -> None:
