@@ -10,7 +10,7 @@ from typing import Any
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_text
-from podium.core.paths import check_name, study_dir
+from podium.core.paths import check_name, study_dir, workspace
 from tuning.locks import DriverLock
 from tuning.space import SearchSpace
 from tuning.storage import SQLITE, create_in_storage, discard_storage, open_storage
@@ -39,6 +39,9 @@ def create(
             study = create_in_storage(folder, [direction for _, direction in space.aims], storage)
         except PodiumError:
             shutil.rmtree(folder)
+            with contextlib.suppress(OSError):  # where it is the only one, the folders that were made for it
+                folder.parent.rmdir()
+                workspace().rmdir()
             raise
         _fill(study, space, data, warm_start)
         write_text(folder / "space.yaml", space.to_yaml())  # last: a folder without it is not a study

@@ -203,7 +203,9 @@ def _one_line(folder: Path, storage: str) -> Iterator[None]:
             "pip install 'podium[postgres]' has the one of postgresql+psycopg://"
         ) from error
     except (SQLAlchemyError, optuna.exceptions.OptunaError, KeyError, ValueError, OSError) as error:
-        hint = "" if storage in FILES else f"; the password may come from {ENVIRONMENT} or the driver's own settings"
+        hint = f"; the password may come from {ENVIRONMENT} or the driver's own settings"
+        if storage in FILES or storage.startswith("sqlite"):
+            hint = "; its folder must be there, and must let us write"
         raise PodiumError(f"cannot use the study's storage {where}: {_line(error)}{hint}") from error
 
 

@@ -78,6 +78,9 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home):
         (["space.yaml", "--backend", "slurm"], "error: backend 'slurm', must be one of auto, ray, inline"),
         (["space.yaml", "--name", "a b"], "error: study name 'a b': use 1 to 100 letters"),
         (["overlapping.yaml"], "error: evalset 'seen' and trainset 'sums' share 1 prompts (x)"),
+        (["space.yaml", "--address", "nowhere"], "error: --address nowhere: must be auto or HOST:PORT"),
+        (["space.yaml", "--optuna-storage", "redis"], "error: Optuna storage 'redis': must be one of sqlite, journal"),
+        (["space.yaml", "--warm-start", "absent"], "error: study 'absent' not found in"),
     ],
 )
 def test_wrong_usage_is_one_line_and_two_and_nothing_is_written(home, capsys, arguments, message):
@@ -91,6 +94,26 @@ def test_wrong_usage_is_one_line_and_two_and_nothing_is_written(home, capsys, ar
     printed = capsys.readouterr().err
     assert printed.startswith(message)
     assert len(printed.splitlines()) == 1
+    assert not (home / "workspace").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--address", "127.0.0.1:1"], "error: no Ray cluster answers at 127.0.0.1:1 (Connection refused); start one"),
+        (
+            ["--optuna-storage", "sqlite:////absent/x.db"],
+            "error: cannot use the study's storage sqlite:////absent/x.db",
+        ),
+    ],
+)
+def test_what_cannot_be_reached_is_one_line_and_one_and_leaves_nothing(home, capsys, arguments, message):
+    write_data(home)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["sweep", "space.yaml", "--backend", "ray" if "--address" in arguments else "inline", *arguments])
+    printed = capsys.readouterr().err
+    assert (caught.value.code, len(printed.splitlines())) == (1, 1)
+    assert printed.startswith(message)
     assert not (home / "workspace").exists()
 
 
