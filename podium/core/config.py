@@ -203,7 +203,9 @@ def one_line(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r}; remove it or check its spelling"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{place}={first['input']!r}: {message}{more}" if place else f"{message}{more}"
+    if not place or message.startswith(f"{place}."):  # a rule for several keys of a section, which names them
+        return f"{message}{more}"
+    return f"{place}={first['input']!r}: {message}{more}"
 
 
 def _reraise_with_place(key: str, where: str) -> None:

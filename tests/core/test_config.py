@@ -70,6 +70,13 @@ def test_missing_file(tmp_path):
         load_config(tmp_path / "none.yaml")
 
 
+def test_a_rule_for_several_keys_of_a_section_does_not_show_all_of_it():
+    with pytest.raises(UsageError) as caught:
+        RunConfig().with_overrides({"generate.num_samples": 2})
+    rule = "gives the same answer 2 times; raise generate.temperature"
+    assert str(caught.value) == f"overrides: generate.num_samples=2 with generate.temperature=0 {rule}"
+
+
 def test_numbers_written_without_a_dot_are_numbers():
     # PyYAML reads 1e-3 as a string, as YAML 1.1 says; a person means a number.
     assert parse_config({"train": {"learning_rate": "1e-3"}}, "test").train.learning_rate == 1e-3
