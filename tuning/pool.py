@@ -7,6 +7,7 @@ places of the devices that a new node brings, and ends a trial whose time is up.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Coroutine, Mapping
@@ -18,7 +19,8 @@ from typing import Any
 import ray
 
 from podium.core.config import RunConfig
-from podium.core.files import read_text, write_text
+from podium.core.errors import PodiumError
+from podium.core.files import is_full_disk, read_text, write_text
 from podium.core.paths import home, workspace
 from podium.core.records import Report
 from podium.core.states import State
@@ -28,7 +30,7 @@ from tuning.machine import Plan
 from tuning.messages import out_of_time
 from tuning.places import DEATHS, Place
 from tuning.seats import Past, Rules, Seat
-from tuning.study_files import end_file, request_stop, stop_file, trial_dir
+from tuning.study_files import end_file, no_room, request_stop, stop_file, trial_dir
 from tuning.worker import WorkerKind
 
 BARRIER_TIMEOUT_S = 60.0
@@ -106,6 +108,9 @@ class Pool:
                 write_text(path, read_text(pointer))
         except DEATHS as error:  # it goes on from an older one
             self._bury(seat, seat.watch.cause(str(error)))
+        except PodiumError as error:  # the worker has said why it could not; nobody can copy the trial
+            if is_full_disk(error):
+                await self._stop(no_room(error))
 
     async def detach(self, slot: int) -> None:
         """Free the trial's worker. A slot that is gone already is no error."""
@@ -198,7 +203,8 @@ class Pool:
     def _mourn(self, seat: Seat, cause: str) -> None:
         seat.past.deaths, seat.past.cause = seat.past.deaths + 1, cause
         lines = [f"its {cause}", *seat.watch.tail()]
-        write_text(trial_dir(self._folder, seat.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
+        with contextlib.suppress(PodiumError):  # a full disk may be what it died of
+            write_text(trial_dir(self._folder, seat.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
 
     async def _leave(self, slot: int) -> None:
         """Give up a seat, once what was asked for it is done: nobody else may work on the trial meanwhile."""
