@@ -13,7 +13,7 @@ from podium.core.files import write_text
 from podium.core.paths import check_name, study_dir, workspace
 from tuning.locks import DriverLock
 from tuning.space import SearchSpace
-from tuning.storage import SQLITE, create_in_storage, discard_storage, open_storage
+from tuning.storage import JOURNAL, create_in_storage, discard_storage, open_storage
 from tuning.study import BASELINE, ENQUEUED, StudyView, existing, load_study_space
 
 
@@ -22,7 +22,7 @@ def create(
     name: str | None,
     data: Mapping[str, str],
     warm_start: StudyView | None = None,
-    storage: str = SQLITE,
+    storage: str = JOURNAL,
 ) -> Any:
     """Make the folder and its Optuna study; `data` are the hashes that a resume is checked against, `warm_start` is an
     older study to begin with, `storage` is where Optuna keeps it.

@@ -1,4 +1,6 @@
-"""Optuna's storage of a study, the one truth about its trials: sqlite or a journal in its folder, or a database's URL.
+"""Optuna's storage of a study, the one truth about its trials: a journal or sqlite in its folder, or a database's URL.
+
+The journal is the default: each entry is flushed to the disk, and a trial still costs a third of what it does in sqlite.
 
 The folder says which in storage.json, without the password.
 """
@@ -16,15 +18,15 @@ from tuning.study_files import cut_short, no_room
 
 ENVIRONMENT = "PODIUM_OPTUNA_STORAGE"
 SQLITE, JOURNAL = "sqlite", "journal"
-FILES = {SQLITE: "study.db", JOURNAL: "journal.log"}
+FILES = {JOURNAL: "journal.log", SQLITE: "study.db"}
 SCHEMES = ("sqlite", "postgresql", "mysql")
 RECORD = "storage.json"
 CONNECT_TIMEOUT_S = 10
 
 
 def optuna_storage(setting: str | None = None) -> str:
-    """`setting`, else PODIUM_OPTUNA_STORAGE, else sqlite. Raises UsageError for what cannot be one."""
-    chosen = setting or os.environ.get(ENVIRONMENT) or SQLITE
+    """`setting`, else PODIUM_OPTUNA_STORAGE, else a journal. Raises UsageError for what cannot be one."""
+    chosen = setting or os.environ.get(ENVIRONMENT) or JOURNAL
     if chosen in FILES:
         return chosen
     scheme, _, rest = chosen.partition("://")

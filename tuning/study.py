@@ -1,8 +1,8 @@
 """A study on disk: its folder, Optuna's storage in it, and a view of both that anyone can read.
 
 workspace/studies/NAME/
-    storage.json  which Optuna storage is the one truth about trials, if not study.db: see storage.py
-    study.db      that storage, unless another was chosen
+    storage.json  which Optuna storage is the one truth about trials, see storage.py
+    journal.log   that storage, unless another was chosen
     space.yaml    the search space with its base config, fully resolved
     summary.json  how the last sweep went: time, workers, steps
     driver.lock   held by the sweep that runs

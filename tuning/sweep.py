@@ -66,7 +66,7 @@ def sweep(
     the sampler knows its trials where they say something about this space.
 
     `address` is that of a Ray cluster to run on, `auto` or HOST:PORT; `workers` says in the space's stead how many
-    there are and what each gets. `optuna_storage` is where a new study is kept: sqlite or journal in its folder, or the
+    there are and what each gets. `optuna_storage` is where a new study is kept: journal or sqlite in its folder, or the
     URL of a database. `storage` is an fsspec URL through which nodes without a common disk share the trials' files.
 
     A sweep that was stopped says why in `summary["stopped"]`, and in `summary["failed"]` whether nobody wanted that, as

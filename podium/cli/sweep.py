@@ -45,7 +45,7 @@ def sweep(
     ] = None,
     optuna_storage: Annotated[
         str | None,
-        typer.Option(help="sqlite, journal, or a database's URL; PODIUM_OPTUNA_STORAGE if not given, else sqlite."),
+        typer.Option(help="journal, sqlite, or a database's URL; PODIUM_OPTUNA_STORAGE if not given, else journal."),
     ] = None,
     storage: Annotated[
         str | None,

@@ -79,7 +79,7 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home):
         (["space.yaml", "--name", "a b"], "error: study name 'a b': use 1 to 100 letters"),
         (["overlapping.yaml"], "error: evalset 'seen' and trainset 'sums' share 1 prompts (x)"),
         (["space.yaml", "--address", "nowhere"], "error: --address nowhere: must be auto or HOST:PORT"),
-        (["space.yaml", "--optuna-storage", "redis"], "error: Optuna storage 'redis': must be one of sqlite, journal"),
+        (["space.yaml", "--optuna-storage", "redis"], "error: Optuna storage 'redis': must be one of journal, sqlite"),
         (["space.yaml", "--warm-start", "absent"], "error: study 'absent' not found in"),
     ],
 )

@@ -17,11 +17,11 @@ from tuning.study import load_study
 SHORT = {"trials": 3, "scheduler": "none", "report_every_steps": 30}
 
 
-@pytest.mark.parametrize("kind", ["journal", "sqlite:///{home}/all.db"])
+@pytest.mark.parametrize("kind", ["sqlite", "sqlite:///{home}/all.db"])
 def test_a_study_lives_where_the_setting_says(run_sweep, home, kind, monkeypatch):
     monkeypatch.setenv("PODIUM_OPTUNA_STORAGE", kind.format(home=home))
     study = run_sweep(SHORT)
-    assert not (study.dir / "study.db").exists()
+    assert not (study.dir / "journal.log").exists()
     monkeypatch.delenv("PODIUM_OPTUNA_STORAGE")  # the folder knows
     assert fates(load_study(study.name)) == fates(study)
     resumed = run_sweep({**SHORT, "trials": 4}, resume=study.name)
@@ -30,9 +30,9 @@ def test_a_study_lives_where_the_setting_says(run_sweep, home, kind, monkeypatch
 
 
 def test_all_kinds_decide_alike(run_sweep, home):
-    kinds = ("sqlite", "journal", f"sqlite:///{home}/all.db")
-    sqlite, *others = [run_sweep(SHORT, optuna_storage=kind) for kind in kinds]
-    assert [fates(other) for other in others] == [fates(sqlite)] * 2
+    kinds = ("journal", "sqlite", f"sqlite:///{home}/all.db")
+    journal, *others = [run_sweep(SHORT, optuna_storage=kind) for kind in kinds]
+    assert [fates(other) for other in others] == [fates(journal)] * 2
 
 
 def test_one_database_holds_many_studies_and_a_name_once(run_sweep, home, monkeypatch):
@@ -48,7 +48,7 @@ def test_one_database_holds_many_studies_and_a_name_once(run_sweep, home, monkey
 @pytest.mark.parametrize(
     ("value", "line"),
     [
-        ("redis://localhost", r"'redis://localhost': must be one of sqlite, journal, sqlite://"),
+        ("redis://localhost", r"'redis://localhost': must be one of journal, sqlite, sqlite://"),
         ("studies.db", r"'studies\.db': must be one of"),
         ("sqlite:///studies.db", "must be absolute, like sqlite:////data/studies.db"),
         ("http://me:hunter22@db/x", r"'http://me:\*\*\*@db/x': must be one of"),
@@ -61,7 +61,7 @@ def test_what_is_no_storage_is_refused(value, line):
 
 def test_another_storage_than_the_studys_is_refused(run_sweep, home):
     study = run_sweep(SHORT)
-    with pytest.raises(UsageError, match="study 'small-001' is kept in sqlite; leave it out"):
+    with pytest.raises(UsageError, match="study 'small-001' is kept in journal; leave it out"):
         run_sweep(SHORT, resume=study.name, optuna_storage=f"sqlite:///{home}/other.db")
 
 
@@ -98,7 +98,7 @@ signal.pause()
 
 
 def test_a_killed_writer_leaves_no_lock_and_no_torn_line(run_sweep):
-    study = run_sweep(SHORT, optuna_storage="journal")
+    study = run_sweep(SHORT)
     journal = study.dir / "journal.log"
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(journal)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
