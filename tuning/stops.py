@@ -23,6 +23,8 @@ class StopRule(Section):
 
     def reason(self, trials: Iterable["TrialView"]) -> str | None:
         """Why a study with these trials has seen enough; None while it has not."""
+        if self.target is None and self.patience is None:  # else each trial that ends costs a look at all before it
+            return None
         ended = [trial for trial in trials if trial.state not in UNFINISHED]
         best = best_of(ended)
         if best is None or best.value is None:
