@@ -6,10 +6,12 @@ podium  `tuning.sweep` of search_spaces/tiny.yaml as it stands: what `podium swe
 
 All search the same space on the tiny model with the same steps and dev split, compile once a process, and read the same
 warm compilation cache; MLflow's store is there before. A run ends with the first trial that was trained to the end and
-scored at least `--target`; it is given up, and counted as `--cap`, after so many seconds. The arms take turns, each in
-a process of its own, with the sampler's seed from 0 on. Goal: the median of tpe is at least 2.5 times that of podium.
+scored at least `--target`; it is given up, and counted as `--cap`, after so many seconds, so a median that is the cap
+is a lower bound. The score is one that few configurations of the space reach: where a handful of trials is enough,
+stopping some gains nothing. The arms take turns, each in a process of its own, with the sampler's seed from 0 on. Goal:
+the median of tpe is at least 2.5 times that of podium.
 
-    python -m benchmarks.time_to_score [--json] [--quick] [--seeds 10] [--target 76] [--cap 240]
+    python -m benchmarks.time_to_score [--json] [--quick] [--seeds 10] [--target 79] [--cap 300] [--arms tpe,podium]
 """
 
 import json
@@ -31,16 +33,17 @@ QUICK = {"train.max_steps": 20, "train.warmup_steps": 0, "eval.max_items": 8}
 
 
 def main() -> None:
-    options = arguments(__doc__, seeds=10, target=76.0, cap=240.0, quick=False, only="", seed=0)
+    options = arguments(__doc__, seeds=10, target=79.0, cap=300.0, arms=",".join(ARMS), quick=False, only="", seed=0)
     if options.only:
         print(json.dumps(measure(options)))
         return
     if options.quick:
         options.seeds, options.target = 1, 0.0
+    arms = options.arms.split(",")
     with temporary_home():
         _warm_up(options)
-        runs = [(arm, _run(arm, seed, options)) for seed in range(options.seeds) for arm in ARMS]
-    by_arm = {arm: [run for name, run in runs if name == arm] for arm in ARMS}
+        runs = [(arm, _run(arm, seed, options)) for seed in range(options.seeds) for arm in arms]
+    by_arm = {arm: [run for name, run in runs if name == arm] for arm in arms}
     medians = {arm: statistics.median(run["reached_s"] for run in found) for arm, found in by_arm.items()}
     report = Report("time_to_score")
     report.figure("score to reach", options.target)
@@ -50,8 +53,10 @@ def main() -> None:
         report.figure(f"{arm}: given up", sum(run["trials"] is None for run in found))
         report.figure(f"{arm}: median", medians[arm], "s")
         report.figure(f"{arm}: of that, before the first step", statistics.median(run["start_s"] for run in found), "s")
-    report.figure("random over podium", medians["random"] / medians["podium"], "times")
-    report.reach("tpe over podium", medians["tpe"] / medians["podium"], ">= 2.5", "times")
+    if {"random", "podium"} <= medians.keys():
+        report.figure("random over podium", medians["random"] / medians["podium"], "times")
+    if {"tpe", "podium"} <= medians.keys():
+        report.reach("tpe over podium", medians["tpe"] / medians["podium"], ">= 2.5", "times")
     report.end(options.json)
 
 
