@@ -68,7 +68,7 @@ def test_a_trial_whose_client_died_has_failed(bridge, study):
     bridge.suggest("t")
     bridge.on_trial_complete("t", None, error=True)
     assert study.trials[0].state is TrialState.FAIL
-    assert load_study(study.study_name).trials[0].reason == "the process that ran the trial's client died"
+    assert load_study(study.study_name).trials[0].reason == "its clients died; max_failures=2 retries were used up"
 
 
 def test_nan_cannot_be_reported_and_so_is_never_told():
