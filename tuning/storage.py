@@ -1,6 +1,6 @@
 """Optuna's storage of a study, the one truth about its trials: a journal or sqlite in its folder, or a database's URL.
 
-The journal is the default: each entry is flushed to the disk, and still a trial costs a third of what sqlite takes.
+The journal is the default: each entry is flushed to the disk, and it takes less time for a trial than sqlite does.
 
 The folder says which in storage.json, without the password.
 """

@@ -114,7 +114,7 @@ class Tracker:
     def _has_work(self) -> bool:
         """Wait for something to write; False when the sweep has ended and all of it is written."""
         with self._changed:
-            if self._opened and not self._ended():
+            if self._opened and not self._first_final():
                 self._changed.wait_for(lambda: self._waiting or self._end or self._closing)
                 self._changed.wait_for(lambda: self._end or self._closing, GATHER_S)
             return bool(self._waiting or self._end or not (self._opened or self._closing))
@@ -123,7 +123,7 @@ class Tracker:
         if not self._opened:
             self._open()
         with self._changed:
-            trial = self._ended() or next(iter(self._waiting.values()), None)
+            trial = self._first_final() or next(iter(self._waiting.values()), None)
         if trial:
             self._runs.write_trial(trial)
             self._forget(trial)
@@ -131,7 +131,7 @@ class Tracker:
             self._runs.close(*self._end)
             self._end = None
 
-    def _ended(self) -> TrialView | None:
+    def _first_final(self) -> TrialView | None:
         """The first of those that wait and will not change any more."""
         return next((trial for trial in self._waiting.values() if trial.state.is_final), None)
 
