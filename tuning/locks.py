@@ -56,7 +56,12 @@ class DriverLock:
         self._path = folder / "driver.lock"
 
     def __enter__(self) -> "DriverLock":
-        self._file = self._path.open("a+")
+        """Raises UsageError where another holds it, PodiumError where the folder cannot be written."""
+        try:
+            self._file = self._path.open("a+")
+        except OSError as error:
+            folder, why = self._path.parent, error.strerror
+            raise PodiumError(f"cannot run a study in {folder}: {why}; copy it to where it can be written") from error
         try:
             self._lock()
         except BlockingIOError:

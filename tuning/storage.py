@@ -128,13 +128,15 @@ def _recorded(folder: Path, setting: str | None) -> str:
 
 def _open(folder: Path, storage: str) -> Any:
     import optuna
-    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage == JOURNAL:
-        path = folder / FILES[JOURNAL]
-        return optuna.storages.JournalStorage(JournalFileBackend(str(path), _JournalLock(path)))
+        from tuning.journal import Journal
+
+        return optuna.storages.JournalStorage(Journal(folder / FILES[JOURNAL]))
     if storage == SQLITE:
+        if not os.access(folder, os.W_OK):
+            return optuna.storages.RDBStorage(_for_reading(folder / FILES[SQLITE]))
         storage = f"sqlite:///{folder / FILES[SQLITE]}"
     local = storage.startswith("sqlite")
     connect = {} if local else {"connect_timeout": CONNECT_TIMEOUT_S}
@@ -143,6 +145,13 @@ def _open(folder: Path, storage: str) -> Any:
     if local:
         _make_commits_cheap(opened.engine)
     return opened
+
+
+def _for_reading(path: Path) -> str:
+    """The URL of a database that cannot be written. Told that it does not change, sqlite wants no files beside it;
+    where there are some, the newest commits are in them."""
+    fixed = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    return f"sqlite:///{path.as_uri()}?mode=ro{fixed}&uri=true"
 
 
 def _make_commits_cheap(engine: Any) -> None:
@@ -155,37 +164,6 @@ def _make_commits_cheap(engine: Any) -> None:
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-
-
-class _JournalLock:
-    """Over the journal itself, so that the system frees it however a process ends: Optuna's own lock files outlive a
-    kill, and cost the next process their grace period."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def acquire(self) -> bool:
-        import fcntl
-
-        self._file = self._path.open("rb+")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._cut_torn_line()
-        return True
-
-    def release(self) -> None:
-        self._file.close()
-
-    def _cut_torn_line(self) -> None:
-        """What a machine that went down left half-written was never told to anyone, and would spoil the next line."""
-        text = self._path.read_bytes() if not self._ends_whole() else b""
-        if text:
-            self._file.truncate(text.rfind(b"\n") + 1)
-
-    def _ends_whole(self) -> bool:
-        if self._file.seek(0, os.SEEK_END) == 0:
-            return True
-        self._file.seek(-1, os.SEEK_END)
-        return self._file.read(1) == b"\n"
 
 
 @contextlib.contextmanager

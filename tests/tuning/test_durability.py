@@ -202,6 +202,29 @@ def test_a_disk_that_fills_up_where_the_driver_writes_is_one_line(run_sweep, mon
     assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 3
 
 
+def test_a_disk_that_fills_up_under_the_journal_is_one_line_that_names_it(run_sweep, monkeypatch):
+    """In the middle of a trial, until there is room again."""
+    real, written = os.fsync, []
+
+    def full(descriptor):
+        written.append(Path(f"/proc/self/fd/{descriptor}").readlink().name == "journal.log")
+        if written[-1] and sum(written) > 10:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    asked = {"trials": 3, "parameters": TAME}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(PodiumError) as error:
+            run_sweep(asked, name="full")
+    assert str(error.value) == (
+        f"study 'full': cannot write {study_dir('full')}/journal.log: No space left on device; free some space; "
+        "nothing that finished is lost, go on with: podium sweep --resume full"
+    )
+    resumed = run_sweep(asked, resume="full")
+    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 3
+
+
 @pytest.mark.parametrize(
     ("code", "cause"),
     [

@@ -7,11 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from optuna.exceptions import StorageInternalError
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import study_dir
 from tests.tuning.conftest import fates
-from tuning.storage import optuna_storage, without_password
+from tuning.storage import open_storage, optuna_storage, without_password
 from tuning.study import load_study
 
 SHORT = {"trials": 3, "scheduler": "none", "report_every_steps": 30}
@@ -27,6 +28,26 @@ def test_a_study_lives_where_the_setting_says(run_sweep, home, kind, monkeypatch
     resumed = run_sweep({**SHORT, "trials": 4}, resume=study.name)
     assert len(resumed.trials) == 4
     assert [trial.overrides for trial in resumed.trials[:3]] == [trial.overrides for trial in study.trials]
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_a_study_that_cannot_be_written_can_be_read(run_sweep, monkeypatch, kind):
+    study = run_sweep(SHORT, optuna_storage=kind)
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
+    before = sorted(study.dir.iterdir())
+    assert fates(load_study(study.name)) == fates(study)
+    assert sorted(study.dir.iterdir()) == before
+    if kind == "sqlite":
+        with pytest.raises(StorageInternalError):
+            open_storage(study.dir).ask()
+
+
+def test_a_study_in_a_folder_that_refuses_us_is_one_line(run_sweep):
+    study = run_sweep(SHORT)
+    (study.dir / "driver.lock").unlink()
+    (study.dir / "driver.lock").mkdir()  # whatever the system says against it
+    with pytest.raises(PodiumError, match=f"^cannot run a study in {study.dir}: Is a directory; copy it to where"):
+        run_sweep({**SHORT, "trials": 4}, resume=study.name)
 
 
 def test_all_kinds_decide_alike(run_sweep, home):
@@ -90,8 +111,8 @@ def test_the_record_has_no_password():
 HOLDER = """
 import sys, signal
 from pathlib import Path
-from tuning.storage import _JournalLock
-_JournalLock(Path(sys.argv[1])).acquire()
+from tuning.journal import JournalLock
+JournalLock(Path(sys.argv[1])).acquire()
 print("held", flush=True)
 signal.pause()
 """

@@ -5,6 +5,7 @@ import pytest
 
 from podium.core.errors import UsageError
 from tuning.tracking import refuse_useless, tracking_uri
+from tuning.tracking import uri as uris
 from tuning.tracking.uri import without_password
 
 
@@ -62,6 +63,16 @@ def test_a_file_that_is_no_store_is_one_line(tmp_path):
     refuse_useless(f"sqlite:///{tmp_path}/new/mlflow.db")
     with pytest.raises(UsageError, match="cannot be written"):
         refuse_useless(f"sqlite:///{tmp_path}/notes.txt/mlflow.db")
+
+
+def test_a_workspace_that_cannot_be_written_is_named_and_no_uri(home, monkeypatch):
+    monkeypatch.setattr(uris.os, "access", lambda *_: False)
+    with pytest.raises(
+        UsageError, match=f"^workspace: {home}.* cannot be written; PODIUM_WORKSPACE names another place$"
+    ):
+        refuse_useless(tracking_uri())
+    with pytest.raises(UsageError, match=f"^tracking URI .* refused: {home} cannot be written; name another"):
+        refuse_useless(f"sqlite:///{home}/mlflow.db")
 
 
 def test_a_refused_uri_leaves_nothing_behind(run_sweep, home, answers):

@@ -30,6 +30,8 @@ def tracking_uri(setting: str | None = None) -> str:
 def refuse_useless(uri: str) -> None:
     """Raises UsageError for a tracking URI that refuses us. A server that does not answer may be back in a minute."""
     problem = None
+    if uri == default_uri() and (folder := _unwritable(workspace())):  # which nobody has chosen, and is not to blame
+        raise UsageError(f"workspace: {folder} cannot be written; PODIUM_WORKSPACE names another place")
     if (file := sqlite_file(uri)) is not None:
         problem = _file_problem(file)
     elif uri.startswith("http"):
@@ -46,8 +48,14 @@ def _file_problem(file: Path) -> str | None:
             if opened.read(16) not in (b"", b"SQLite format 3\0"):
                 return "the file is no sqlite database; name another"
         return None if os.access(file, os.W_OK) else "the file cannot be written; name another"
-    folder = next(parent for parent in file.absolute().parents if parent.exists())
-    return None if os.access(folder, os.W_OK) and folder.is_dir() else f"{folder} cannot be written; name another"
+    folder = _unwritable(file.absolute().parent)
+    return f"{folder} cannot be written; name another" if folder else None
+
+
+def _unwritable(folder: Path) -> Path | None:
+    """The folder, or the nearest above it that is there, where that cannot be written."""
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    return None if os.access(nearest, os.W_OK) and nearest.is_dir() else nearest
 
 
 def _server_problem(uri: str) -> str | None:
