@@ -67,9 +67,7 @@ def test_a_file_that_is_no_store_is_one_line(tmp_path):
 
 def test_a_workspace_that_cannot_be_written_is_named_and_no_uri(home, monkeypatch):
     monkeypatch.setattr(uris.os, "access", lambda *_: False)
-    with pytest.raises(
-        UsageError, match=f"^workspace: {home}.* cannot be written; PODIUM_WORKSPACE names another place$"
-    ):
+    with pytest.raises(UsageError, match=f"^workspace: {home}.* cannot be written; PODIUM_WORKSPACE names another"):
         refuse_useless(tracking_uri())
     with pytest.raises(UsageError, match=f"^tracking URI .* refused: {home} cannot be written; name another"):
         refuse_useless(f"sqlite:///{home}/mlflow.db")
