@@ -11,7 +11,7 @@ from podium.core.errors import PodiumError
 from podium.core.files import is_full_disk
 
 
-class Journal(JournalFileBackend):
+class Journal(JournalFileBackend):  # type: ignore[misc]
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), JournalLock(path))
 

@@ -61,11 +61,11 @@ class TpeSampler(BaseOptions):
     n_startup_trials: int = Field(10, ge=1, description="drawn at random before the model is trusted")
 
     def build(self, seed: int, index: int, space: "SearchSpace") -> "BaseSampler":  # noqa: ARG002
-        from optuna.samplers import TPESampler
+        from tuning.tpe import Tpe
 
         # `group` keeps the multivariate model where trials do not all have the same parameters.
         options = {"multivariate": True, "group": True, "constant_liar": True}
-        return _quietly(TPESampler, seed=seed, n_startup_trials=self.n_startup_trials, **options)
+        return _quietly(Tpe, seed=seed, n_startup_trials=self.n_startup_trials, **options)
 
 
 class QmcSampler(BaseOptions):
