@@ -4,52 +4,48 @@ Each proposal looks at every trial, and Optuna's trials work out anew what they 
 that takes longer than the model does.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from optuna import Study
 from optuna.samplers import TPESampler
-from optuna.search_space.group_decomposed import _SearchSpaceGroup
 from optuna.trial import FrozenTrial
 
 
 class Tpe(TPESampler):  # type: ignore[misc]
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._group_decomposed_search_space._search_space = _Groups()
-
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Any:
-        return super().infer_relative_search_space(_Remembering(study), trial)
+        return super().infer_relative_search_space(_Kinds(study), trial)
 
     def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, Any]) -> Any:
         return super()._sample(_Remembering(study), trial, search_space)
 
+    def _get_internal_repr(self, trials: Sequence[Any], search_space: dict[str, Any], study: Any) -> dict[str, Any]:
+        """Parameter -> its values in the model, those of the trials that have all of these parameters."""
+        rows = []
+        for trial in trials:
+            row = trial.row if isinstance(trial, _Finished) else _row(self._get_params(trial, study), search_space)
+            if search_space.keys() <= row.keys():
+                rows.append(row)
+        return {name: np.asarray([row[name] for row in rows]) for name in search_space}
 
-class _Groups(_SearchSpaceGroup):  # type: ignore[misc]
-    """Parameters that occur together. A trial that has the same ones as another changes nothing."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[frozenset[str]] = set()
-
-    def add_distributions(self, distributions: dict[str, Any]) -> None:
-        names = frozenset(distributions)
-        if names not in self._seen:
-            self._seen.add(names)
-            super().add_distributions(distributions)
+def _row(params: dict[str, Any], distributions: dict[str, Any]) -> dict[str, float]:
+    """Parameters as the model has them: numbers, and the places of choices."""
+    return {name: distributions[name].to_internal_repr(params[name]) for name in params.keys() & distributions.keys()}
 
 
 class _Finished:
     """What TPE asks of a finished trial, which changes no more."""
 
-    __slots__ = ("constraints", "distributions", "intermediate_values", "number", "params", "state", "value", "values")
-
     def __init__(self, trial: FrozenTrial) -> None:
-        self.number, self.state = trial.number, trial.state
-        self.params, self.distributions = trial.params, trial.distributions
+        self.number, self.state, self.distributions = trial.number, trial.state, trial.distributions
         self.values, self.intermediate_values = trial.values, trial.intermediate_values
         self.value = self.values[0] if self.values else None
         self.constraints = trial.constraints
+        self.row = _row(trial.params, trial.distributions)
+        self.kind = frozenset(trial.distributions)
 
 
 _finished: WeakKeyDictionary[Study, dict[int, _Finished]] = WeakKeyDictionary()  # by Optuna's id
@@ -70,3 +66,13 @@ class _Remembering:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
+
+
+class _Kinds(_Remembering):
+    """With the first finished trial of each set of parameters alone: others change nothing in how they are grouped."""
+
+    def _get_trials(self, **options: Any) -> list[Any]:
+        kinds: dict[frozenset[str], Any] = {}
+        for trial in super()._get_trials(**options):
+            kinds.setdefault(trial.kind, trial)
+        return list(kinds.values())
