@@ -49,6 +49,43 @@ class KVCache:
         )
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RowCache:
+    """A cache whose rows are filled to different lengths: `index` is (batch,), and one token is added at a time.
+
+    Each layer has arrays of its own, since on the CPU a layer's part of a stack is copied before it is read: `key` has
+    (batch, kv_heads, length, head_dim) of each, `value` (batch, kv_heads, head_dim, length): as the products with a
+    single query want them. Transposing them for each token took half of its time.
+    """
+
+    key: tuple[Array, ...]
+    value: tuple[Array, ...]
+    positions: Array  # (batch, length) int32
+    segment_ids: Array  # (batch, length) int32
+    index: Array  # (batch,) int32
+
+    def with_tokens(self, positions: Array, segment_ids: Array) -> "RowCache":
+        at = (jnp.arange(len(self.index)), self.index)
+        return replace(
+            self,
+            positions=self.positions.at[at].set(positions[:, 0], mode="drop"),
+            segment_ids=self.segment_ids.at[at].set(segment_ids[:, 0], mode="drop"),
+        )
+
+    def with_layer(self, layer: int, key: Array, value: Array) -> "RowCache":
+        """Write the new token's key and value, both (batch, 1, kv_heads, head_dim), of one layer."""
+        keys, values, rows = list(self.key), list(self.value), jnp.arange(len(self.index))
+        new_key, new_value = key[:, 0].astype(keys[layer].dtype), value[:, 0].astype(values[layer].dtype)
+        keys[layer] = keys[layer].at[rows, :, self.index].set(new_key, mode="drop")
+        values[layer] = values[layer].at[rows, :, :, self.index].set(new_value, mode="drop")
+        return replace(self, key=tuple(keys), value=tuple(values))
+
+    def layer(self, layer: int) -> tuple[Array, Array]:
+        """Keys and values of one layer, each (batch, length, kv_heads, head_dim)."""
+        return self.key[layer].transpose(0, 2, 1, 3), self.value[layer].transpose(0, 3, 1, 2)
+
+
 def rotations(positions: Array, frequencies: Array) -> Array:
     """Cosines and sines of rotary position embedding, float32.
 

@@ -58,6 +58,7 @@ class Program:
         # Only adapters on a model without weights have a base that the seed makes; elsewhere it is loaded, or nothing.
         self._seed_makes_base = base.params is None and config.lora.enabled
         self._mesh, self._everywhere = base.mesh, on_every(base.mesh)
+        self._copies_layers = base.mesh.devices.flat[0].platform == "cpu"  # elsewhere products read from the stack
         shapes = jax.eval_shape(self._init, base.params, np.int32(0))
         self.trainable, frozen, self.opt_state = parameters_on(base.mesh, shapes)
         self._frozen = frozen if self._seed_makes_base else self._shared
@@ -106,7 +107,9 @@ class Program:
     def decoding_memory(self) -> DecodingMemory:
         """What `decode` works on."""
         logits = self._config.generate.batch_size * self._base.arch.vocab_size * 4
-        return DecodingMemory(tree_bytes((self.trainable, self._frozen)), tree_bytes(self._slots), logits)
+        weights = self.trainable, self._frozen
+        layers = [tree.get("layers") for tree in weights] if self._copies_layers else []
+        return DecodingMemory(tree_bytes(weights), tree_bytes(layers), tree_bytes(self._slots), logits)
 
     def _step_shape(self, length: int) -> tuple[int, int, int]:
         return (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
@@ -152,7 +155,8 @@ class Program:
 
     @cached_property
     def _decoding(self) -> Decoding:
-        return Decoding(self._graphdef, self._base.arch, self._config, self._dtype, self._base.tokenizer.eos_id)
+        arch, eos_id = self._base.arch, self._base.tokenizer.eos_id
+        return Decoding(self._graphdef, arch, self._config, self._dtype, eos_id, copies_layers=self._copies_layers)
 
     def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
         trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
@@ -206,11 +210,11 @@ class Program:
     @cached_property
     def _slots(self) -> Slots:
         """As shapes. Keys and values, which are large, are divided by rows; every device knows the rest."""
-        rows = rows_on(self._mesh, self._config.generate.batch_size, axis=1)  # (layers, batch, ...)
+        rows = rows_on(self._mesh, self._config.generate.batch_size)
         slots = jax.eval_shape(self._decoding.empty, self.trainable, self._frozen)
         slots = jax.tree.map(lambda x: self._shaped(x.shape, x.dtype), slots)
-        key, value = (
-            jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows) for x in (slots.cache.key, slots.cache.value)
+        key, value = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows), (slots.cache.key, slots.cache.value)
         )
         return replace(slots, cache=replace(slots.cache, key=key, value=value))
 

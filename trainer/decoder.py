@@ -4,8 +4,10 @@ Compile time does not grow with depth, and with `remat` only each layer's input 
 are (out, in), as Hugging Face stores them, so that loading and saving copy bytes and transpose nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +18,12 @@ from jax.ad_checkpoint import checkpoint_name
 
 from podium.core.config_sections import LoraConfig
 from trainer.architecture import Architecture
-from trainer.attention import NO_WINDOW, KVCache, attend, distances, rotate, rotations
+from trainer.attention import NO_WINDOW, KVCache, RowCache, attend, distances, rotate, rotations
 from trainer.int8 import dequantise, matmul
 from trainer.lora import Dropout, Lora, LoraInputs, LoraParam
 from trainer.sharding import rows, whole
 
+Cache = KVCache | RowCache
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
 # What `remat` keeps of a layer beside its input: nothing; the products with its weights; what adapters and attention
 # make of them too. The rest is recomputed whatever it is: reading it back takes as long, and JAX, left to itself, keeps
@@ -138,18 +141,20 @@ class Decoder(nnx.Module):
         tokens: Array,
         positions: Array,
         segment_ids: Array,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         *,
         dtype: jnp.dtype,
         remat: str = "none",
         lora_alpha: Array | float = 1.0,
         lora_dropout: Dropout | None = None,
-    ) -> tuple[Array, KVCache | None]:
+        layers: Sequence[nnx.State] | None = None,
+    ) -> tuple[Array, Cache | None]:
         """Hidden states (batch, seq, hidden), and the cache with these tokens added.
 
         tokens, positions, segment_ids: (batch, seq) int32. A token sees those before it in its own segment; segment 0
         is padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache,
-        tokens go to its next slots and see those before them; the caller keeps index + seq within its length.
+        tokens go to its next slots and see those before them; the caller keeps index + seq within its length. With
+        `layers`, which `unstacked` gives and a `RowCache` needs, they follow each other in the program without a scan.
         """
         x = rows(jnp.take(self.embedding[...], tokens, axis=0).astype(dtype))  # (batch, seq, hidden)
         if self.arch.embedding_scale is not None:
@@ -168,10 +173,25 @@ class Decoder(nnx.Module):
             # A scan's body cannot be merged with its recomputation.
             kept = jax.checkpoint_policies.save_only_these_names(*KEPT[remat])
             step = jax.checkpoint(step, prevent_cse=False, policy=kept)
-        (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
+        if layers is None:
+            (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
+        for number, layer in enumerate(layers or ()):
+            facts = number, windows[number], ropes[number]
+            (x, cache), _ = step((x, cache), (jax.tree.map(_transposed, layer), *facts))
         if cache is not None:
             cache = replace(cache, index=cache.index + tokens.shape[1])
         return self.final_norm(x), cache
+
+    def unstacked(self) -> list[nnx.State]:
+        """The parameters of each layer, its matrices transposed.
+
+        On the CPU a scan copies a layer's part of the stack before it uses it, which for the few rows of decoding takes
+        about as long as the products; and those are faster when a kernel is (in, out).
+        """
+        stacked = nnx.state(self.layers)
+        return [
+            jax.tree.map(lambda x, number=number: _transposed(x[number]), stacked) for number in range(self.arch.layers)
+        ]
 
     def head(self) -> Array:
         """(vocab, hidden): the embedding where the two are tied."""
@@ -193,9 +213,9 @@ def _layer_step(
     distance: Array,
     lora_alpha: Array | float,
     lora_dropout: Dropout | None,
-    carry: tuple[Array, KVCache | None],
-    inputs: tuple[nnx.State, Array, Array, Array],
-) -> tuple[tuple[Array, KVCache | None], None]:
+    carry: tuple[Array, Cache | None],
+    inputs: tuple[nnx.State, Any, Array, Array],
+) -> tuple[tuple[Array, Cache | None], None]:
     """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
     x, cache = carry
     state, number, window, rope = inputs
@@ -211,6 +231,10 @@ def _layer_step(
     attended = attend(query, key, value, distance, window, arch.attention_scale, arch.attention_softcap)
     attended = checkpoint_name(attended, "attended")
     return (layer.finish(x, attended, lora), cache), None
+
+
+def _transposed(x: Array) -> Array:
+    return x.T if x.ndim == 2 else x
 
 
 def _layer_facts(arch: Architecture) -> tuple[Array, Array, Array, Array]:

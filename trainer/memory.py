@@ -153,11 +153,12 @@ class DecodingMemory:
     """Bytes on the device while answers are written."""
 
     weights: int
+    copies: int  # of the layers, where decoding makes them
     cache: int  # keys and values of every row
     logits: int  # of every row, float32
 
     def __str__(self) -> str:
-        parts = ", ".join(f"{name} {gb(size)}" for name, size in vars(self).items())
+        parts = ", ".join(f"{name} {gb(size)}" for name, size in vars(self).items() if size)
         return f"{gb(sum(vars(self).values()))} ({parts}; estimated)"
 
 

@@ -4,7 +4,7 @@ A row that has ended is free for another prompt while the others go on, so a bat
 Where a row writes follows from its own prompt alone: what it says does not depend on its neighbours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,42 +15,13 @@ from jax import Array
 
 from podium.core.config import RunConfig
 from trainer.architecture import Architecture
-from trainer.attention import KVCache
+from trainer.attention import KVCache, RowCache
+from trainer.decoder import Decoder
 from trainer.loss import logits
 from trainer.sampling import next_tokens
 
 Tree = Any
-KEY, VALUE = (0, 1, 3, 2, 4), (0, 1, 3, 4, 2)  # from (layers, batch, length, kv_heads, head_dim) to RowCache's own
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class RowCache(KVCache):
-    """A cache whose rows are filled to different lengths: `index` is (batch,), and one token is added at a time.
-
-    `key` is (layers, batch, kv_heads, length, head_dim) and `value` (layers, batch, kv_heads, head_dim, length): as the
-    products with a single query want them. On the CPU, transposing them for each token took half of its time.
-    """
-
-    def with_tokens(self, positions: Array, segment_ids: Array) -> "RowCache":
-        at = (jnp.arange(len(self.index)), self.index)
-        return replace(
-            self,
-            positions=self.positions.at[at].set(positions[:, 0], mode="drop"),
-            segment_ids=self.segment_ids.at[at].set(segment_ids[:, 0], mode="drop"),
-        )
-
-    def with_layer(self, layer: Array, key: Array, value: Array) -> "RowCache":
-        rows = jnp.arange(len(self.index))
-        return replace(
-            self,
-            key=self.key.at[layer, rows, :, self.index].set(key[:, 0].astype(self.key.dtype), mode="drop"),
-            value=self.value.at[layer, rows, :, :, self.index].set(value[:, 0].astype(self.value.dtype), mode="drop"),
-        )
-
-    def layer(self, layer: Array) -> tuple[Array, Array]:
-        key, value = super().layer(layer)
-        return key.transpose(0, 2, 1, 3), value.transpose(0, 3, 1, 2)  # (batch, length, kv_heads, head_dim)
+KEY, VALUE = (0, 2, 1, 3), (0, 2, 3, 1)  # from a layer's (batch, length, kv_heads, head_dim) to RowCache's own
 
 
 @jax.tree_util.register_dataclass
@@ -69,8 +40,19 @@ class Slots:
 class Decoding:
     """The three functions to be compiled. Only program-key fields of `config` are read."""
 
-    def __init__(self, graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, eos_id: int) -> None:
+    def __init__(
+        self,
+        graphdef: nnx.GraphDef,
+        arch: Architecture,
+        config: RunConfig,
+        dtype: Any,
+        eos_id: int,
+        *,
+        copies_layers: bool,
+    ) -> None:
+        """`copies_layers`: `decode` works on a copy of each layer, for which there must be memory."""
         self._graphdef, self._arch, self._dtype, self._eos_id = graphdef, arch, dtype, eos_id
+        self._copies_layers = copies_layers
         self._rows, self._n_new = config.generate.batch_size, config.generate.max_new_tokens
         self._length = config.generate.max_prompt_tokens + self._n_new
 
@@ -79,9 +61,8 @@ class Decoding:
         cache = nnx.merge(self._graphdef, trainable, frozen).init_cache(self._rows, self._length, self._dtype)
         zeros = jnp.zeros(self._rows, jnp.int32)
         tokens, keys = jnp.zeros((self._rows, self._n_new), jnp.int32), jnp.zeros((self._rows, 2), jnp.uint32)
-        key, value = cache.key.transpose(KEY), cache.value.transpose(VALUE)
-        cache = RowCache(key, value, cache.positions, cache.segment_ids, zeros)
-        return Slots(cache, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
+        rows = RowCache(*_by_layer(cache), cache.positions, cache.segment_ids, zeros)
+        return Slots(rows, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
 
     def admit(
         self,
@@ -128,15 +109,18 @@ class Decoding:
         def goes_on(state: tuple[Array, Slots]) -> Array:
             return (state[0] < most) & (state[1].done.sum() < n_free) & ~state[1].done.all()
 
+        decoder = nnx.merge(self._graphdef, trainable, frozen)
+        # Outside of the loop, where a copy is made once and not for each token.
+        layers = decoder.unstacked() if self._copies_layers else None
+
         def one_token(state: tuple[Array, Slots]) -> tuple[Array, Slots]:
-            return state[0] + 1, self._one_token(trainable, frozen, hp, state[1])
+            decoder = nnx.merge(self._graphdef, trainable, frozen)
+            return state[0] + 1, self._one_token(decoder, layers or decoder.unstacked(), hp, state[1])
 
         slots = replace(slots, done=slots.done | idle)
         return jax.lax.while_loop(goes_on, one_token, (jnp.int32(0), slots))[1]
 
-    def _one_token(self, trainable: Tree, frozen: Tree, hp: Mapping[str, Array], slots: Slots) -> Slots:
-        decoder = nnx.merge(self._graphdef, trainable, frozen)
-
+    def _one_token(self, decoder: Decoder, layers: Sequence[nnx.State], hp: Mapping[str, Array], slots: Slots) -> Slots:
         every = jnp.arange(self._rows)
         newest, places = slots.tokens[every, slots.n - 1], slots.lengths + slots.n - 1  # (batch,)
         hidden, cache = decoder(
@@ -146,6 +130,7 @@ class Decoding:
             slots.cache,
             dtype=self._dtype,
             lora_alpha=hp["lora.alpha"],
+            layers=layers,
         )
         found = self._next(decoder, hidden[:, 0], hp, slots.keys, slots.n)
         n = jnp.where(slots.done, slots.n, slots.n + 1)
@@ -161,14 +146,25 @@ class Decoding:
         """hidden: (batch, hidden). Returns (batch,) int32."""
         return next_tokens(logits(hidden, decoder.head(), self._arch.final_softcap), hp, keys, n)
 
-    def _written(self, cache: RowCache, new: KVCache, rows: Array) -> KVCache:
+    def _written(self, cache: RowCache, new: KVCache, rows: Array) -> RowCache:
         """`cache` with the prompts of `new` at the beginning of `rows`, and nothing behind them."""
         length = new.positions.shape[1]
         behind = ((0, 0), (0, self._length - length))
+        new_keys, new_values = _by_layer(new)
         return RowCache(
-            key=cache.key.at[:, rows, :, :length].set(new.key.transpose(KEY), mode="drop"),
-            value=cache.value.at[:, rows, :, :, :length].set(new.value.transpose(VALUE), mode="drop"),
+            key=tuple(
+                old.at[rows, :, :length].set(key, mode="drop") for old, key in zip(cache.key, new_keys, strict=True)
+            ),
+            value=tuple(
+                old.at[rows, :, :, :length].set(value, mode="drop")
+                for old, value in zip(cache.value, new_values, strict=True)
+            ),
             positions=cache.positions.at[rows].set(jnp.pad(new.positions, behind), mode="drop"),
             segment_ids=cache.segment_ids.at[rows].set(jnp.pad(new.segment_ids, behind), mode="drop"),
             index=cache.index.at[rows].set(length, mode="drop"),
         )
+
+
+def _by_layer(cache: KVCache) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Keys and values of each layer as `RowCache` has them."""
+    return tuple(key.transpose(KEY) for key in cache.key), tuple(value.transpose(VALUE) for value in cache.value)

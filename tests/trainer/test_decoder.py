@@ -100,6 +100,16 @@ def test_a_window_ends_where_it_says() -> None:
     assert same == [False, False, False, False, True, True]
 
 
+def test_layers_one_after_the_other_are_the_scan() -> None:
+    decoder = nnx.merge(*split(ARCH))
+    tokens = row(5, 6, 7, 8, 9, 10)
+    scanned, _ = decoder(*tokens, dtype=jnp.float32)
+    unrolled, _ = decoder(*tokens, dtype=jnp.float32, layers=decoder.unstacked())
+    assert np.allclose(scanned, unrolled, atol=1e-5)
+    one_less, _ = decoder(*tokens, dtype=jnp.float32, layers=decoder.unstacked()[:-1])
+    assert not np.allclose(scanned, one_less, atol=1e-2)
+
+
 def test_packed_examples_do_not_see_each_other() -> None:
     first, second = row(5, 6, 7, 8, 9, 10, 11), row(20, 21, 22, 23, 24, 25)
     packed = [jnp.concatenate(pair, axis=1) for pair in zip(first, second, strict=True)]

@@ -80,6 +80,18 @@ def test_decoding_with_the_cache_is_the_full_forward_pass(
     assert [prediction.text for prediction in predictions] == [by_full_forward(prompt) for prompt in PROMPTS[:6]]
 
 
+def test_decoding_from_the_stack_writes_the_same(
+    run: TrainingRun, make_samples: Callable, forever: Deadline, tmp_path: Path
+) -> None:
+    """As an accelerator does it, which has no memory to spare for copies of the layers."""
+    other = TrainingRun(run.config, tmp_path / "run", ProgramLibrary())
+    other.restore(run.save())
+    assert other._program.decoding_memory.copies > 0
+    other._program._copies_layers = False
+    assert other.predict(make_samples(*PROMPTS), forever) == run.predict(make_samples(*PROMPTS), forever)
+    other.close()
+
+
 def test_prompts_that_are_too_long_lose_their_beginning_and_are_counted(
     run: TrainingRun, make_samples: Callable, forever: Deadline
 ) -> None:
