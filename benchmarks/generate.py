@@ -1,6 +1,6 @@
 """Tokens/s of greedy decoding against google-tunix's Sampler and transformers on PyTorch.
 
-    bench/bin/python -m benchmarks.generate [--prompts 100] [--new 64] [--batch 50] [--rounds 3] [--dtype float32]
+    bench/bin/python -m benchmarks.generate [--prompts 100] [--new 64] [--batches 8,50] [--rounds 3] [--dtype float32]
 
 All three read one checkpoint: a Gemma 3 of random weights in each of two shapes, `tiny`, which is the built-in model's
 (1M parameters: what surrounds the products with weights counts), and `small` (40M: the products count). The embeddings
@@ -172,28 +172,28 @@ def measure(engines: dict[str, Engine], prompts: Sequence[str], rounds: int) -> 
     return seconds, written
 
 
-def compare(report: Report, shape: str, options: Any) -> None:
-    prompts = make_prompts(options.prompts)
+def compare(report: Report, shape: str, batch: int, options: Any) -> None:
+    prompts, case = make_prompts(options.prompts), f"{shape}, batches of {batch}"
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
         model = Path(folder) / shape
         make_model(model, shape)
-        engines = {"podium": ours(model, options.dtype, options.batch, options.new)}
+        engines = {"podium": ours(model, options.dtype, batch, options.new)}
         for name, (package, make, _) in PEERS.items():
             if find_spec(package):
-                engines[name] = make(model, options.dtype, options.batch, options.new)
+                engines[name] = make(model, options.dtype, batch, options.new)
         seconds, written = measure(engines, prompts, options.rounds)
     for name, found in seconds.items():
         speed = options.prompts * options.new / statistics.median(found)
-        report.figure(f"{shape}: {name}", speed, f"tokens/s, {options.dtype}")
+        report.figure(f"{case}: {name}", speed, f"tokens/s, {options.dtype}")
     for name, (package, _, goal) in PEERS.items():
         if name not in engines:
-            report.figure(f"{shape}: {name}", f"not installed ({package})")
-            report.reach(f"{shape}: podium over {name}", None, goal, "times")
+            report.figure(f"{case}: {name}", f"not installed ({package})")
+            report.reach(f"{case}: podium over {name}", None, goal, "times")
             continue
         same = sum(a == b for a, b in zip(written["podium"], written[name], strict=True))
-        report.figure(f"{shape}: {name} wrote the same on", f"{same} of {options.prompts} prompts")
+        report.figure(f"{case}: {name} wrote the same on", f"{same} of {options.prompts} prompts")
         ratios = [theirs / our for our, theirs in zip(seconds["podium"], seconds[name], strict=True)]
-        report.reach(f"{shape}: podium over {name}", statistics.median(ratios), goal, "times")
+        report.reach(f"{case}: podium over {name}", statistics.median(ratios), goal, "times")
 
 
 PEERS: dict[str, tuple[str, Callable[..., Engine], str]] = {
@@ -203,11 +203,12 @@ PEERS: dict[str, tuple[str, Callable[..., Engine], str]] = {
 
 
 def main() -> None:
-    options = arguments(__doc__, prompts=100, new=64, batch=50, rounds=3, dtype="float32")
+    options = arguments(__doc__, prompts=100, new=64, batches="8,50", rounds=3, dtype="float32")
     report = Report("generate")
     report.figure("prompts", f"{options.prompts} of 8 to {LONGEST - 8} tokens, {options.new} new ones each")
     for shape in SHAPES:
-        compare(report, shape, options)
+        for batch in map(int, options.batches.split(",")):
+            compare(report, shape, batch, options)
     report.end(options.json)
 
 

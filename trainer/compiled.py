@@ -58,7 +58,7 @@ class Program:
         # Only adapters on a model without weights have a base that the seed makes; elsewhere it is loaded, or nothing.
         self._seed_makes_base = base.params is None and config.lora.enabled
         self._mesh, self._everywhere = base.mesh, on_every(base.mesh)
-        self._copies_layers = base.mesh.devices.flat[0].platform == "cpu"  # elsewhere products read from the stack
+        self._copies_layers = base.mesh.devices.flat[0].platform == "cpu"
         shapes = jax.eval_shape(self._init, base.params, np.int32(0))
         self.trainable, frozen, self.opt_state = parameters_on(base.mesh, shapes)
         self._frozen = frozen if self._seed_makes_base else self._shared
@@ -108,8 +108,7 @@ class Program:
         """What `decode` works on."""
         logits = self._config.generate.batch_size * self._base.arch.vocab_size * 4
         weights = self.trainable, self._frozen
-        layers = [tree.get("layers") for tree in weights] if self._copies_layers else []
-        return DecodingMemory(tree_bytes(weights), tree_bytes(layers), tree_bytes(self._slots), logits)
+        return DecodingMemory(tree_bytes(weights), tree_bytes(self._layers), tree_bytes(self._slots), logits)
 
     def _step_shape(self, length: int) -> tuple[int, int, int]:
         return (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
@@ -123,6 +122,12 @@ class Program:
         shape = (n_admitted(self._config.generate.batch_size), length)
         return self._once("admit", _by(shape), lambda: self._wanted_admit(shape))
 
+    def layers(self, trainable: Tree, frozen: Tree) -> list[nnx.State]:
+        """Copies of the layers for `decode`; none on an accelerator, whose products read from the stack as well."""
+        if not self._layers:
+            return []
+        return self._once("layers", "all", self._wanted_layers)(trainable, frozen)
+
     @property
     def decode(self) -> Callable[..., Any]:
         shape = (self._config.generate.batch_size, self._config.generate.max_new_tokens)
@@ -131,6 +136,7 @@ class Program:
     def device(self, trainable: Tree, frozen: Tree, hp: Tree) -> Device:
         """The three above for `trainer.generate.generate`, with parameters and hyperparameters filled in."""
         decode = self.decode  # compiled before an answer's time begins
+        layers = self.layers(trainable, frozen)
 
         def admit(slots: Slots, tokens: np.ndarray, *others: np.ndarray) -> Slots:
             return self.admit_of(tokens.shape[1])(trainable, frozen, hp, slots, tokens, *others)
@@ -138,7 +144,7 @@ class Program:
         return Device(
             empty=lambda: self.empty(trainable, frozen),
             admit=admit,
-            decode=lambda slots, *others: decode(trainable, frozen, hp, slots, *others),
+            decode=lambda slots, *others: decode(trainable, frozen, layers, hp, slots, *others),
         )
 
     def _once(self, name: str, shapes: str, wanted: Callable[[], Wanted]) -> Any:
@@ -155,8 +161,7 @@ class Program:
 
     @cached_property
     def _decoding(self) -> Decoding:
-        arch, eos_id = self._base.arch, self._base.tokenizer.eos_id
-        return Decoding(self._graphdef, arch, self._config, self._dtype, eos_id, copies_layers=self._copies_layers)
+        return Decoding(self._graphdef, self._base.arch, self._config, self._dtype, self._base.tokenizer.eos_id)
 
     def _init(self, params: Tree, seed: jax.Array) -> tuple[Tree, Tree, Tree]:
         trainable, frozen = init_state(replace(self._base, params=params), self._config, seed)
@@ -194,10 +199,14 @@ class Program:
         inputs = (*self._decoder_inputs, prompts, prompts, keys, rows)
         return Wanted(self._decoding.admit, inputs, shardings(self._slots), self._mesh, donate=(3,))
 
+    def _wanted_layers(self) -> Wanted:
+        return Wanted(self._decoding.layers, (self.trainable, self._frozen), shardings(self._layers), self._mesh)
+
     def _wanted_decode(self) -> Wanted:
+        weights, others = self._decoder_inputs[:2], self._decoder_inputs[2:]
         idle = self._shaped((self._config.generate.batch_size,), bool)
-        inputs = (*self._decoder_inputs, idle, self._shaped(()), self._shaped(()))
-        return Wanted(self._decoding.decode, inputs, shardings(self._slots), self._mesh, donate=(3,))
+        inputs = (*weights, self._layers, *others, idle, self._shaped(()), self._shaped(()))
+        return Wanted(self._decoding.decode, inputs, shardings(self._slots), self._mesh, donate=(4,))
 
     @property
     def _decoder_inputs(self) -> tuple[Tree, ...]:
@@ -206,6 +215,13 @@ class Program:
     @cached_property
     def _hp(self) -> Tree:
         return jax.tree.map(lambda x: self._shaped(x.shape, x.dtype), hyperparameters(self._config))
+
+    @cached_property
+    def _layers(self) -> Tree:
+        """As shapes."""
+        if not self._copies_layers:
+            return []
+        return parameters_on(self._mesh, jax.eval_shape(self._decoding.layers, self.trainable, self._frozen))
 
     @cached_property
     def _slots(self) -> Slots:

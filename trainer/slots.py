@@ -38,21 +38,10 @@ class Slots:
 
 
 class Decoding:
-    """The three functions to be compiled. Only program-key fields of `config` are read."""
+    """The functions to be compiled. Only program-key fields of `config` are read."""
 
-    def __init__(
-        self,
-        graphdef: nnx.GraphDef,
-        arch: Architecture,
-        config: RunConfig,
-        dtype: Any,
-        eos_id: int,
-        *,
-        copies_layers: bool,
-    ) -> None:
-        """`copies_layers`: `decode` works on a copy of each layer, for which there must be memory."""
+    def __init__(self, graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, eos_id: int) -> None:
         self._graphdef, self._arch, self._dtype, self._eos_id = graphdef, arch, dtype, eos_id
-        self._copies_layers = copies_layers
         self._rows, self._n_new = config.generate.batch_size, config.generate.max_new_tokens
         self._length = config.generate.max_prompt_tokens + self._n_new
 
@@ -63,6 +52,10 @@ class Decoding:
         tokens, keys = jnp.zeros((self._rows, self._n_new), jnp.int32), jnp.zeros((self._rows, 2), jnp.uint32)
         rows = RowCache(*_by_layer(cache), cache.positions, cache.segment_ids, zeros)
         return Slots(rows, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
+
+    def layers(self, trainable: Tree, frozen: Tree) -> list[nnx.State]:
+        """A copy of each layer for `decode`."""
+        return nnx.merge(self._graphdef, trainable, frozen).unstacked()
 
     def admit(
         self,
@@ -98,20 +91,20 @@ class Decoding:
         self,
         trainable: Tree,
         frozen: Tree,
+        layers: Sequence[nnx.State],
         hp: Mapping[str, Array],
         slots: Slots,
         idle: Array,
         n_free: Array,
         most: Array,
     ) -> Slots:
-        """Go on until `n_free` rows have ended, or by `most` tokens. idle: (batch,) bool, rows to leave alone."""
+        """Go on until `n_free` rows have ended, or by `most` tokens. idle: (batch,) bool, rows to leave alone.
+
+        `layers` are what `Decoder.unstacked` gives; without them each layer is taken from the stack where it is used.
+        """
 
         def goes_on(state: tuple[Array, Slots]) -> Array:
             return (state[0] < most) & (state[1].done.sum() < n_free) & ~state[1].done.all()
-
-        decoder = nnx.merge(self._graphdef, trainable, frozen)
-        # Outside of the loop, where a copy is made once and not for each token.
-        layers = decoder.unstacked() if self._copies_layers else None
 
         def one_token(state: tuple[Array, Slots]) -> tuple[Array, Slots]:
             decoder = nnx.merge(self._graphdef, trainable, frozen)
@@ -150,15 +143,10 @@ class Decoding:
         """`cache` with the prompts of `new` at the beginning of `rows`, and nothing behind them."""
         length = new.positions.shape[1]
         behind = ((0, 0), (0, self._length - length))
-        new_keys, new_values = _by_layer(new)
+        keys, values = (zip(*pair, strict=True) for pair in zip((cache.key, cache.value), _by_layer(new), strict=True))
         return RowCache(
-            key=tuple(
-                old.at[rows, :, :length].set(key, mode="drop") for old, key in zip(cache.key, new_keys, strict=True)
-            ),
-            value=tuple(
-                old.at[rows, :, :, :length].set(value, mode="drop")
-                for old, value in zip(cache.value, new_values, strict=True)
-            ),
+            key=tuple(old.at[rows, :, :length].set(key, mode="drop") for old, key in keys),
+            value=tuple(old.at[rows, :, :, :length].set(value, mode="drop") for old, value in values),
             positions=cache.positions.at[rows].set(jnp.pad(new.positions, behind), mode="drop"),
             segment_ids=cache.segment_ids.at[rows].set(jnp.pad(new.segment_ids, behind), mode="drop"),
             index=cache.index.at[rows].set(length, mode="drop"),

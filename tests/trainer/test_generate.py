@@ -192,7 +192,7 @@ def test_every_row_is_used_where_prompts_wait(
     decode, n_idle = fresh._program.decode, []
 
     def noting(*inputs: object) -> object:
-        n_idle.append(int(inputs[4].sum()))
+        n_idle.append(int(inputs[5].sum()))
         return decode(*inputs)
 
     monkeypatch.setattr(type(fresh._program), "decode", property(lambda _: noting))
@@ -207,7 +207,7 @@ def clock(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock, decode = FakeClock(), run._program.decode
 
     def timed(*inputs: object) -> object:
-        n_before = np.array(inputs[3].n)
+        n_before = np.array(inputs[4].n)
         slots = decode(*inputs)
         clock.advance(float((np.array(slots.n) - n_before).max()))
         return slots
