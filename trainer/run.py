@@ -107,6 +107,7 @@ class TrainingRun:
             self._program.step_of(length)  # compiled here, so that no step's time holds a compilation
             check_fits(self._program.memory_of(length), self.config)
         self._initialise()
+        self._folder.claim()
         self._checkpoints.drop_after(self._keep_saved)  # what an earlier session did beyond this step is done again
         facts = run_provenance(self.config, self._base, trainset, self.step)
         self._folder.open(self.step, {**self.library.provenance, **facts})
@@ -118,7 +119,7 @@ class TrainingRun:
         COMPLETE once train.max_steps are done, RUNNING before. A run that is DIVERGED, OOM or INFEASIBLE stays so.
 
         Raises:
-            UsageError: the trainset is missing, or nothing of it is left to learn.
+            UsageError: the trainset is missing, nothing of it is left to learn, or another run writes to the folder.
             PodiumError: the disk refused a file.
         """
         self._since_s = self._clock.now()
@@ -203,6 +204,7 @@ class TrainingRun:
             self._folder.log(self.counters, self.elapsed_s)
         finally:
             self._checkpoints.close()
+            self._folder.close()
             self._weights = self._opt_state = self._trainset = None
 
     def _train(self, end: int, deadline: Deadline, stop: Callable[[], bool]) -> tuple[State, str | None]:

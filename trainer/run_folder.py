@@ -1,10 +1,14 @@
 """What a run writes beside its checkpoints: config.yaml, provenance.json and metrics.jsonl."""
 
+import fcntl
+import os
+import weakref
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from podium.core.config import RunConfig
+from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_json, write_text
 from trainer.counters import Counters
 from trainer.metrics_log import MetricsLog
@@ -18,6 +22,37 @@ class RunFolder:
         self._out, self._config = out, config
         self._metrics = MetricsLog(out / "metrics.jsonl")
         self._logged_step: int | None = None  # None: not open
+        self._release: weakref.finalize | None = None  # of the claim
+
+    def claim(self) -> None:
+        """Until `close`, or the end of this process, nobody else writes here. A claim leaves no file.
+
+        Raises:
+            UsageError: another run, of this process or another, has claimed it.
+            PodiumError: the folder cannot be made or read.
+        """
+        if self._release or not is_first():
+            return
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self._out, os.O_RDONLY)
+        except OSError as error:
+            raise PodiumError(f"cannot write {self._out}: {error.strerror or error}") from error
+        self._release = weakref.finalize(self, os.close, folder)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise UsageError(
+                f"{self._out} is being written by another run; wait for it, or choose another folder"
+            ) from None
+        except OSError:
+            self.close()  # a network file system without locks for folders
+
+    def close(self) -> None:
+        if self._release:
+            self._release()
+            self._release = None
 
     def open(self, step: int, provenance: dict[str, Any]) -> None:
         """For a session that goes on from `step`: lines that an earlier one wrote beyond it will be made again.

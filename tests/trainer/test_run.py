@@ -115,6 +115,20 @@ def test_a_bucketed_run_has_a_step_a_length_and_resumes_to_the_same_bits(
     assert shapes == {"1x8x20", "1x8x32"}
 
 
+def test_two_runs_do_not_write_to_one_folder(start: Callable, library: ProgramLibrary, forever: Deadline) -> None:
+    first = start()
+    first.advance(2, forever)
+    first.save()
+    second = TrainingRun(first.config, first.out, library)
+    assert second.restore() == 2
+    with pytest.raises(UsageError, match="is being written by another run; wait for it"):
+        second.advance(4, forever)
+    assert first.advance(4, forever).step == 4  # nothing of it was touched
+    first.close()
+    assert second.advance(4, forever).step == 4
+    second.close()
+
+
 def test_the_best_checkpoint_is_remembered_and_kept(start: Callable, forever: Deadline) -> None:
     """A learning rate at which the loss falls and then rises."""
     wild = {"train__learning_rate": 0.3, "train__schedule": "constant", "train__keep_checkpoints": 1}
