@@ -82,6 +82,9 @@ class Place:
         """What the worker says of itself, if it does, and how long it was busy."""
         try:
             stats = await asyncio.wait_for(self._actor.stats.remote(), timeout_s)
-        except (*DEATHS, TimeoutError):
+        except TimeoutError:
             stats = {}
+        except DEATHS:  # while it had nothing to do any more
+            stats = {}
+            self.deaths += not self.is_lost
         return {**stats, "busy_s": self.busy_s, "deaths": self.deaths}

@@ -20,16 +20,17 @@ CONFIG = {
     **{"num_attention_heads": 16, "num_key_value_heads": 16, "head_dim": 64, "tie_word_embeddings": True},
 }
 CHILD = """
-import json, resource, sys
+import json, sys
 import jax, numpy as np
 from podium.core.config import RunConfig
 from trainer.models import load_base
+from tuning.memory import peak_memory_gb
 config = RunConfig().with_overrides(json.loads(sys.argv[1]))
 params = jax.block_until_ready(load_base(config).params)
 leaves = jax.tree.leaves(params)
 print(json.dumps({
     "weights": sum(leaf.nbytes for leaf in leaves),
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "peak": peak_memory_gb() * 1e9,  # not getrusage's, which begins with what the parent held
     "sum": float(sum(np.asarray(leaf[..., :1], np.float32).sum() for leaf in leaves)),
 }))
 """
