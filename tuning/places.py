@@ -80,11 +80,12 @@ class Place:
 
     async def usage(self, timeout_s: float) -> dict[str, Any]:
         """What the worker says of itself, if it does, and how long it was busy."""
+        stats: dict[str, Any] = {}
+        n_deaths = self.deaths
         try:
             stats = await asyncio.wait_for(self._actor.stats.remote(), timeout_s)
         except TimeoutError:
-            stats = {}
-        except DEATHS:  # while it had nothing to do any more
-            stats = {}
-            self.deaths += not self.is_lost
-        return {**stats, "busy_s": self.busy_s, "deaths": self.deaths}
+            pass
+        except DEATHS:  # it died with nothing left to do, or is being buried now
+            n_deaths += not self.is_lost
+        return {**stats, "busy_s": self.busy_s, "deaths": max(self.deaths, n_deaths)}

@@ -1,5 +1,7 @@
 """The Ray backend, with the same worker that the inline tests use."""
 
+import os
+import signal
 import sys
 
 import pytest
@@ -55,6 +57,20 @@ def test_two_workers_share_the_trials_and_a_dead_one_is_replaced(run_sweep):
     assert [call["step"] for call in attached] == [0, 30]  # it went on from its checkpoint
     replaced = next(worker for worker in study.summary["workers"] if worker["deaths"])
     assert replaced["pid"] != attached[0]["pid"]  # and its worker was started again
+
+
+def test_a_worker_that_dies_with_nothing_left_to_do_is_counted(run_sweep):
+    ended = []
+
+    def kill_at_the_end(event):
+        ended.extend([event.trial.number] if event.kind == "finished" else [])
+        if len(ended) == 4 and event.kind == "finished":
+            folder = event.trial.dir.parents[1]
+            os.kill([value["pid"] for _, value in read_jsonl(folder / "calls.jsonl")][-1], signal.SIGKILL)
+
+    study = run_sweep({**PLAIN, "workers": 2, "trials": 4}, listeners=[kill_at_the_end], backend="ray")
+    assert len(ended) == len(study.trials) == 4
+    assert [worker["deaths"] for worker in study.summary["workers"]].count(1) == 1
 
 
 def test_a_stopped_sweep_goes_on_where_its_trials_were(run_sweep):
