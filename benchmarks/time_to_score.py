@@ -8,10 +8,11 @@ All search the same space on the tiny model with the same steps and dev split, c
 warm compilation cache; MLflow's store is there before. A run ends with the first trial that was trained to the end and
 scored at least `--target`; it is given up, and counted as `--cap`, after so many seconds, so a median that is the cap
 is a lower bound. Where a handful of trials is enough, stopping some gains nothing: the fewer configurations reach the
-score, the more there is to gain. The arms take turns, each in a process of its own, with the sampler's seed from 0 on.
-Goal: the median of tpe is at least 2.5 times that of podium.
+score, the more there is to gain. The arms take turns, each in a process of its own, with `--seeds` sampler's seeds from
+`--first` on. Goal: the median of tpe is at least 2.5 times that of podium.
 
-    python -m benchmarks.time_to_score [--json] [--quick] [--seeds 10] [--target 76] [--cap 300] [--arms tpe,podium]
+    python -m benchmarks.time_to_score [--json] [--quick] [--seeds 10] [--first 0] [--target 76] [--cap 300]
+        [--arms tpe,podium]
 """
 
 import json
@@ -33,16 +34,19 @@ QUICK = {"train.max_steps": 20, "train.warmup_steps": 0, "eval.max_items": 8}
 
 
 def main() -> None:
-    options = arguments(__doc__, seeds=10, target=76.0, cap=300.0, arms=",".join(ARMS), quick=False, only="", seed=0)
+    options = arguments(
+        __doc__, seeds=10, first=0, target=76.0, cap=300.0, arms=",".join(ARMS), quick=False, only="", seed=0
+    )
     if options.only:
         print(json.dumps(measure(options)))
         return
     if options.quick:
         options.seeds, options.target = 1, 0.0
     arms = options.arms.split(",")
+    seeds = range(options.first, options.first + options.seeds)
     with temporary_home():
         _warm_up(options)
-        runs = [(arm, _run(arm, seed, options)) for seed in range(options.seeds) for arm in arms]
+        runs = [(arm, _run(arm, seed, options)) for seed in seeds for arm in arms]
     by_arm = {arm: [run for name, run in runs if name == arm] for arm in arms}
     medians = {arm: statistics.median(run["reached_s"] for run in found) for arm, found in by_arm.items()}
     report = Report("time_to_score")
