@@ -46,7 +46,8 @@ class Wanted:
 class Program:
     """The compiled functions of one program key, and the shapes of what they work on.
 
-    `step` is as trainer/program.py describes it; `empty`, `admit_of` and `decode` are as trainer/slots.py does.
+    `step` is as trainer/program.py describes it; `empty`, `admit_of`, `layers` and `decode` are as trainer/slots.py
+    does.
     """
 
     def __init__(self, config: RunConfig, base: BaseModel, compile_: Callable[..., Any]) -> None:
@@ -123,7 +124,7 @@ class Program:
         return self._once("admit", _by(shape), lambda: self._wanted_admit(shape))
 
     def layers(self, trainable: Tree, frozen: Tree) -> list[nnx.State]:
-        """Copies of the layers for `decode`; none on an accelerator, whose products read from the stack as well."""
+        """Copies of the layers for `decode`; none on an accelerator, where memory is short: it reads from the stack."""
         if not self._layers:
             return []
         return self._once("layers", "all", self._wanted_layers)(trainable, frozen)
@@ -134,7 +135,7 @@ class Program:
         return self._once("decode", _by(shape), self._wanted_decode)
 
     def device(self, trainable: Tree, frozen: Tree, hp: Tree) -> Device:
-        """The three above for `trainer.generate.generate`, with parameters and hyperparameters filled in."""
+        """The functions above for `trainer.generate.generate`, with parameters and hyperparameters filled in."""
         decode = self.decode  # compiled before an answer's time begins
         layers = self.layers(trainable, frozen)
 

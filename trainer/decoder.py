@@ -1,7 +1,8 @@
 """The decoder: one layer written once, its weights stacked, and a scan over the stack.
 
-Compile time does not grow with depth, and with `remat` only each layer's input is kept for the backward pass. Kernels
-are (out, in), as Hugging Face stores them, so that loading and saving copy bytes and transpose nothing.
+Compile time does not grow with depth, except for decoding's (`unstacked`), and with `remat` only each layer's input is
+kept for the backward pass. Kernels are (out, in), as Hugging Face stores them, so that loading and saving copy bytes
+and transpose nothing.
 """
 
 from collections.abc import Sequence
@@ -185,8 +186,8 @@ class Decoder(nnx.Module):
     def unstacked(self) -> list[nnx.State]:
         """The parameters of each layer, its matrices transposed.
 
-        On the CPU a scan copies a layer's part of the stack before it uses it, which for the few rows of decoding takes
-        about as long as the products; and those are faster when a kernel is (in, out).
+        For decoding, whose rows are few: on the CPU a scan copies a layer's part of the stack for every token, and
+        products of few rows are faster when a kernel is (in, out).
         """
         stacked = nnx.state(self.layers)
         return [

@@ -143,10 +143,13 @@ class Decoding:
         """`cache` with the prompts of `new` at the beginning of `rows`, and nothing behind them."""
         length = new.positions.shape[1]
         behind = ((0, 0), (0, self._length - length))
-        keys, values = (zip(*pair, strict=True) for pair in zip((cache.key, cache.value), _by_layer(new), strict=True))
+        keys, values = _by_layer(new)
         return RowCache(
-            key=tuple(old.at[rows, :, :length].set(key, mode="drop") for old, key in keys),
-            value=tuple(old.at[rows, :, :, :length].set(value, mode="drop") for old, value in values),
+            key=tuple(old.at[rows, :, :length].set(key, mode="drop") for old, key in zip(cache.key, keys, strict=True)),
+            value=tuple(
+                old.at[rows, :, :, :length].set(value, mode="drop")
+                for old, value in zip(cache.value, values, strict=True)
+            ),
             positions=cache.positions.at[rows].set(jnp.pad(new.positions, behind), mode="drop"),
             segment_ids=cache.segment_ids.at[rows].set(jnp.pad(new.segment_ids, behind), mode="drop"),
             index=cache.index.at[rows].set(length, mode="drop"),

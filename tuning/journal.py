@@ -12,6 +12,8 @@ from podium.core.files import is_full_disk
 
 
 class Journal(JournalFileBackend):  # type: ignore[misc]
+    """Optuna's own file, under our lock and with our words for a disk that refuses it."""
+
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), JournalLock(path))
 
