@@ -54,13 +54,12 @@ class KVCache:
 class RowCache:
     """A cache whose rows are filled to different lengths: `index` is (batch,), and one token is added at a time.
 
-    Each layer has arrays of its own, since on the CPU a layer's part of a stack is copied before it is read: `key` has
-    (batch, kv_heads, length, head_dim) of each, `value` (batch, kv_heads, head_dim, length): as the products with a
-    single query want them. Transposing them for each token took half of its time.
+    Each layer has arrays of its own, since on the CPU a layer's part of a stack is copied before it is read, and they
+    lie as the products with a single query are fastest there.
     """
 
-    key: tuple[Array, ...]
-    value: tuple[Array, ...]
+    key: tuple[Array, ...]  # each (batch, kv_heads, head_dim, length)
+    value: tuple[Array, ...]  # each (batch, kv_heads, length, head_dim)
     positions: Array  # (batch, length) int32
     segment_ids: Array  # (batch, length) int32
     index: Array  # (batch,) int32
@@ -77,13 +76,13 @@ class RowCache:
         """Write the new token's key and value, both (batch, 1, kv_heads, head_dim), of one layer."""
         keys, values, rows = list(self.key), list(self.value), jnp.arange(len(self.index))
         new_key, new_value = key[:, 0].astype(keys[layer].dtype), value[:, 0].astype(values[layer].dtype)
-        keys[layer] = keys[layer].at[rows, :, self.index].set(new_key, mode="drop")
-        values[layer] = values[layer].at[rows, :, :, self.index].set(new_value, mode="drop")
+        keys[layer] = keys[layer].at[rows, :, :, self.index].set(new_key, mode="drop")
+        values[layer] = values[layer].at[rows, :, self.index].set(new_value, mode="drop")
         return replace(self, key=tuple(keys), value=tuple(values))
 
     def layer(self, layer: int) -> tuple[Array, Array]:
-        """Keys and values of one layer, each (batch, length, kv_heads, head_dim)."""
-        return self.key[layer].transpose(0, 2, 1, 3), self.value[layer].transpose(0, 3, 1, 2)
+        """Keys and values of one layer, as they lie."""
+        return self.key[layer], self.value[layer]
 
 
 def rotations(positions: Array, frequencies: Array) -> Array:
@@ -125,12 +124,30 @@ def attend(query: Array, key: Array, value: Array, distance: Array, window: Arra
     batch, queries, heads, head_dim = query.shape
     groups = query.reshape(batch, queries, key.shape[2], -1, head_dim)  # (batch, queries, kv_heads, groups, head_dim)
     scores = jnp.einsum("bqngd,bknd->bngqk", groups, key, preferred_element_type=jnp.float32) * scale
+    weights = _weights(scores, (distance < window)[:, None, None], cap).astype(value.dtype)
+    return jnp.einsum("bngqk,bknd->bqngd", weights, value).reshape(batch, queries, heads, head_dim)
+
+
+def attend_once(
+    query: Array, key: Array, value: Array, distance: Array, window: Array, scale: float, cap: float | None
+):
+    """The same for a single query a row, with keys and values as they lie in a `RowCache`.
+
+    query: (batch, 1, heads, head_dim); distance: (batch, 1, keys). Returns (batch, 1, heads, head_dim).
+    """
+    batch, _, heads, head_dim = query.shape
+    groups = query.reshape(batch, key.shape[1], -1, head_dim)  # (batch, kv_heads, groups, head_dim)
+    scores = jnp.einsum("bngd,bndk->bngk", groups, key, preferred_element_type=jnp.float32) * scale
+    weights = _weights(scores, (distance < window)[:, None], cap).astype(value.dtype)
+    return jnp.einsum("bngk,bnkd->bngd", weights, value).reshape(batch, 1, heads, head_dim)
+
+
+def _weights(scores: Array, sees: Array, cap: float | None) -> Array:
+    """Softmax over the keys, which come last, of what each query sees."""
     if cap is not None:
         scores = softcap(scores, cap)
     # A finite floor, so that a padding row, which sees nothing, gives numbers and not NaN.
-    scores = jnp.where((distance < window)[:, None, None], scores, jnp.finfo(jnp.float32).min)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)  # (batch, kv_heads, groups, queries, keys)
-    return jnp.einsum("bngqk,bknd->bqngd", weights, value).reshape(batch, queries, heads, head_dim)
+    return jax.nn.softmax(jnp.where(sees, scores, jnp.finfo(jnp.float32).min), axis=-1)
 
 
 def softcap(x: Array, cap: float) -> Array:

@@ -19,7 +19,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from podium.core.config_sections import LoraConfig
 from trainer.architecture import Architecture
-from trainer.attention import NO_WINDOW, KVCache, RowCache, attend, distances, rotate, rotations
+from trainer.attention import NO_WINDOW, KVCache, RowCache, attend, attend_once, distances, rotate, rotations
 from trainer.int8 import dequantise, matmul
 from trainer.lora import Dropout, Lora, LoraInputs, LoraParam
 from trainer.sharding import rows, whole
@@ -229,7 +229,8 @@ def _layer_step(
         cache = cache.with_layer(number, key, value)
         key, value = cache.layer(number)
     key, value = key.astype(x.dtype), value.astype(x.dtype)  # a cache may be in another
-    attended = attend(query, key, value, distance, window, arch.attention_scale, arch.attention_softcap)
+    attention = attend_once if isinstance(cache, RowCache) else attend
+    attended = attention(query, key, value, distance, window, arch.attention_scale, arch.attention_softcap)
     attended = checkpoint_name(attended, "attended")
     return (layer.finish(x, attended, lora), cache), None
 

@@ -21,7 +21,7 @@ from trainer.loss import logits
 from trainer.sampling import next_tokens
 
 Tree = Any
-KEY, VALUE = (0, 2, 1, 3), (0, 2, 3, 1)  # from a layer's (batch, length, kv_heads, head_dim) to RowCache's own
+KEY, VALUE = (0, 2, 3, 1), (0, 2, 1, 3)  # from a layer's (batch, length, kv_heads, head_dim) to RowCache's own
 
 
 @jax.tree_util.register_dataclass
@@ -145,10 +145,11 @@ class Decoding:
         behind = ((0, 0), (0, self._length - length))
         keys, values = _by_layer(new)
         return RowCache(
-            key=tuple(old.at[rows, :, :length].set(key, mode="drop") for old, key in zip(cache.key, keys, strict=True)),
+            key=tuple(
+                old.at[rows, :, :, :length].set(key, mode="drop") for old, key in zip(cache.key, keys, strict=True)
+            ),
             value=tuple(
-                old.at[rows, :, :, :length].set(value, mode="drop")
-                for old, value in zip(cache.value, values, strict=True)
+                old.at[rows, :, :length].set(value, mode="drop") for old, value in zip(cache.value, values, strict=True)
             ),
             positions=cache.positions.at[rows].set(jnp.pad(new.positions, behind), mode="drop"),
             segment_ids=cache.segment_ids.at[rows].set(jnp.pad(new.segment_ids, behind), mode="drop"),

@@ -47,7 +47,8 @@ ARCH = Architecture(
 
 @cache
 def split(arch: Architecture) -> tuple[nnx.GraphDef, nnx.State]:
-    return nnx.split(Decoder(arch, nnx.Rngs(0), jnp.float32))
+    with jax.ensure_compile_time_eval():  # whoever calls first: inside `run`'s tracing the arrays would be tracers
+        return nnx.split(Decoder(arch, nnx.Rngs(0), jnp.float32))
 
 
 @partial(jax.jit, static_argnums=(0, 4, 5))
