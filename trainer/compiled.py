@@ -21,7 +21,7 @@ from trainer.models import BaseModel, build_decoder, init_state
 from trainer.optimizer import build_optimizer, hyperparameters
 from trainer.program import make_summed_loss, make_train_step
 from trainer.sharding import on_every, parameters_on, put, rows_on, shardings
-from trainer.slots import Decoding, Slots
+from trainer.slots import Copies, Decoding, Slots
 
 Tree = Any
 CompileKey = tuple[str, str, str]  # program key, function, shapes
@@ -46,7 +46,7 @@ class Wanted:
 class Program:
     """The compiled functions of one program key, and the shapes of what they work on.
 
-    `step` is as trainer/program.py describes it; `empty`, `admit_of`, `layers` and `decode` are as trainer/slots.py
+    `step` is as trainer/program.py describes it; `empty`, `admit_of`, `copies` and `decode` are as trainer/slots.py
     does.
     """
 
@@ -59,7 +59,7 @@ class Program:
         # Only adapters on a model without weights have a base that the seed makes; elsewhere it is loaded, or nothing.
         self._seed_makes_base = base.params is None and config.lora.enabled
         self._mesh, self._everywhere = base.mesh, on_every(base.mesh)
-        self._copies_layers = base.mesh.devices.flat[0].platform == "cpu"
+        self._makes_copies = base.mesh.devices.flat[0].platform == "cpu"
         shapes = jax.eval_shape(self._init, base.params, np.int32(0))
         self.trainable, frozen, self.opt_state = parameters_on(base.mesh, shapes)
         self._frozen = frozen if self._seed_makes_base else self._shared
@@ -109,7 +109,7 @@ class Program:
         """What `decode` works on."""
         logits = self._config.generate.batch_size * self._base.arch.vocab_size * 4
         weights = self.trainable, self._frozen
-        return DecodingMemory(tree_bytes(weights), tree_bytes(self._layers), tree_bytes(self._slots), logits)
+        return DecodingMemory(tree_bytes(weights), tree_bytes(self._copies), tree_bytes(self._slots), logits)
 
     def _step_shape(self, length: int) -> tuple[int, int, int]:
         return (self._config.train.gradient_accumulation_steps, self._config.train.batch_size, length)
@@ -123,11 +123,12 @@ class Program:
         shape = (n_admitted(self._config.generate.batch_size), length)
         return self._once("admit", _by(shape), lambda: self._wanted_admit(shape))
 
-    def layers(self, trainable: Tree, frozen: Tree) -> list[nnx.State]:
-        """Copies of the layers for `decode`; none on an accelerator, where memory is short: it reads from the stack."""
-        if not self._layers:
-            return []
-        return self._once("layers", "all", self._wanted_layers)(trainable, frozen)
+    def copies(self, trainable: Tree, frozen: Tree) -> Copies | None:
+        """What `decode` reads; None on an accelerator, where memory is short: it reads the weights where they lie."""
+        if not self._makes_copies:
+            return None
+        copies: Copies = self._once("copies", "all", self._wanted_copies)(trainable, frozen)
+        return copies
 
     @property
     def decode(self) -> Callable[..., Any]:
@@ -137,7 +138,7 @@ class Program:
     def device(self, trainable: Tree, frozen: Tree, hp: Tree) -> Device:
         """The functions above for `trainer.generate.generate`, with parameters and hyperparameters filled in."""
         decode = self.decode  # compiled before an answer's time begins
-        layers = self.layers(trainable, frozen)
+        copies = self.copies(trainable, frozen)
 
         def admit(slots: Slots, tokens: np.ndarray, *others: np.ndarray) -> Slots:
             return self.admit_of(tokens.shape[1])(trainable, frozen, hp, slots, tokens, *others)
@@ -145,7 +146,7 @@ class Program:
         return Device(
             empty=lambda: self.empty(trainable, frozen),
             admit=admit,
-            decode=lambda slots, *others: decode(trainable, frozen, layers, hp, slots, *others),
+            decode=lambda slots, *others: decode(trainable, frozen, copies, hp, slots, *others),
         )
 
     def _once(self, name: str, shapes: str, wanted: Callable[[], Wanted]) -> Any:
@@ -200,13 +201,13 @@ class Program:
         inputs = (*self._decoder_inputs, prompts, prompts, keys, rows)
         return Wanted(self._decoding.admit, inputs, shardings(self._slots), self._mesh, donate=(3,))
 
-    def _wanted_layers(self) -> Wanted:
-        return Wanted(self._decoding.layers, (self.trainable, self._frozen), shardings(self._layers), self._mesh)
+    def _wanted_copies(self) -> Wanted:
+        return Wanted(self._decoding.copies, (self.trainable, self._frozen), shardings(self._copies), self._mesh)
 
     def _wanted_decode(self) -> Wanted:
         weights, others = self._decoder_inputs[:2], self._decoder_inputs[2:]
         idle = self._shaped((self._config.generate.batch_size,), bool)
-        inputs = (*weights, self._layers, *others, idle, self._shaped(()), self._shaped(()))
+        inputs = (*weights, self._copies, *others, idle, self._shaped(()), self._shaped(()))
         return Wanted(self._decoding.decode, inputs, shardings(self._slots), self._mesh, donate=(4,))
 
     @property
@@ -218,11 +219,11 @@ class Program:
         return jax.tree.map(lambda x: self._shaped(x.shape, x.dtype), hyperparameters(self._config))
 
     @cached_property
-    def _layers(self) -> Tree:
+    def _copies(self) -> Tree:
         """As shapes."""
-        if not self._copies_layers:
-            return []
-        return parameters_on(self._mesh, jax.eval_shape(self._decoding.layers, self.trainable, self._frozen))
+        if not self._makes_copies:
+            return None
+        return parameters_on(self._mesh, jax.eval_shape(self._decoding.copies, self.trainable, self._frozen))
 
     @cached_property
     def _slots(self) -> Slots:

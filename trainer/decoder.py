@@ -30,6 +30,7 @@ RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do no
 # make of them too. The rest is recomputed whatever it is: reading it back takes as long, and JAX, left to itself, keeps
 # a copy of the frozen weights as well.
 KEPT = {"full": (), "dots": ("product",), "none": ("product", "adapter", "attended")}
+SPARE = 32  # columns behind the vocabulary, see `wide_head`
 ACTIVATIONS = {"silu": nnx.silu, "gelu": partial(nnx.gelu, approximate=False), "gelu_tanh": nnx.gelu}
 
 
@@ -193,6 +194,13 @@ class Decoder(nnx.Module):
         return [
             jax.tree.map(lambda x, number=number: _transposed(x[number]), stacked) for number in range(self.arch.layers)
         ]
+
+    def wide_head(self) -> Array:
+        """(hidden, vocab and a few more): the head as products of few rows are fastest on the CPU.
+
+        With its own width, most often a power of two, each of its rows would meet the same places of the cache.
+        """
+        return jnp.pad(self.head().T, ((0, 0), (0, SPARE)))
 
     def head(self) -> Array:
         """(vocab, hidden): the embedding where the two are tied."""

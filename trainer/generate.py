@@ -43,13 +43,13 @@ class Item:
 
 
 def prompt_buckets(longest: int) -> list[int]:
-    """Lengths that prompts are padded to, the shortest first: the longest, its half and its quarter, none tiny."""
-    return [length for length in (longest // 4, longest // 2) if length >= SHORTEST_BUCKET] + [longest]
+    """Lengths that prompts are padded to, the shortest first: the quarters of the longest, none tiny."""
+    return [length for length in (longest * n // 4 for n in (1, 2, 3)) if length >= SHORTEST_BUCKET] + [longest]
 
 
 def n_admitted(batch_size: int) -> int:
-    """How many prompts are put in together: an eighth of the rows, so that few rows wait and few places go unused."""
-    return -(-batch_size // 8)
+    """How many prompts are put in together: a twelfth of the rows, so that few rows wait and few places go unused."""
+    return -(-batch_size // 12)
 
 
 def generate(

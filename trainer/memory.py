@@ -153,7 +153,7 @@ class DecodingMemory:
     """Bytes on the device while answers are written."""
 
     weights: int
-    copies: int  # of the layers, where decoding makes them
+    copies: int  # of the weights, where decoding makes them
     cache: int  # keys and values of every row
     logits: int  # of every row, float32
 

@@ -60,12 +60,13 @@ def load_base(config: RunConfig) -> BaseModel:
     """Find the model's files, and read them.
 
     Raises:
-        UsageError: missing, corrupt or contradictory files, an unknown model type, or devices that the config does not
-            fit.
+        UsageError: missing, corrupt or contradictory files, an unknown model type, sequences longer than the model has
+            positions, or devices that the config does not fit.
         PodiumError: a download failed.
     """
     folder, tokenizer_folder = find_files(config.model)
     arch = read_architecture(folder)
+    _check_lengths(config, arch)  # before minutes are spent on reading weights
     tokenizer = Tokenizer(tokenizer_folder)
     if tokenizer.vocab_size > arch.vocab_size:
         raise UsageError(

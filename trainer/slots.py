@@ -21,6 +21,7 @@ from trainer.loss import logits
 from trainer.sampling import next_tokens
 
 Tree = Any
+Copies = tuple[list[nnx.State], Array]  # see Decoder's `unstacked` and `wide_head`
 KEY, VALUE = (0, 2, 3, 1), (0, 2, 1, 3)  # from a layer's (batch, length, kv_heads, head_dim) to RowCache's own
 
 
@@ -53,9 +54,10 @@ class Decoding:
         rows = RowCache(*_by_layer(cache), cache.positions, cache.segment_ids, zeros)
         return Slots(rows, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
 
-    def layers(self, trainable: Tree, frozen: Tree) -> list[nnx.State]:
-        """A copy of each layer for `decode`."""
-        return nnx.merge(self._graphdef, trainable, frozen).unstacked()
+    def copies(self, trainable: Tree, frozen: Tree) -> Copies:
+        """The weights as `decode` reads them fastest on a CPU."""
+        decoder = nnx.merge(self._graphdef, trainable, frozen)
+        return decoder.unstacked(), decoder.wide_head()
 
     def admit(
         self,
@@ -77,7 +79,7 @@ class Decoding:
         cache = decoder.init_cache(*tokens.shape, self._dtype)
         positions = jnp.maximum(jnp.cumsum(segment_ids, axis=1) - 1, 0)  # (prompts, length)
         hidden, cache = decoder(tokens, positions, segment_ids, cache, dtype=self._dtype, lora_alpha=hp["lora.alpha"])
-        first = self._next(decoder, hidden[:, -1], hp, keys, jnp.zeros_like(rows))
+        first = self._next(hidden[:, -1], decoder.head().T, hp, keys, jnp.zeros_like(rows))
         return Slots(
             cache=self._written(slots.cache, cache, rows),
             tokens=slots.tokens.at[rows, 0].set(first, mode="drop"),
@@ -91,7 +93,7 @@ class Decoding:
         self,
         trainable: Tree,
         frozen: Tree,
-        layers: Sequence[nnx.State],
+        copies: Copies | None,
         hp: Mapping[str, Array],
         slots: Slots,
         idle: Array,
@@ -100,7 +102,7 @@ class Decoding:
     ) -> Slots:
         """Go on until `n_free` rows have ended, or by `most` tokens. idle: (batch,) bool, rows to leave alone.
 
-        `layers` are what `Decoder.unstacked` gives; without them each layer is taken from the stack where it is used.
+        Without `copies` each layer is taken from the stack where it is used.
         """
 
         def goes_on(state: tuple[Array, Slots]) -> Array:
@@ -108,12 +110,15 @@ class Decoding:
 
         def one_token(state: tuple[Array, Slots]) -> tuple[Array, Slots]:
             decoder = nnx.merge(self._graphdef, trainable, frozen)
-            return state[0] + 1, self._one_token(decoder, layers or decoder.unstacked(), hp, state[1])
+            layers, head = copies or (decoder.unstacked(), decoder.head().T)
+            return state[0] + 1, self._one_token(decoder, layers, head, hp, state[1])
 
         slots = replace(slots, done=slots.done | idle)
         return jax.lax.while_loop(goes_on, one_token, (jnp.int32(0), slots))[1]
 
-    def _one_token(self, decoder: Decoder, layers: Sequence[nnx.State], hp: Mapping[str, Array], slots: Slots) -> Slots:
+    def _one_token(
+        self, decoder: Decoder, layers: Sequence[nnx.State], head: Array, hp: Mapping[str, Array], slots: Slots
+    ) -> Slots:
         every = jnp.arange(self._rows)
         newest, places = slots.tokens[every, slots.n - 1], slots.lengths + slots.n - 1  # (batch,)
         hidden, cache = decoder(
@@ -125,7 +130,7 @@ class Decoding:
             lora_alpha=hp["lora.alpha"],
             layers=layers,
         )
-        found = self._next(decoder, hidden[:, 0], hp, slots.keys, slots.n)
+        found = self._next(hidden[:, 0], head, hp, slots.keys, slots.n)
         n = jnp.where(slots.done, slots.n, slots.n + 1)
         return replace(
             slots,
@@ -135,9 +140,10 @@ class Decoding:
             done=slots.done | (found == self._eos_id) | (n == self._n_new),
         )
 
-    def _next(self, decoder: nnx.Module, hidden: Array, hp: Mapping[str, Array], keys: Array, n: Array) -> Array:
-        """hidden: (batch, hidden). Returns (batch,) int32."""
-        return next_tokens(logits(hidden, decoder.head(), self._arch.final_softcap), hp, keys, n)
+    def _next(self, hidden: Array, head: Array, hp: Mapping[str, Array], keys: Array, n: Array) -> Array:
+        """hidden: (batch, hidden); head: (hidden, vocab or more). Returns (batch,) int32."""
+        scores = logits(hidden, head.T, self._arch.final_softcap)[:, : self._arch.vocab_size]
+        return next_tokens(scores, hp, keys, n)
 
     def _written(self, cache: RowCache, new: KVCache, rows: Array) -> RowCache:
         """`cache` with the prompts of `new` at the beginning of `rows`, and nothing behind them."""

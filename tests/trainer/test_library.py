@@ -79,7 +79,7 @@ def test_each_program_is_counted_once_with_its_shapes(
         ("init", "seed"): 1,
         ("train", "1x8x32"): 1,
         ("empty", "4"): 1,
-        ("layers", "all"): 1,
+        ("copies", "all"): 1,
         ("admit", "1x8"): 1,
         ("decode", "4x16"): 1,
     }

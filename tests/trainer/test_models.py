@@ -142,6 +142,13 @@ def test_sequences_beyond_the_positions_are_refused(tiny: BaseModel, overrides: 
     assert str(caught.value) == message
 
 
+def test_sequences_beyond_the_positions_are_refused_before_weights_are_read(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "no-weights", ignore=shutil.ignore_patterns("*.safetensors"))
+    config = PLAIN.with_overrides({"model.source": str(tmp_path / "no-weights"), "data.max_seq_len": 513})
+    with pytest.raises(UsageError, match=r"data\.max_seq_len=513, must be <= 512"):
+        load_base(config)
+
+
 def test_a_tokenizer_of_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 100}))
