@@ -193,6 +193,8 @@ def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
     """A view of an Optuna FrozenTrial."""
     known = trial.user_attrs
     state = State(known.get(STATE, State.RUNNING))
+    if state is State.COMPLETE and trial.values is None:
+        state = State.RUNNING  # its state is written before it is told, and somebody looks, or a kill came, in between
     overrides = known.get(OVERRIDES, {})
     reports = trial.intermediate_values or {int(step): value for step, value in known.get(REPORTS, {}).items()}
     return TrialView(

@@ -8,6 +8,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
+import optuna
 import pytest
 
 import podium
@@ -78,6 +79,25 @@ def test_what_was_reported_and_not_told_is_heard_again(run_sweep, killed, method
         for study in (resumed, undisturbed)
     ]
     assert advanced[0] == advanced[1]
+
+
+def test_a_death_between_a_state_and_its_telling_leaves_the_trial_running(run_sweep, monkeypatch):
+    """Who looks at a study that runs may see it like that, too."""
+    undisturbed = run_sweep(name="undisturbed")
+    tell = optuna.study.Study.tell
+
+    def die(study, trial, values=None, **options):
+        if values is not None:
+            raise Killed
+        return tell(study, trial, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(optuna.study.Study, "tell", die)
+        patch.setattr(OptunaBridge, "stop_rest", lambda _: None)
+        run_sweep(name="killed")
+    last = load_study("killed").trials[-1]
+    assert (last.state, last.value) == (State.RUNNING, None)
+    assert fates(run_sweep(resume="killed")) == fates(undisturbed)
 
 
 def is_work(call: dict) -> bool:

@@ -85,10 +85,10 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     before = host.stats()["compiles"]
     assert [(function, times) for _, function, _, times in before] == [
         ("admit", 1),
+        ("copies", 1),
         ("decode", 1),
         ("empty", 1),
         ("init", 1),
-        ("layers", 1),
         ("loss", 1),
         ("train", 1),
     ]
