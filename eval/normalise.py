@@ -46,6 +46,8 @@ def _normalise(answer: str) -> str:
         text = _ascii_signs(text)
     text = " ".join(text.casefold().split())
     text = _strip(text) or text
+    if (inside := plain(text)) != text:  # "$3$." is a formula only without its full stop
+        return _normalise(inside)
     text = THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
     text = OPERATOR.sub(r"\1", COMMA.sub(", ", text)).strip()
     return _number(text) if NUMBER.fullmatch(text) else text
