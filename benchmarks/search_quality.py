@@ -6,10 +6,10 @@ less the table's best; a few unlucky searches are tens of times worse than the o
 geometric mean over seeds and data sets (with the gap from best to second best added, since regret may be 0). A ratio
 has a 95% bootstrap interval over the seeds; the goal is that it is not wholly above 1.
 
-One worker, and four at once with the training times of the table. `queued` is our bridge as the Ray backend asks it:
-CLIENTS_PER_WORKER trials are proposed for each worker. The last lines are of a problem whose losses are best
-just before they diverge: the share of proposals that diverge, with our bridge (PRUNED and a constraint) and with one
-that tells FAIL; the goal is half, or fewer.
+One worker, and four at once with the training times of the table. `queued` is our bridge as the Ray backend asks it
+for four workers: SPARE_CLIENTS trials are proposed before a worker is free for them. The last lines are of a problem
+whose losses are best just before they diverge: the share of proposals that diverge, with our bridge (PRUNED and a
+constraint) and with one that tells FAIL; the goal is half, or fewer.
 
     python -m benchmarks.search_quality [--json] [--quick] [--seeds 30] [--gp-seeds 3] [--processes 2] [--samplers gp]
 """
@@ -39,7 +39,7 @@ from benchmarks.simulation import (
     space_of,
     values_of,
 )
-from tuning.backends.ray_tune import CLIENTS_PER_WORKER
+from tuning.backends.ray_tune import SPARE_CLIENTS
 from tuning.searcher import AVOID, OptunaBridge
 from tuning.study import TrialView
 
@@ -92,7 +92,7 @@ def _compare(report: Report, sampler: str, seeds: int, processes: int) -> None:
     # Random and Sobol points do not depend on who is at work; a Gaussian process takes half a minute a study.
     numbers = (1,) if sampler in ("random", "qmc", "gp") else (1, FOUR)
     kinds = ("alone", "podium", "queued", "ray") if sampler == "tpe" else ("alone", "podium")
-    arms = [(kind, workers) for workers in numbers for kind in kinds]
+    arms = [(kind, workers) for workers in numbers for kind in kinds if kind != "queued" or workers > 1]
     jobs = [
         (kind, sampler, workers, table, seed) for kind, workers in arms for table in TABLES for seed in range(seeds)
     ]
@@ -139,7 +139,7 @@ def regret(kind: str, sampler: str, workers: int, table: str, seed: int) -> list
         place = tuple(parameter.ends().index(values[key]) for key, parameter in space.parameters.items())
         return Curve([(1, float(losses[place]))], float(seconds[place]))
 
-    ahead = round((CLIENTS_PER_WORKER - 1) * workers) if kind == "queued" else 0
+    ahead = SPARE_CLIENTS if kind == "queued" else 0
     outcomes = simulate(_arm(kind, sampler, space, seed), curve_of, TRIALS, workers, ahead)
     best = np.minimum.accumulate([outcome.loss for outcome in outcomes])
     return [float(best[budget - 1] - losses.min()) for budget in BUDGETS]

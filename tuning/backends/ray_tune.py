@@ -14,8 +14,7 @@ from tuning.machine import cores_here, plan
 from tuning.shipment import shipment
 from tuning.space import SearchSpace
 
-# Two for each worker, so that the next trial waits for the worker and never the worker for a trial.
-CLIENTS_PER_WORKER = 2
+SPARE_CLIENTS = 1  # whose trial waits for the next free worker, so that no worker waits for a trial
 
 
 class RayBackend:
@@ -66,9 +65,11 @@ class RayBackend:
 
     def _n_clients(self) -> int:
         """With one worker a trial is asked for when the one before is told, so that proposals do not depend on timing.
-        A cluster may grow to as many workers as there are clients."""
-        alone = self.n_workers == 1 and (self._plan.limit == 1 or not self._on_cluster)
-        return 1 if alone else CLIENTS_PER_WORKER * self.n_workers
+        More spare ones would take a core's time at the start, seconds each, and propose trials longer before they run.
+        A cluster may grow to as many workers as there are clients: there are twice as many."""
+        if self.n_workers == 1 and (self._plan.limit == 1 or not self._on_cluster):
+            return 1
+        return 2 * self.n_workers if self._on_cluster else self.n_workers + SPARE_CLIENTS
 
     def close(self) -> None:
         import ray
