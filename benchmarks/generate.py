@@ -10,6 +10,9 @@ from texts to texts; the peers get the prompts in batches of as many as we have 
 interleaved, and a ratio is the median over the rounds. In float32 the engines are also asked whether they wrote the
 same. None of the three has adapters: the same model for all. Peers that are not installed
 (benchmarks/requirements-bench.txt) are left out and said to be.
+
+With each ratio comes the most that it could be on this machine: the peer's seconds over those that the products with
+the weights take alone (benchmarks/products.py).
 """
 
 import random
@@ -26,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from benchmarks.products import fastest_s
 from benchmarks.report import Report, arguments
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
@@ -182,6 +186,9 @@ def compare(report: Report, shape: str, batch: int, options: Any) -> None:
             if find_spec(package):
                 engines[name] = make(model, options.dtype, batch, options.new)
         seconds, written = measure(engines, prompts, options.rounds)
+        batches, config = -(-len(prompts) // batch), read_json(model / "config.json")
+        n_tokens = sum(len(prompt_text(prompt)) for prompt in prompts)  # a character is one
+        floor_s = fastest_s(config, n_tokens, batch, batches, options.new, options.dtype)
     for name, found in seconds.items():
         speed = options.prompts * options.new / statistics.median(found)
         report.figure(f"{case}: {name}", speed, f"tokens/s, {options.dtype}")
@@ -194,6 +201,8 @@ def compare(report: Report, shape: str, batch: int, options: Any) -> None:
         report.figure(f"{case}: {name} wrote the same on", f"{same} of {options.prompts} prompts")
         ratios = [theirs / our for our, theirs in zip(seconds["podium"], seconds[name], strict=True)]
         report.reach(f"{case}: podium over {name}", statistics.median(ratios), goal, "times")
+        most = statistics.median(seconds[name]) / floor_s
+        report.figure(f"{case}: over {name} at most, by the products with weights alone", most, "times")
 
 
 PEERS: dict[str, tuple[str, Callable[..., Engine], str]] = {

@@ -41,19 +41,24 @@ def normalise(answer: str) -> str:
 
 
 def _normalise(answer: str) -> str:
-    text = plain(answer)
-    if not text.isascii():
-        text = _ascii_signs(text)
-    text = " ".join(text.casefold().split())
-    text = _strip(text) or text
-    if (inside := plain(text)) != text:  # "$3$." is a formula only without its full stop
-        return _normalise(inside)
+    before, text = None, answer
+    while before != text:  # "$3$." is a formula only without its full stop
+        before = _bare(plain(text))
+        text = plain(before)
     text = THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
     text = OPERATOR.sub(r"\1", COMMA.sub(", ", text)).strip()
     return _number(text) if NUMBER.fullmatch(text) else text
 
 
 _cached = lru_cache(maxsize=1 << 16)(_normalise)
+
+
+def _bare(text: str) -> str:
+    """Without what stands around it, and with one space, case and sign for all that mean the same."""
+    if not text.isascii():
+        text = _ascii_signs(text)
+    text = " ".join(text.casefold().split())
+    return _strip(text) or text
 
 
 def _ascii_signs(text: str) -> str:
@@ -65,8 +70,7 @@ def _ascii_signs(text: str) -> str:
 
 def _strip(text: str) -> str:
     """Take off what stands around, however nested: **"Paris".** is Paris."""
-    stripped = text.strip(AROUND).rstrip(TRAILING)
-    return stripped if stripped == text else _strip(stripped)
+    return text.rstrip(AROUND + TRAILING).lstrip(AROUND)
 
 
 def _number(text: str) -> str:

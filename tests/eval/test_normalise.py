@@ -69,6 +69,10 @@ def test_normalising_twice_changes_nothing(answer):
     assert normalise(normalise(answer)) == normalise(answer)
 
 
+def test_a_model_that_repeats_itself_may_nest_as_deep_as_it_likes():
+    assert normalise('"' * 5000 + "Paris" + '".' * 5000) == "paris"
+
+
 @given(st.integers())
 def test_thousands_separators_do_not_matter(number):
     assert normalise(f"{number:,}") == normalise(f" {number:,}.00. ") == str(number)
