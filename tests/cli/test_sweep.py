@@ -31,19 +31,23 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def test_a_sweep_on_ray_is_interrupted_and_goes_on(home):
-    """The whole thing: Ray, two workers, the tiny model, Ctrl-C, and a resume in another process."""
+@pytest.mark.parametrize(
+    ("number", "end"), [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
+    """The whole thing: Ray, two workers, the tiny model, Ctrl-C or a SIGTERM, and a resume in another process."""
     write_data(home)
     sweep = start("sweep", "space.yaml", "--backend", "ray", "--trials", "30")
     lines = []
     for line in sweep.stdout:
         lines.append(line)
         if line.startswith("[1/30]"):
-            os.killpg(sweep.pid, signal.SIGINT)
+            end(sweep.pid, number)
             break
     rest, errors = sweep.communicate()
     lines += rest.splitlines(keepends=True)
-    assert sweep.returncode == 130, errors
+    assert sweep.returncode == 128 + number, errors
+    assert "SIGTERM received" not in errors  # Ray's own words, with a stack
     assert lines[0] == "study sums-001: 30 trials\n"
     assert "stopped: interrupted; go on with: podium sweep space.yaml --resume sums-001\n" in lines
     assert "driver imported jax: False\n" in lines

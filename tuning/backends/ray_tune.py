@@ -3,7 +3,9 @@
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from typing import Any
 from uuid import uuid4
 
@@ -96,6 +98,7 @@ def start_ray(address: str | None = None, space: SearchSpace | None = None) -> N
 def _init(address: str, **options: Any) -> None:
     import ray
 
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address,
@@ -108,6 +111,9 @@ def _init(address: str, **options: Any) -> None:
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         where, hint = ("here", "try --backend inline") if address == "local" else (address, cluster.HINT)
         raise PodiumError(f"Ray did not start or answer ({where}): {_cause(error)}; {hint}") from error
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        # Ray's own ends the process where it is, and prints its stack; ours lets trials end with a checkpoint.
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
