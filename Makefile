@@ -36,7 +36,8 @@ check: setup  ## ruff, mypy and import-linter
 	@$(BIN)/lint-imports
 
 test-all: check  ## Every test but those that need real data, the slow ones included
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not realdata"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not realdata and not alone"
+	@$(BIN)/python -m pytest -m alone
 
 test-real: setup  ## The tests on real data; PODIUM_REALDATA names the folder
 	@test -d "$(PODIUM_REALDATA)" || { echo "error: PODIUM_REALDATA='$(PODIUM_REALDATA)' is not a folder; name the one that holds gsm8k/ and stories15m/" >&2; exit 2; }

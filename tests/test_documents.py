@@ -34,6 +34,7 @@ def test_training_end_to_end(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_readme_demo(tmp_path: Path):
     """The README's demo, in the four minutes that it may take on two cores."""
     shown = commands(ROOT / "README.md")

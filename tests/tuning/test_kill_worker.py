@@ -99,6 +99,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(prepared, number):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_both_workers_are_at_work_again_soon_and_to_the_end(prepared):
     """Issue 5: within 15 s of the kill. They are at work when each has begun to advance a trial."""
     killer = Killer(prepared(trials=40), 4 * killing.STEPS, random.Random(0))
