@@ -55,29 +55,30 @@ class RowCache:
     """A cache whose rows are filled to different lengths: `index` is (batch,), and one token is added at a time.
 
     Each layer has arrays of its own, since on the CPU a layer's part of a stack is copied before it is read, and they
-    lie as the products with a single query are fastest there.
+    lie as the products with a single query are fastest there. A layer with a window has no more slots than that: they
+    are a ring, so that the n-th token of a row is in slot n modulo their number.
     """
 
-    key: tuple[Array, ...]  # each (batch, kv_heads, head_dim, length)
-    value: tuple[Array, ...]  # each (batch, kv_heads, length, head_dim)
-    positions: Array  # (batch, length) int32
-    segment_ids: Array  # (batch, length) int32
+    key: tuple[Array, ...]  # each (batch, kv_heads, head_dim, slots)
+    value: tuple[Array, ...]  # each (batch, kv_heads, slots, head_dim)
     index: Array  # (batch,) int32
 
-    def with_tokens(self, positions: Array, segment_ids: Array) -> "RowCache":
-        at = (jnp.arange(len(self.index)), self.index)
-        return replace(
-            self,
-            positions=self.positions.at[at].set(positions[:, 0], mode="drop"),
-            segment_ids=self.segment_ids.at[at].set(segment_ids[:, 0], mode="drop"),
-        )
+    def distances(self, layer: int, positions: Array) -> Array:
+        """How far back from the token that is being added the one in each slot lies, as `distances` says it.
+
+        positions: (batch, 1), how many tokens of the row came before. Returns (batch, 1, slots).
+        """
+        slots = self.value[layer].shape[2]
+        back = (self.index[:, None] - jnp.arange(slots)) % slots
+        return jnp.where(back <= positions, back, NO_WINDOW)[:, None]  # beyond lies padding, or what was there before
 
     def with_layer(self, layer: int, key: Array, value: Array) -> "RowCache":
         """Write the new token's key and value, both (batch, 1, kv_heads, head_dim), of one layer."""
         keys, values, rows = list(self.key), list(self.value), jnp.arange(len(self.index))
         new_key, new_value = key[:, 0].astype(keys[layer].dtype), value[:, 0].astype(values[layer].dtype)
-        keys[layer] = keys[layer].at[rows, :, :, self.index].set(new_key, mode="drop")
-        values[layer] = values[layer].at[rows, :, self.index].set(new_value, mode="drop")
+        slot = self.index % values[layer].shape[2]
+        keys[layer] = keys[layer].at[rows, :, :, slot].set(new_key)
+        values[layer] = values[layer].at[rows, :, slot].set(new_value)
         return replace(self, key=tuple(keys), value=tuple(values))
 
     def layer(self, layer: int) -> tuple[Array, Array]:

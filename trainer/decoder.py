@@ -156,30 +156,31 @@ class Decoder(nnx.Module):
         tokens, positions, segment_ids: (batch, seq) int32. A token sees those before it in its own segment; segment 0
         is padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache,
         tokens go to its next slots and see those before them; the caller keeps index + seq within its length. With
-        `layers`, which `unstacked` gives and a `RowCache` needs, they follow each other in the program without a scan.
+        a `RowCache`, `layers`, which `unstacked` gives, follow each other in the program without a scan.
         """
         x = rows(jnp.take(self.embedding[...], tokens, axis=0).astype(dtype))  # (batch, seq, hidden)
         if self.arch.embedding_scale is not None:
             x = x * jnp.asarray(self.arch.embedding_scale, dtype)  # rounded to dtype first, as transformers does
-        if cache is None:
-            distance = distances(positions, segment_ids, positions, segment_ids)
-        else:
+        if isinstance(cache, KVCache):
             cache = cache.with_tokens(positions, segment_ids)
-            distance = distances(positions, segment_ids, cache.positions, cache.segment_ids)
         graph, stacked = nnx.split(self.layers)
         numbers, windows, ropes, frequencies = _layer_facts(self.arch)
         # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
         rotation = rotations(positions, frequencies)
-        step = partial(_layer_step, graph, self.arch, rotation, distance, lora_alpha, lora_dropout)
-        if cache is None:
-            # A scan's body cannot be merged with its recomputation.
-            kept = jax.checkpoint_policies.save_only_these_names(*KEPT[remat])
-            step = jax.checkpoint(step, prevent_cse=False, policy=kept)
-        if layers is None:
+        step = partial(_layer_step, graph, self.arch, rotation, lora_alpha, lora_dropout)
+        if isinstance(cache, RowCache):
+            for number, layer in enumerate(layers or ()):
+                facts = number, windows[number], ropes[number]
+                distance = cache.distances(number, positions)
+                (x, cache), _ = step(distance, (x, cache), (jax.tree.map(_transposed, layer), *facts))
+        else:
+            seen = (positions, segment_ids) if cache is None else (cache.positions, cache.segment_ids)
+            step = partial(step, distances(positions, segment_ids, *seen))
+            if cache is None:
+                # A scan's body cannot be merged with its recomputation.
+                kept = jax.checkpoint_policies.save_only_these_names(*KEPT[remat])
+                step = jax.checkpoint(step, prevent_cse=False, policy=kept)
             (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
-        for number, layer in enumerate(layers or ()):
-            facts = number, windows[number], ropes[number]
-            (x, cache), _ = step((x, cache), (jax.tree.map(_transposed, layer), *facts))
         if cache is not None:
             cache = replace(cache, index=cache.index + tokens.shape[1])
         return self.final_norm(x), cache
@@ -214,14 +215,24 @@ class Decoder(nnx.Module):
         positions, segment_ids = jnp.zeros((batch, length), jnp.int32), jnp.zeros((batch, length), jnp.int32)
         return KVCache(keys, values, positions, segment_ids, jnp.zeros((), jnp.int32))
 
+    def init_row_cache(self, batch: int, length: int, dtype: jnp.dtype) -> RowCache:
+        """An empty cache for `length` tokens a row, of which a layer with a window keeps only the newest."""
+        heads, size = self.arch.kv_heads, self.arch.head_dim
+        slots = [min(length, window or length) for window in self.arch.windows]
+        return RowCache(
+            tuple(jnp.zeros((batch, heads, size, n), dtype) for n in slots),
+            tuple(jnp.zeros((batch, heads, n, size), dtype) for n in slots),
+            jnp.zeros(batch, jnp.int32),
+        )
+
 
 def _layer_step(
     graph: nnx.GraphDef,
     arch: Architecture,
     rotation: Array,
-    distance: Array,
     lora_alpha: Array | float,
     lora_dropout: Dropout | None,
+    distance: Array,
     carry: tuple[Array, Cache | None],
     inputs: tuple[nnx.State, Any, Array, Array],
 ) -> tuple[tuple[Array, Cache | None], None]:

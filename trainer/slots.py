@@ -48,11 +48,10 @@ class Decoding:
 
     def empty(self, trainable: Tree, frozen: Tree) -> Slots:
         """Slots that hold nothing; the parameters say only how large a cache is."""
-        cache = nnx.merge(self._graphdef, trainable, frozen).init_cache(self._rows, self._length, self._dtype)
+        cache = nnx.merge(self._graphdef, trainable, frozen).init_row_cache(self._rows, self._length, self._dtype)
         zeros = jnp.zeros(self._rows, jnp.int32)
         tokens, keys = jnp.zeros((self._rows, self._n_new), jnp.int32), jnp.zeros((self._rows, 2), jnp.uint32)
-        rows = RowCache(*_by_layer(cache), cache.positions, cache.segment_ids, zeros)
-        return Slots(rows, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
+        return Slots(cache, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
 
     def copies(self, trainable: Tree, frozen: Tree) -> Copies:
         """The weights as `decode` reads them fastest on a CPU."""
@@ -146,23 +145,20 @@ class Decoding:
         return next_tokens(scores, hp, keys, n)
 
     def _written(self, cache: RowCache, new: KVCache, rows: Array) -> RowCache:
-        """`cache` with the prompts of `new` at the beginning of `rows`, and nothing behind them."""
-        length = new.positions.shape[1]
-        behind = ((0, 0), (0, self._length - length))
-        keys, values = _by_layer(new)
-        return RowCache(
-            key=tuple(
-                old.at[rows, :, :, :length].set(key, mode="drop") for old, key in zip(cache.key, keys, strict=True)
-            ),
-            value=tuple(
-                old.at[rows, :, :length].set(value, mode="drop") for old, value in zip(cache.value, values, strict=True)
-            ),
-            positions=cache.positions.at[rows].set(jnp.pad(new.positions, behind), mode="drop"),
-            segment_ids=cache.segment_ids.at[rows].set(jnp.pad(new.segment_ids, behind), mode="drop"),
-            index=cache.index.at[rows].set(length, mode="drop"),
-        )
+        """`cache` with the prompts of `new` at the beginning of `rows`."""
+        keys, values = list(cache.key), list(cache.value)
+        for layer, (key, value) in enumerate(
+            zip(new.key, new.value, strict=True)
+        ):  # (prompts, length, kv_heads, head_dim)
+            key, value = (_as_ring(x, values[layer].shape[2]) for x in (key, value))
+            length = key.shape[1]
+            keys[layer] = keys[layer].at[rows, :, :, :length].set(key.transpose(KEY), mode="drop")
+            values[layer] = values[layer].at[rows, :, :length].set(value.transpose(VALUE), mode="drop")
+        index = cache.index.at[rows].set(new.positions.shape[1], mode="drop")
+        return RowCache(tuple(keys), tuple(values), index)
 
 
-def _by_layer(cache: KVCache) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """Keys and values of each layer as `RowCache` has them."""
-    return tuple(key.transpose(KEY) for key in cache.key), tuple(value.transpose(VALUE) for value in cache.value)
+def _as_ring(x: Array, slots: int) -> Array:
+    """The newest of (prompts, length, ...) tokens, each in its slot of a `RowCache` of so many."""
+    length = x.shape[1]
+    return x if length <= slots else jnp.roll(x[:, length - slots :], length % slots, axis=1)
