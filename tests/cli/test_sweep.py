@@ -32,7 +32,11 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "end"), [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill)], ids=["Ctrl-C", "SIGTERM"]
+    ("number", "end"),
+    [
+        pytest.param(signal.SIGINT, os.killpg, id="Ctrl-C", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, os.kill, id="SIGTERM"),
+    ],
 )
 def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
     """The whole thing: Ray, two workers, the tiny model, Ctrl-C or a SIGTERM, and a resume in another process."""
