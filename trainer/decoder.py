@@ -156,7 +156,7 @@ class Decoder(nnx.Module):
         tokens, positions, segment_ids: (batch, seq) int32. A token sees those before it in its own segment; segment 0
         is padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache,
         tokens go to its next slots and see those before them; the caller keeps index + seq within its length. With
-        a `RowCache`, `layers`, which `unstacked` gives, follow each other in the program without a scan.
+        a `RowCache` the layers follow each other in the program without a scan: `layers`, which `unstacked` gives.
         """
         x = rows(jnp.take(self.embedding[...], tokens, axis=0).astype(dtype))  # (batch, seq, hidden)
         if self.arch.embedding_scale is not None:
@@ -169,7 +169,7 @@ class Decoder(nnx.Module):
         rotation = rotations(positions, frequencies)
         step = partial(_layer_step, graph, self.arch, rotation, lora_alpha, lora_dropout)
         if isinstance(cache, RowCache):
-            for number, layer in enumerate(layers or ()):
+            for number, layer in enumerate(self.unstacked() if layers is None else layers):
                 facts = number, windows[number], ropes[number]
                 distance = cache.distances(number, positions)
                 (x, cache), _ = step(distance, (x, cache), (jax.tree.map(_transposed, layer), *facts))

@@ -147,10 +147,8 @@ class Decoding:
     def _written(self, cache: RowCache, new: KVCache, rows: Array) -> RowCache:
         """`cache` with the prompts of `new` at the beginning of `rows`."""
         keys, values = list(cache.key), list(cache.value)
-        for layer, (key, value) in enumerate(
-            zip(new.key, new.value, strict=True)
-        ):  # (prompts, length, kv_heads, head_dim)
-            key, value = (_as_ring(x, values[layer].shape[2]) for x in (key, value))
+        for layer, both in enumerate(zip(new.key, new.value, strict=True)):
+            key, value = (_as_ring(x, values[layer].shape[2]) for x in both)  # (prompts, length, kv_heads, head_dim)
             length = key.shape[1]
             keys[layer] = keys[layer].at[rows, :, :, :length].set(key.transpose(KEY), mode="drop")
             values[layer] = values[layer].at[rows, :, :length].set(value.transpose(VALUE), mode="drop")
