@@ -26,7 +26,7 @@ setup: .venv/.installed  ## Create .venv and install the pinned requirements
 demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to end (under 4 minutes on 2 cores)
 	@$(BIN)/podium demo
 
-test: check  ## Lint, types, import rules and the default tests (under 8 minutes on 2 cores)
+test: check  ## Lint, types, import rules and the default tests (6 to 9 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not realdata"
 
 check: setup  ## ruff, mypy and import-linter
