@@ -15,12 +15,12 @@ from flax import nnx
 
 from benchmarks.tunix_gemma3 import model_config, with_adapters
 from podium.core.config import RunConfig
-from trainer.architecture import Architecture, Rope
-from trainer.compiled import Program
-from trainer.decoder import Decoder
-from trainer.models import BaseModel
-from trainer.sources import TINY
-from trainer.tokenizer import Tokenizer
+from trainer.data.tokenizer import Tokenizer
+from trainer.model.architecture import Architecture, Rope
+from trainer.model.base_model import BaseModel
+from trainer.model.decoder import Decoder
+from trainer.model.sources import TINY
+from trainer.programs.compiled import Program
 
 RANK, ALPHA = 16, 16.0
 ARCH = Architecture(

@@ -35,12 +35,12 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.files import read_json, write_json
 from podium.core.records import Sample
-from trainer.decoder import Decoder
-from trainer.models import read_architecture
-from trainer.sources import TINY
-from trainer.template import prompt_text
-from trainer.tokenizer import Tokenizer, tokenizer_files
-from trainer.weights import save_weights
+from trainer.data.template import prompt_text
+from trainer.data.tokenizer import Tokenizer, tokenizer_files
+from trainer.model.base_model import read_architecture
+from trainer.model.decoder import Decoder
+from trainer.model.sources import TINY
+from trainer.model.weights import save_weights
 
 SMALL = {
     "vocab_size": 32768,
@@ -82,8 +82,8 @@ def make_prompts(n: int) -> list[str]:
 
 def ours(model: Path, dtype: str, batch: int, new: int) -> Engine:
     """What `podium predict` does, with the kernels alone as the peers have them, and no adapters beside them."""
-    from trainer.library import ProgramLibrary
-    from trainer.run import TrainingRun
+    from trainer.programs.library import ProgramLibrary
+    from trainer.run.training_run import TrainingRun
 
     config = RunConfig().with_overrides(
         {

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from trainer.architecture import Architecture
+from trainer.model.architecture import Architecture
 
 Tree = Any
 

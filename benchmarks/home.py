@@ -13,7 +13,7 @@ import yaml
 @contextmanager
 def temporary_home() -> Iterator[Path]:
     """An empty PODIUM_HOME with the tiny trainset in it; the variable is set for this process and its children."""
-    from trainer.trainsets import build_trainset
+    from trainer.data.trainsets import build_trainset
 
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
         before = {

@@ -29,11 +29,11 @@ import sys
 from pathlib import Path
 import jax, jax.numpy as jnp
 from flax import nnx
-from trainer.decoder import Decoder
-from trainer.models import read_architecture
-from trainer.sources import TINY
-from trainer.tokenizer import tokenizer_files
-from trainer.weights import save_weights
+from trainer.model.decoder import Decoder
+from trainer.model.base_model import read_architecture
+from trainer.model.sources import TINY
+from trainer.data.tokenizer import tokenizer_files
+from trainer.model.weights import save_weights
 folder = Path(sys.argv[1])
 for file in tokenizer_files(TINY):
     (folder / file.name).write_bytes(file.read_bytes())
@@ -47,7 +47,7 @@ sys.modules["torch"] = None  # not there in Podium's own environment; transforme
 import jax
 from transformers import AutoConfig
 from podium.core.config import RunConfig
-from trainer.models import load_base
+from trainer.model.base_model import load_base
 jax.devices()
 config = RunConfig().with_overrides({"model.source": sys.argv[1], "train.dtype": "bfloat16", "lora.enabled": True})
 started_s, started_cpu_s = time.perf_counter(), time.process_time()

@@ -47,8 +47,8 @@ def run(home: Path, trials: int, sampler: str, backend: str = "ray") -> dict[str
     """A sweep of `trials` such trials on two workers: seconds a trial from the first end to the last, the driver's
     memory growth, what the tracker cost the sweep a report, and how long MLflow was written after the end."""
     from tuning import sweep
-    from tuning.events import Event
-    from tuning.space import load_space
+    from tuning.search.load import load_space
+    from tuning.study.events import Event
     from tuning.tracking import Tracker
 
     space = write_space(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.report import Report, arguments
-from eval.sandbox import Limits, Program, Sandbox
+from eval.sandbox.sandbox import Limits, Program, Sandbox
 
 GRID = [[(i * j) % 10 for j in range(15)] for i in range(15)]
 INPUTS = [GRID] * 4  # three train pairs and a test, as an ARC task mostly has

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import Report, arguments
-from eval.extract import Extracted, extract, last_number
-from eval.normalise import normalise
+from eval.answers.extract import Extracted, extract, last_number
+from eval.answers.normalise import normalise
 from eval.scorecard import score_predictions
 from podium.core.files import read_jsonl
 from podium.core.records import Prediction, Sample

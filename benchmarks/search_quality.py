@@ -40,8 +40,8 @@ from benchmarks.simulation import (
     values_of,
 )
 from tuning.backends.ray_tune import SPARE_CLIENTS
-from tuning.searcher import AVOID, OptunaBridge
-from tuning.study import TrialView
+from tuning.bridge.searcher import AVOID, OptunaBridge
+from tuning.study.trial import TrialView
 
 TABLES = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")
 BUDGETS = (50, 100)

@@ -21,10 +21,11 @@ from ray.tune.search import Searcher
 
 from podium.core.records import Report
 from podium.core.states import State
-from tuning.messages import Job, to_result
-from tuning.schedulers import TrialStandIn
-from tuning.searcher import OptunaBridge
-from tuning.space import SearchSpace, parse_space
+from tuning.bridge.searcher import OptunaBridge
+from tuning.protocol import Job, to_result
+from tuning.search.load import parse_space
+from tuning.search.schedulers.replay import TrialStandIn
+from tuning.search.space import SearchSpace
 
 METRIC = "train/loss"
 T = TypeVar("T")

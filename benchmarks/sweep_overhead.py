@@ -119,10 +119,10 @@ def _home() -> Path:
 
 def _trial(config: Any, out: Path, library: Any, report: Callable[[int, float, float], None]) -> None:
     """What a trial is in all three ways: train, score, train, score."""
-    from eval.evalset import load_evalset
     from eval.scorecard import score_predictions
+    from eval.sets.evalset import load_evalset
     from podium.core.clock import Deadline
-    from trainer.run import TrainingRun
+    from trainer.run.training_run import TrainingRun
 
     samples = load_evalset(config.eval.evalset).split("dev", config.eval.max_items)
     run = TrainingRun(config, out, library)
@@ -137,8 +137,8 @@ def _trial(config: Any, out: Path, library: Any, report: Callable[[int, float, f
 def _calibrate(_: int) -> dict[str, Any]:
     """Steps that take TRIAL_S in one process once they are compiled."""
     from podium.core.clock import Deadline
-    from trainer.library import ProgramLibrary
-    from trainer.run import TrainingRun
+    from trainer.programs.library import ProgramLibrary
+    from trainer.run.training_run import TrainingRun
 
     run = TrainingRun(_config(), _home() / "calibration", ProgramLibrary())
     run.advance(20, Deadline.after(None))
@@ -161,7 +161,7 @@ def _glue(trials: int) -> dict[str, Any]:
     root, reported = _home() / "glue", []
 
     def trainable(sampled: dict[str, float]) -> None:
-        from trainer.library import ProgramLibrary
+        from trainer.programs.library import ProgramLibrary
 
         def report(step: int, loss: float, score: float) -> None:
             tune.report({"step": step, "train/loss": loss, "score": score})
@@ -195,7 +195,7 @@ def _loop(trials: int) -> dict[str, Any]:
     import mlflow
     import optuna
 
-    from trainer.library import ProgramLibrary
+    from trainer.programs.library import ProgramLibrary
 
     root, library = _home() / f"loop-{os.getpid()}", ProgramLibrary()
     mlflow.set_tracking_uri(f"sqlite:///{_home() / 'loop.db'}")
@@ -226,8 +226,8 @@ def _loop(trials: int) -> dict[str, Any]:
 
 def _podium(trials: int) -> dict[str, Any]:
     from tuning import sweep
-    from tuning.events import Event
-    from tuning.space import load_space
+    from tuning.search.load import load_space
+    from tuning.study.events import Event
 
     base = _config().model_dump(mode="json")
     settings = {"name": "podium", "scheduler": "none", "baseline": False, "trials": trials}

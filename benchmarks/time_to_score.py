@@ -95,7 +95,7 @@ def measure(options: Any) -> dict[str, Any]:
 
 
 def _space(options: Any) -> Any:
-    from tuning.space import load_space
+    from tuning.search.load import load_space
 
     space = load_space(SPACE)
     sampler = space.sampler.model_copy(update={"seed": options.seed})
@@ -113,12 +113,12 @@ def _loop(options: Any) -> dict[str, Any]:
     """What a person writes first: ask, train, score, tell."""
     import optuna
 
-    from eval.evalset import load_evalset
     from eval.scorecard import score_predictions
+    from eval.sets.evalset import load_evalset
     from podium.core.clock import Deadline
-    from trainer.device import use_compile_cache
-    from trainer.library import ProgramLibrary
-    from trainer.run import TrainingRun
+    from trainer.device.devices import use_compile_cache
+    from trainer.programs.library import ProgramLibrary
+    from trainer.run.training_run import TrainingRun
 
     use_compile_cache()
     samplers = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}
@@ -142,7 +142,7 @@ def _loop(options: Any) -> dict[str, Any]:
 def _podium(options: Any) -> dict[str, Any]:
     from podium.core.states import State
     from tuning import sweep
-    from tuning.events import Event
+    from tuning.study.events import Event
 
     reached: list[float] = []
     ended: list[int] = []  # how many trials had, when it was reached

@@ -32,10 +32,10 @@ from flax import nnx
 from benchmarks import handwritten, tunix_gemma3
 from benchmarks.gemma3_1b import ALPHA, ARCH, RANK, lora_config, our_program, shapes_of
 from benchmarks.report import Report, arguments
-from trainer.compiled import Program
-from trainer.decoder import Decoder
-from trainer.optimizer import hyperparameters
-from trainer.weights import save_weights
+from trainer.model.decoder import Decoder
+from trainer.model.weights import save_weights
+from trainer.programs.compiled import Program
+from trainer.step.optimizer import hyperparameters
 
 SMALL = replace(
     ARCH,

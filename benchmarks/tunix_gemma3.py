@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from trainer.architecture import Architecture
+from trainer.model.architecture import Architecture
 
 PROJECTIONS = ".*(q_einsum|kv_einsum|attn_vec_einsum|gate_proj|up_proj|down_proj)"
 

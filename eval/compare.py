@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eval.evalset import Evalset, group_order
 from eval.scorecard import Metric, Scorecard, bootstrap_interval
+from eval.sets.evalset import Evalset, group_order
 from podium.core.errors import UsageError
 from podium.core.records import Record, Sample
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval.evalset import ScoredSet
+from eval.sets.evalset import ScoredSet
 from podium.core.errors import UsageError
 from podium.core.records import Record, parse_record
 

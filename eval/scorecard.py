@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from eval.evalset import Evalset, ScoredSet, group_order
-from eval.predictions import predicted_set, read_predictions, set_to_score
-from eval.scorer import POINTS, Score
 from eval.scorers import DEFAULT, get_scorer
+from eval.scorers.base import POINTS, Score
+from eval.sets.evalset import Evalset, ScoredSet, group_order
+from eval.sets.predictions import predicted_set, read_predictions, set_to_score
 from podium.core.errors import UsageError
 from podium.core.records import FINISH_REASONS, Prediction, Record, Sample
 

@@ -13,13 +13,13 @@ from podium.core.config import RunConfig
 from podium.core.config_sections import LoraConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json
-from trainer.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
-from trainer.library import ProgramLibrary
-from trainer.lora import merge
-from trainer.models import BaseModel
-from trainer.provenance import input_hashes
-from trainer.tokenizer import tokenizer_files
-from trainer.weights import save_weights
+from trainer.data.tokenizer import tokenizer_files
+from trainer.model.base_model import BaseModel
+from trainer.model.lora import merge
+from trainer.model.weights import save_weights
+from trainer.programs.library import ProgramLibrary
+from trainer.run.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
+from trainer.run.provenance import input_hashes
 
 GENERATION = "generation_config.json"
 
@@ -48,7 +48,7 @@ def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibra
 def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora: LoraConfig) -> None:
     """Write weights (adapters merged in), config and tokenizer to `folder`, which appears only when it is whole.
 
-    `trainable` and `frozen` are as `trainer.models.init_state` divides them; weights keep the dtype they have there.
+    `trainable` and `frozen` are as `init_state` divides them; weights keep the dtype they have there.
 
     Raises:
         UsageError: the folder is there already.

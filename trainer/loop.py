@@ -9,9 +9,9 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.records import Report
 from podium.core.states import State
-from trainer.library import ProgramLibrary
-from trainer.processes import any_process, shared
-from trainer.run import TrainingRun
+from trainer.device.processes import any_process, shared
+from trainer.programs.library import ProgramLibrary
+from trainer.run.training_run import TrainingRun
 
 LOG_STEPS = 10
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tuning.space import SearchSpace
+from tuning.search.space import SearchSpace
 
 
 def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str | None]]:
@@ -13,9 +13,9 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
     """
     import optuna
 
-    from tuning.create import draw, enqueue
-    from tuning.samplers import sampler_for
-    from tuning.study import n_enqueued
+    from tuning.search.samplers import sampler_for
+    from tuning.study.create import draw, enqueue
+    from tuning.study.study import n_enqueued
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=[direction for _, direction in space.aims])
@@ -23,7 +23,7 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
     drawn = []
     size = space.sampler.size(space)
     for number in range(samples if size is None else min(samples, n_enqueued(study) + size)):
-        study.sampler = sampler_for(space, number, number - n_enqueued(study))
+        study.sampler = sampler_for(space.sampler, space, number, number - n_enqueued(study))
         overrides = draw(study.ask(), space)
         drawn.append((overrides, space.refusal(overrides)))
     return drawn

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from eval.contamination import contamination
-from eval.evalset import load_evalset
+from eval.sets.contamination import contamination
+from eval.sets.evalset import load_evalset
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.paths import find_trainset
 from podium.core.records import PromotionRecord
 from podium.core.states import State
-from tuning.data import data_hashes
-from tuning.study import StudyView, TrialView, load_study
+from tuning.study.data import data_hashes
+from tuning.study.study import StudyView, load_study
+from tuning.study.trial import TrialView
 
 
 def promote(study: str, trial: int | None = None) -> PromotionRecord:

@@ -15,22 +15,27 @@ from podium.core.files import write_json
 from podium.core.paths import study_dir
 from podium.core.provenance import redact
 from podium.core.states import State
-from tuning import storage as storages
 from tuning import tracking
-from tuning.backends import Backend, NoBackend, Sweep, Usage, make_backend
-from tuning.create import create, limit_for, refuse_taken, reopen
-from tuning.events import Event, Listener
-from tuning.locks import DriverLock, WorkersLock
-from tuning.machine import Workers, parse_workers
-from tuning.mirror import Mirror, Mirrored, check_url, driving
-from tuning.overview import steps
-from tuning.schedulers import PbtScheduler, preload
-from tuning.space import SearchSpace, load_space
-from tuning.stops import UNFINISHED, StopRule
-from tuning.study import LIMIT, StudyView, asked_trials, existing, load_study_space, view
-from tuning.study_files import request_stop, requested_stop, stop_file
-from tuning.transfer import source_for
-from tuning.worker import Worker, WorkerKind
+from tuning.backends import make_backend
+from tuning.backends.base import Backend, NoBackend, Sweep, Usage
+from tuning.search.load import load_space
+from tuning.search.schedulers.pbt import PbtScheduler
+from tuning.search.schedulers.replay import preload
+from tuning.search.space import SearchSpace
+from tuning.search.stop_rule import StopRule
+from tuning.search.worker_options import Workers, parse_workers
+from tuning.study import storage as storages
+from tuning.study.create import create, limit_for, refuse_taken, reopen
+from tuning.study.events import Event, Listener
+from tuning.study.files import request_stop, requested_stop, stop_file
+from tuning.study.locks import DriverLock, WorkersLock
+from tuning.study.overview import steps
+from tuning.study.stops import stop_reason
+from tuning.study.study import LIMIT, StudyView, asked_trials, existing, load_study_space, study_view
+from tuning.study.transfer import source_for
+from tuning.study.trial import UNFINISHED
+from tuning.workers.sync import Mirror, Mirrored, check_url, driving
+from tuning.workers.worker import Worker, WorkerKind
 
 FILES_AT = "files_at"  # of an Optuna study: the fsspec URL where its files are kept as well
 GIVE_UP_AFTER = 3  # crashes in a row at the start: it is not the hyperparameters
@@ -97,7 +102,7 @@ def sweep(
     source = source_for(space, warm_start) if warm_start is not None else None
     data = worker.check(space)
     study = reopen(resume, space, data, optuna_storage) if resume is not None else None
-    earlier = view(study) if study else None
+    earlier = study_view(study) if study else None
     limit = trials or limit_for(space, earlier)
     _check_population(space, limit, earlier)
     n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
@@ -119,12 +124,12 @@ def sweep(
 
 def _caught_up(study: Any, space: SearchSpace, uri: str) -> StudyView:
     """A study with nothing left to run, in MLflow too where the last sweep could not write all of it there."""
-    found = view(study)
+    found = study_view(study)
     if found.summary.get("mlflow", {}).get("failures"):
         with DriverLock(found.dir):
             account = tracking.catch_up(study, space, uri)
             write_json(found.dir / "summary.json", {**found.summary, "mlflow": account})
-    return view(study)
+    return study_view(study)
 
 
 def _check_population(space: SearchSpace, limit: int, earlier: StudyView | None) -> None:
@@ -163,8 +168,8 @@ class _Plan:
 
 
 def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> StudyView:
-    from tuning.pbt import PopulationBridge
-    from tuning.searcher import OptunaBridge, job_of
+    from tuning.bridge.population import PopulationBridge
+    from tuning.bridge.searcher import OptunaBridge, job_of
 
     folder = study_dir(study.study_name)
     WorkersLock(folder).wait_for_none()
@@ -172,10 +177,11 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     stop_file(folder).unlink(missing_ok=True)
     if backend.n_workers:
         (folder / "summary.json").unlink(missing_ok=True)  # so that one which is there is of the newest sweep
-    enough = _enough(folder, plan.rule, view(study))
+    enough = _enough(folder, plan.rule, study_view(study))
     scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
     preload(
-        scheduler, [job_of(trial) for trial in view(study).trials if trial.reports and trial.state not in UNFINISHED]
+        scheduler,
+        [job_of(trial) for trial in study_view(study).trials if trial.reports and trial.state not in UNFINISHED],
     )
     with tracking.Tracker(study, space, plan.tracking_uri) as tracker, _files(study, plan) as (make_worker, brings):
         heard_by = (*brings, tracker.on_event, _give_up(folder), enough, *plan.listeners)
@@ -186,10 +192,10 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
                 usage = backend.run(Sweep(folder, space, bridge, scheduler, make_worker))
             finally:
                 bridge.stop_rest()
-        summary = view(study).summary or summarise(view(study), backend, usage, plan.deadline.elapsed_s())
-        tracker.finish(view(study), summary)
+        summary = study_view(study).summary or summarise(study_view(study), backend, usage, plan.deadline.elapsed_s())
+        tracker.finish(study_view(study), summary)
     write_json(folder / "summary.json", {**summary, "mlflow": tracker.account()})
-    return view(study)
+    return study_view(study)
 
 
 @contextlib.contextmanager
@@ -254,7 +260,7 @@ def _enough(folder: Path, rule: StopRule, study: StudyView) -> Listener:
     trials = {trial.number: trial for trial in study.trials}
 
     def look() -> None:
-        if reason := rule.reason(trials.values()):
+        if reason := stop_reason(rule, trials.values()):
             request_stop(folder, reason)
 
     def listen(event: Event) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.arc.grids import Grid, grid_problem
 from eval.arc.tasks import Task, output_ids
-from eval.sandbox import Limits, ProgramResult, Sandbox
+from eval.sandbox.sandbox import Limits, ProgramResult, Sandbox
 from podium.core.errors import UsageError
 
 TEST_WEIGHT = 10

@@ -1,9 +1,10 @@
 """The scorers, one file each, by name. docs/evaluation.md has the semantics of each."""
 
-from eval.scorer import Scorer
 from eval.scorers.answer import AnswerScorer
+from eval.scorers.arc import ArcScorer
 from eval.scorers.arc_grid import ArcGridScorer
 from eval.scorers.arc_program import ArcProgramScorer
+from eval.scorers.base import Scorer
 from eval.scorers.choice import ChoiceScorer
 from eval.scorers.contains import ContainsScorer
 from eval.scorers.exact import ExactScorer
@@ -27,3 +28,11 @@ def get_scorer(spec: str) -> Scorer:
     if name not in SCORERS:
         raise UsageError(f"scorer {name!r}, must be one of {', '.join(SCORERS)}")
     return SCORERS[name](option if colon else None)
+
+
+def arc_scorer(spec: str) -> ArcScorer:
+    """The scorer of ARC grids or programs. Raises UsageError for any other."""
+    scorer = get_scorer(spec)
+    if not isinstance(scorer, ArcScorer):
+        raise UsageError(f"scorer {spec!r} makes no attempts; a submission needs arc_grid or arc_program")
+    return scorer

@@ -1,8 +1,8 @@
 """`answer`: the extracted answer says what the expected one, or an accepted one, says."""
 
-from eval.extract import Extracted, extract, last_number
-from eval.normalise import normalise
-from eval.quantity import quantity, same_answer
+from eval.answers.extract import Extracted, extract, last_number
+from eval.answers.normalise import normalise
+from eval.answers.quantity import quantity, same_answer
 from eval.scorers.extracting import ExtractingScorer
 from podium.core.records import Sample
 

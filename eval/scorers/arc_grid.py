@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from eval.arc.grids import Grid, parse_grid
-from eval.arc.scorer import ArcScorer, AskedItem, Attempts
+from eval.scorers.arc import ArcScorer, AskedItem, Attempts
 from podium.core.records import Prediction
 
 

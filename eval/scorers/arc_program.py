@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from eval.arc.programs import Candidate, attempts, development_fitness, find_program, rank
 from eval.arc.samples import one_output
-from eval.arc.scorer import ArcScorer, AskedItem, Attempts
 from eval.arc.tasks import Task
-from eval.sandbox import ProgramResult, Sandbox
-from eval.scorer import POINTS, Metrics
+from eval.sandbox.sandbox import ProgramResult, Sandbox
+from eval.scorers.arc import ArcScorer, AskedItem, Attempts
+from eval.scorers.base import POINTS, Metrics
 from podium.core.records import Sample
 
 

@@ -2,8 +2,8 @@
 
 import re
 
-from eval.extract import Extracted, extract
-from eval.normalise import normalise
+from eval.answers.extract import Extracted, extract
+from eval.answers.normalise import normalise
 from eval.scorers.extracting import ExtractingScorer
 from podium.core.errors import UsageError
 from podium.core.records import Sample

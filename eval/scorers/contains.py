@@ -2,8 +2,8 @@
 
 import re
 
-from eval.normalise import normalise
-from eval.scorer import Score, Scorer
+from eval.answers.normalise import normalise
+from eval.scorers.base import Score, Scorer
 from podium.core.records import Prediction, Sample
 
 

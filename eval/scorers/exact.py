@@ -1,6 +1,6 @@
 """`exact`: the whole text, less white space around it, is the expected answer or an accepted one, byte for byte."""
 
-from eval.scorer import Score, Scorer
+from eval.scorers.base import Score, Scorer
 from podium.core.records import Prediction, Sample
 
 

@@ -3,8 +3,8 @@
 from abc import abstractmethod
 from typing import ClassVar
 
-from eval.extract import Extracted
-from eval.scorer import POINTS, Metrics, Score, Scorer
+from eval.answers.extract import Extracted
+from eval.scorers.base import POINTS, Metrics, Score, Scorer
 from podium.core.records import Prediction, Sample
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar
 
-from eval.scorer import POINTS, Metrics, Score, Scorer
+from eval.scorers.base import POINTS, Metrics, Score, Scorer
 from podium.core.errors import UsageError
 from podium.core.records import Prediction, Sample
 

@@ -3,8 +3,8 @@
 import math
 from fractions import Fraction
 
-from eval.extract import Extracted, extract, last_number
-from eval.quantity import quantity, same_quantity
+from eval.answers.extract import Extracted, extract, last_number
+from eval.answers.quantity import quantity, same_quantity
 from eval.scorers.extracting import ExtractingScorer
 from podium.core.errors import UsageError
 from podium.core.records import Sample

@@ -61,7 +61,7 @@ def compare(
 
 def _common_samples(sources: list[PredictionSource], split: str) -> list[Sample]:
     """The samples of `split` that every run had to answer, in the evalset's order."""
-    from eval.evalset import check_split, split_of_sample
+    from eval.sets.evalset import check_split, split_of_sample
 
     wanted = check_split(split)
     first = sources[0]
@@ -91,8 +91,8 @@ def _common_scorer(sources: list[PredictionSource]) -> str:
 def _entry(source: PredictionSource, samples: list[Sample], scorer: str, seed: int) -> Entry:
     """The run's predictions, scored here and now: scores of different versions never meet."""
     from eval.compare import Entry
-    from eval.predictions import read_predictions
     from eval.scorecard import score_predictions
+    from eval.sets.predictions import read_predictions
 
     file = read_predictions(source.path)
     elsewhere = {sample.id for sample in source.evalset.samples} - {sample.id for sample in samples}

@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from functools import partial
 from itertools import count
 from typing import Annotated
 
@@ -14,17 +15,19 @@ SPACE = "search_spaces/tiny.yaml"
 
 
 def demo(
+    context: typer.Context,
     trials: Annotated[int, typer.Option(min=2, help="Trials of the sweep; the first is the default config.")] = 12,
 ) -> None:
     """Build a trainset, sweep, promote the best trial, submit it once, and package the evidence."""
     started_s = time.monotonic()
     name = _free_name()
-    _run("trainset", "build", "tiny-reasoning")
-    _run("sweep", SPACE, "--trials", str(trials), "--name", name)
+    run = partial(_run, context)
+    run("trainset", "build", "tiny-reasoning")
+    run("sweep", SPACE, "--trials", str(trials), "--name", name)
     _compare_with_default(name)
-    _run("promote", name, "--as", name)
-    _run("submit", name)
-    _run("package", name)
+    run("promote", name, "--as", name)
+    run("submit", name)
+    run("package", name)
     typer.echo(f"\ndemo finished in {format_duration(time.monotonic() - started_s)}")
     typer.echo(f"  study        {portable(study_dir(name))} in the workspace: one folder a trial")
     typer.echo(f"  submission   {portable(submission_dir(name))}: lock, evidence, predictions")
@@ -37,18 +40,16 @@ def _free_name() -> str:
     return next(name for name in names if not submission_dir(name).exists() and not study_dir(name).exists())
 
 
-def _run(*arguments: str) -> None:
+def _run(context: typer.Context, *arguments: str) -> None:
     """Show a command and run it in this process, so that libraries are imported once."""
-    from podium.cli.main import app
-
     typer.secho(f"\n$ podium {shlex.join(arguments)}", bold=True)
-    app(list(arguments), standalone_mode=False)
+    context.find_root().command.main(list(arguments), standalone_mode=False)
 
 
 def _compare_with_default(study: str) -> None:
     """What the search gained: the best trial against the default config, after the same number of steps."""
     from eval.scorecard import floored
-    from tuning.study import load_study
+    from tuning.study.study import load_study
 
     view = load_study(study)
     best, default = view.best(), view.trial(0)

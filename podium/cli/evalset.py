@@ -12,7 +12,7 @@ from podium.core.errors import PodiumError
 from podium.core.paths import check_name, find_trainset, home, portable
 
 if TYPE_CHECKING:
-    from eval.evalset import Evalset
+    from eval.sets.evalset import Evalset
 
 app = typer.Typer(help="Make and check evaluation sets.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def build(
     ] = None,
 ) -> None:
     """Build an evalset that ships with Podium; every build gives the same bytes."""
-    from eval.evalset import write_evalset
+    from eval.sets.evalset import write_evalset
     from trainer.recipes import evalset_samples
 
     path = out or home() / "evalsets" / f"{name}.jsonl"
@@ -45,8 +45,8 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an evalset of this name.")] = False,
 ) -> None:
     """Import a file as an evalset. A bad line is named, and nothing is written."""
-    from eval.evalset import write_evalset
-    from eval.importers import import_set
+    from eval.sets.evalset import write_evalset
+    from eval.sets.importers import import_set
 
     path = home() / "evalsets" / f"{check_name(name, 'evalset')}.jsonl"
     samples, chosen = import_set(file, name, layout, solutions=solutions, scorer=scorer, limit=limit)
@@ -61,10 +61,10 @@ def check(
     ] = None,
 ) -> None:
     """Check schema, answers, duplicates and contamination by trainsets. Exit code 1 when two prompts are the same."""
-    from eval.contamination import contamination
-    from eval.evalset import duplicate_prompts, load_evalset, named
     from eval.scorecard import floored
     from eval.scorers import get_scorer
+    from eval.sets.contamination import contamination
+    from eval.sets.evalset import duplicate_prompts, load_evalset, named
 
     folders = [find_trainset(name) for name in trainset or ()]
     evalset = load_evalset(file)
@@ -95,7 +95,7 @@ def _show(evalset: Evalset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from eval.evalset import DIFFICULTIES, split_of_sample
+    from eval.sets.evalset import DIFFICULTIES, split_of_sample
 
     cells: Counter[tuple[str, str]] = Counter((sample.section, sample.difficulty) for sample in evalset.samples)
     table = Table("section", box=None, pad_edge=False)

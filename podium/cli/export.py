@@ -15,11 +15,11 @@ def export(
     from podium.core.config import load_config
 
     config = load_config(run / "config.yaml", {"device.kind": device} if device else None)
-    from trainer.device import select
+    from trainer.device.devices import select
 
     select(config.device)
     from trainer.export import export_run
-    from trainer.library import ProgramLibrary
+    from trainer.programs.library import ProgramLibrary
 
     library = ProgramLibrary()
     step = export_run(config, run, to, library)

@@ -15,7 +15,7 @@ def importance(
 
     With several objectives, of each of them.
     """
-    from tuning.overview import importance as shares
+    from tuning.study.overview import importance as shares
 
     found = shares(study)
     if as_json:

@@ -27,8 +27,8 @@ def leaderboard(
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON and nothing else.")] = False,
 ) -> None:
     """Rank complete trials and submissions, with intervals, by evalset version, split and scorer version."""
-    from eval.evalset import load_evalset
     from eval.leaderboard import boards, mixed_versions
+    from eval.sets.evalset import load_evalset
 
     wanted = load_evalset(evalset) if evalset else None
     left_out: list[str] = []
@@ -58,7 +58,7 @@ def leaderboard(
 def _trials(left_out: list[str]) -> Iterator[Entry]:
     """Every complete trial; any other state has no score."""
     from podium.core.states import State
-    from tuning.study import load_study, study_names
+    from tuning.study.study import load_study, study_names
 
     for study in study_names():
         try:

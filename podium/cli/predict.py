@@ -16,7 +16,7 @@ from podium.core.errors import UsageError
 from podium.core.paths import portable
 
 if TYPE_CHECKING:
-    from eval.asked import AskedSet
+    from eval.sets.prompts import AskedSet
     from podium.core.config import RunConfig
     from podium.core.records import Prediction
 
@@ -41,9 +41,9 @@ def predict(
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
 ) -> None:
     """Let a trained run answer an evalset's prompts. On a whole ARC set it writes submission.json, too."""
-    from eval.arc.predicted import makes_attempts
-    from eval.asked import asked_set
-    from eval.predictions import write_predictions
+    from eval.arc_submission import makes_attempts
+    from eval.sets.predictions import write_predictions
+    from eval.sets.prompts import asked_set
 
     config = _config(run, assignments, device)
     asked = asked_set(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
@@ -82,12 +82,12 @@ def _config(run: Path, assignments: list[str] | None, device: str | None) -> Run
 
 def _answers(config: RunConfig, run: Path, step: int | None, asked: AskedSet) -> _Answers | None:
     """None in a process that helps another one to answer."""
-    from trainer.device import select, use_compile_cache
+    from trainer.device.devices import select, use_compile_cache
 
     found = select(config.device)
     only_the_first_speaks()
-    from trainer.processes import is_first, shared
-    from trainer.trained import open_trained
+    from trainer.device.processes import is_first, shared
+    from trainer.inference import open_trained
 
     use_compile_cache()
     deadline = Deadline.after(None, clock=shared(MonotonicClock()))
@@ -122,7 +122,7 @@ def _described(
 
 
 def _submit(path: Path, asked: AskedSet, predictions: list[Prediction]) -> None:
-    from eval.arc.predicted import write_predicted_submission
+    from eval.arc_submission import write_predicted_submission
 
     submission = write_predicted_submission(path, asked.samples, predictions, asked.scorer)
     typer.echo(f"{len(submission)} tasks in the competition's shape, by {asked.scorer}; {path}")

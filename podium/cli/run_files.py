@@ -11,7 +11,7 @@ from podium.core.files import read_json
 from podium.core.paths import check_name, submission_dir
 
 if TYPE_CHECKING:
-    from eval.evalset import Evalset
+    from eval.sets.evalset import Evalset
     from podium.core.config import RunConfig
     from podium.core.records import Sample
 
@@ -37,7 +37,7 @@ def find_source(name: str, evalset: str | None, scorer: str | None) -> Predictio
     Raises:
         UsageError: nothing of that name, no predictions there, or predictions for another evalset.
     """
-    from eval.evalset import load_evalset
+    from eval.sets.evalset import load_evalset
 
     path, note = _predictions(name)
     config = _config(path)
@@ -59,7 +59,7 @@ def _predictions(name: str) -> tuple[Path, str]:
         return path, note
     if not path.is_dir() and slash and number.isdigit():
         from podium.core.states import State
-        from tuning.study import load_study
+        from tuning.study.study import load_study
 
         trial = load_study(study).trial(int(number))
         path = trial.dir
@@ -83,14 +83,14 @@ def _config(path: Path) -> RunConfig | None:
 
 
 def _named_in_meta(path: Path) -> str | None:
-    from eval.predictions import predicted_set
+    from eval.sets.predictions import predicted_set
 
     made_for = predicted_set(path)
     return made_for.name if made_for else None
 
 
 def _samples(path: Path, evalset: Evalset, config: RunConfig | None) -> tuple[Sample, ...]:
-    from eval.predictions import predicted_set, set_to_score
+    from eval.sets.predictions import predicted_set, set_to_score
 
     made_for = predicted_set(path)
     lock = path.with_name("lock.json")

@@ -34,8 +34,8 @@ def score(
     ] = False,
 ) -> None:
     """Score predictions against an evalset. A missing prediction counts as wrong."""
-    from eval.evalset import load_evalset
     from eval.scorecard import score_file
+    from eval.sets.evalset import load_evalset
 
     card = score_file(predictions, load_evalset(evalset), split=split, scorer=scorer, seed=seed)
     if strict and (problems := _problems(card)):
@@ -51,7 +51,7 @@ def score(
 
 
 def _problems(card: Scorecard) -> str:
-    from eval.evalset import named
+    from eval.sets.evalset import named
 
     missing = [score.id for score in card.scores if score.missing]
     unreadable = [

@@ -11,8 +11,9 @@ from podium.core.errors import UsageError
 from podium.core.paths import portable
 
 if TYPE_CHECKING:
-    from tuning.population import Mutation
-    from tuning.study import StudyView, TrialView
+    from tuning.search.population import Mutation
+    from tuning.study.study import StudyView
+    from tuning.study.trial import TrialView
 
 
 def show(
@@ -20,8 +21,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show a study, or a trial with every value that it ran with."""
-    from tuning.overview import log_tail, study_row, trial_row
-    from tuning.study import load_study
+    from tuning.study.overview import log_tail, study_row
+    from tuning.study.study import load_study
+    from tuning.study.trial import trial_row
 
     name, slash, number = what.partition("/")
     study = load_study(name)
@@ -45,8 +47,8 @@ def show(
 
 def _study_lines(study: StudyView) -> list[str]:
     from podium.cli.sweep_display import score_text
-    from tuning.labels import params_label
-    from tuning.overview import mlflow_problem, study_row
+    from tuning.search.labels import params_label
+    from tuning.study.overview import mlflow_problem, study_row
 
     row, space = study_row(study), study.space
     states = ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items()))
@@ -73,7 +75,7 @@ def _study_lines(study: StudyView) -> list[str]:
 
 def _trial_lines(trial: TrialView) -> list[str]:
     from podium.cli.sweep_display import score_text
-    from tuning.overview import log_tail
+    from tuning.study.overview import log_tail
 
     title = f"trial {trial.number}: {trial.state} at step {trial.step}, {trial.space.metric} {score_text(trial.value)}"
     return [
@@ -97,7 +99,7 @@ def _front_line(trial: TrialView) -> str:
 
 def _mutation_line(mutation: Mutation) -> str:
     from podium.cli.sweep_display import score_text
-    from tuning.labels import params_label
+    from tuning.search.labels import params_label
 
     own = "it had diverged" if mutation.score is None else f"its own was {score_text(mutation.score)}"
     what = f"copied trial {mutation.donor}, which had {score_text(mutation.donor_score)} ({own})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from tuning.space import SearchSpace
+    from tuning.search.space import SearchSpace
 
 app = typer.Typer(help="Look at a search space before it costs anything.", no_args_is_help=True)
 
@@ -19,7 +19,7 @@ def check(
 ) -> None:
     """Check a space, say what it searches, and show what it would draw. Writes nothing."""
     from tuning.preview import preview
-    from tuning.space import load_space
+    from tuning.search.load import load_space
 
     space = load_space(file)
     for line in _about(space):

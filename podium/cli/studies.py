@@ -10,7 +10,7 @@ from podium.cli.tables import print_json, print_table
 def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """List the studies of this workspace."""
     from podium.cli.sweep_display import score_text
-    from tuning.overview import all_studies
+    from tuning.study.overview import all_studies
 
     rows = all_studies()
     if as_json:

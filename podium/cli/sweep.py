@@ -12,8 +12,8 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.states import State
 
 if TYPE_CHECKING:
-    from tuning.space import SearchSpace
-    from tuning.study import StudyView
+    from tuning.search.space import SearchSpace
+    from tuning.study.study import StudyView
 
 
 def sweep(
@@ -61,7 +61,7 @@ def sweep(
     wanted, earlier = _open(space, resume)
     from podium.cli.sweep_display import display
     from tuning import sweep as run
-    from tuning.create import limit_for
+    from tuning.study.create import limit_for
 
     total = trials or limit_for(wanted, earlier)
 
@@ -89,8 +89,8 @@ def sweep(
 
 def _open(path: str | None, resume: str | None) -> tuple[SearchSpace, StudyView | None]:
     """The space to search, and the study to go on with."""
-    from tuning.space import load_space
-    from tuning.study import load_study
+    from tuning.search.load import load_space
+    from tuning.study.study import load_study
 
     earlier = load_study(resume) if resume else None
     if path:
@@ -109,7 +109,7 @@ def _workers(
 
 
 def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
-    from tuning.study_files import cut_short
+    from tuning.study.files import cut_short
 
     for line in summary_lines(study):
         typer.echo(line)
@@ -130,8 +130,8 @@ def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
 def summary_lines(study: StudyView) -> list[str]:
     """What a sweep says at its end, and `podium demo` too."""
     from podium.cli.sweep_display import score_text
-    from tuning.labels import params_label
-    from tuning.overview import mlflow_problem
+    from tuning.search.labels import params_label
+    from tuning.study.overview import mlflow_problem
 
     how = study.summary
     states = ", ".join(f"{count} {state}" for state, count in sorted(how.get("states", {}).items()))

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.states import State
-from tuning.labels import params_label
-from tuning.stops import best_of
+from tuning.search.labels import params_label
+from tuning.study.trial import best_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from podium.cli.interrupts import Interrupts
-    from tuning.events import Event, Listener
-    from tuning.study import StudyView, TrialView
+    from tuning.study.events import Event, Listener
+    from tuning.study.study import StudyView
+    from tuning.study.trial import TrialView
 
 ROWS = 12  # of the live table: all that run, and the newest of the others
 SILENCE_S = 30.0  # without a terminal, a report is a line once nothing was printed for so long

@@ -18,9 +18,9 @@ from podium.core.states import State
 if TYPE_CHECKING:
     from podium.core.config import RunConfig
     from podium.core.records import Report
-    from trainer.device import DeviceInfo
-    from trainer.library import ProgramLibrary
+    from trainer.device.devices import DeviceInfo
     from trainer.loop import TrainResult
+    from trainer.programs.library import ProgramLibrary
 
 GRACE_S = 8.0  # from a signal to the end, whatever is under way
 SMOKE_HELP = "Try the whole path: N steps, batch 1, at most 128 tokens, Adafactor."
@@ -55,12 +55,12 @@ def train(
     run_config = load_config(find_file(config), overrides)
     if smoke_steps is not None and resume:
         raise UsageError("--smoke-steps with --resume: a smoke run is another run; give it a folder of its own")
-    from trainer.device import select
+    from trainer.device.devices import select
 
     found = select(run_config.device, preallocate=smoke_steps is None)
     only_the_first_speaks()
     if smoke_steps is not None:
-        from trainer.smoke import smoke_config
+        from trainer.run.smoke import smoke_config
 
         run_config = smoke_config(run_config, smoke_steps, found.count)
     library = _prepare(run_config, found, out, resume, is_smoke=smoke_steps is not None)
@@ -84,10 +84,10 @@ def train(
 
 def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
     """Check everything that can be wrong before a file is written, and say what was found."""
-    from trainer.device import compute_dtype, use_compile_cache
-    from trainer.library import ProgramLibrary
+    from trainer.device.devices import compute_dtype, use_compile_cache
+    from trainer.device.sharding import in_words
     from trainer.loop import holds_run
-    from trainer.sharding import in_words
+    from trainer.programs.library import ProgramLibrary
 
     if not resume and holds_run(out):
         raise UsageError(f"--out {out} already holds a run; add --resume to go on with it, or choose another folder")
@@ -117,7 +117,7 @@ def _fit(
 ) -> RunConfig:
     """The config with its number of steps fixed: by the run's earlier session, or by measuring."""
     from podium.core.config import load_config
-    from trainer.fit import fit_schedule, fixed_by
+    from trainer.run.fit_schedule import fit_schedule, fixed_by
 
     if (out / "config.yaml").exists():
         return fixed_by(load_config(out / "config.yaml"), config)
@@ -128,7 +128,7 @@ def _fit(
 
 
 def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Deadline:
-    from trainer.processes import from_first, shared
+    from trainer.device.processes import from_first, shared
 
     started_s = from_first(started_s)
     if config.budget.time_budget_s is None:

@@ -24,7 +24,7 @@ def build(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 42,
 ) -> None:
     """Build a trainset from a recipe and a seed."""
-    from trainer.trainsets import build_trainset
+    from trainer.data.trainsets import build_trainset
 
     folder = out or home() / "trainsets" / name
     _show(build_trainset(name, folder, seed), folder)
@@ -38,7 +38,7 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
 ) -> None:
     """Import a JSONL file as a trainset. A bad line is named, and nothing is written."""
-    from trainer.trainsets import import_trainset
+    from trainer.data.trainsets import import_trainset
 
     folder = home() / "trainsets" / check_name(name, "trainset")
     _show(import_trainset(file, layout, folder, name=name, replace=replace), folder)
@@ -58,11 +58,11 @@ def from_predictions(
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
 ) -> None:
     """Make a trainset of the predictions that are right: of ARC tasks, their programs."""
-    from eval.predictions import read_predictions
+    from eval.distillation import solved
     from eval.scorers import get_scorer
-    from eval.solved import solved
+    from eval.sets.predictions import read_predictions
     from podium.cli.run_files import find_source
-    from trainer.from_predictions import RightAnswer, trainset_from
+    from trainer.data.from_predictions import RightAnswer, trainset_from
 
     folder = home() / "trainsets" / check_name(name, "trainset")
     source = find_source(predictions, evalset, scorer)

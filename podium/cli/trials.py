@@ -17,8 +17,9 @@ def trials(
 ) -> None:
     """List a study's trials."""
     from podium.cli.sweep_display import newest_score, score_text, what
-    from tuning.overview import select, trial_row
-    from tuning.study import load_study
+    from tuning.study.overview import select
+    from tuning.study.study import load_study
+    from tuning.study.trial import trial_row
 
     chosen = select(load_study(study), sort, state)
     if as_json:

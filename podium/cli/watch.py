@@ -14,8 +14,9 @@ def watch(
 ) -> None:
     """Watch a sweep that another terminal runs, until it ends; Ctrl-C ends the watching only."""
     from podium.cli.sweep_display import display
-    from tuning.overview import follow, trial_row
-    from tuning.study import load_study
+    from tuning.study.overview import follow
+    from tuning.study.study import load_study
+    from tuning.study.trial import trial_row
 
     known = load_study(study)
     if as_json:

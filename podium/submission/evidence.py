@@ -10,9 +10,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from eval.arc.predicted import load_challenges, makes_attempts, write_predicted_submission
-from eval.evalset import load_evalset
+from eval.arc_submission import makes_attempts, write_predicted_submission
 from eval.scorecard import Scorecard, score_predictions
+from eval.sets.evalset import load_evalset
+from eval.sets.prompts import load_challenges
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl, write_json

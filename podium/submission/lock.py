@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from eval.arc.predicted import makes_attempts
-from eval.evalset import assert_disjoint, load_evalset
+from eval.arc_submission import makes_attempts
+from eval.sets.evalset import assert_disjoint, load_evalset
 from podium.core.budget import resolve_budget
 from podium.core.config import RunConfig, parse_config
 from podium.core.errors import UsageError
@@ -18,8 +18,8 @@ from podium.core.provenance import code_commit, code_hash, requirements_hash
 from podium.core.records import PromotionRecord, Record, parse_record
 from podium.submission.claim import utc_now
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
-from trainer.sources import find_files, model_files
-from trainer.tokenizer import tokenizer_files
+from trainer.data.tokenizer import tokenizer_files
+from trainer.model.sources import find_files, model_files
 
 PACKAGES = "packages"  # submission_runs/packages/ holds the zips, so no submission has that name
 

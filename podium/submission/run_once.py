@@ -28,10 +28,10 @@ from podium.submission.evidence import RunManifest
 from podium.submission.lock import Lock, read_lock, verify_inputs
 from podium.submission.output_log import recorded
 from podium.submission.verify import SHORT
-from trainer.device import DeviceInfo, select, use_compile_cache
-from trainer.library import ProgramLibrary
+from trainer.device.devices import DeviceInfo, select, use_compile_cache
 from trainer.loop import train
-from trainer.run import TrainingRun
+from trainer.programs.library import ProgramLibrary
+from trainer.run.training_run import TrainingRun
 
 # Predicting leaves this share of the reserve for scoring and for writing the evidence.
 EVIDENCE_SHARE = 0.1

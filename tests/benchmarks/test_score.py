@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from benchmarks import score
-from eval.extract import extract
+from eval.answers.extract import extract
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from eval.compare import Comparison
-from eval.evalset import load_evalset
+from eval.sets.evalset import load_evalset
 from podium.core.files import write_json, write_jsonl
 from podium.core.states import State
 from tests.submission.small import finished, write_data, write_study

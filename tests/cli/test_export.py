@@ -11,12 +11,12 @@ from flax import nnx
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.records import ReasoningTrace
-from trainer.checkpoint import restore_tree
-from trainer.library import ProgramLibrary
-from trainer.loss import logits
-from trainer.models import build_decoder, init_state
-from trainer.run import TrainingRun
-from trainer.trainsets import write_trainset
+from trainer.data.trainsets import write_trainset
+from trainer.model.base_model import build_decoder, init_state
+from trainer.programs.library import ProgramLibrary
+from trainer.run.checkpoint import restore_tree
+from trainer.run.training_run import TrainingRun
+from trainer.step.loss import logits
 
 Podium = Callable[..., object]
 

@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
-from eval.evalset import load_evalset
 from eval.scorecard import score_predictions
+from eval.sets.evalset import load_evalset
 from podium.core.files import read_json, write_json
 from podium.core.records import Prediction
 from podium.core.states import State

@@ -9,9 +9,9 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.hashing import sha256_file
 from podium.core.records import Prediction, ReasoningTrace, read_records
-from trainer.library import ProgramLibrary
-from trainer.run import TrainingRun
-from trainer.trainsets import write_trainset
+from trainer.data.trainsets import write_trainset
+from trainer.programs.library import ProgramLibrary
+from trainer.run.training_run import TrainingRun
 
 Podium = Callable[..., object]
 

@@ -5,7 +5,7 @@ import pytest
 
 from podium.core.states import State
 from tests.submission.small import tree, write_data, write_study
-from tuning.study import load_study
+from tuning.study.study import load_study
 
 
 @pytest.fixture

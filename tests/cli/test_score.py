@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from eval.evalset import load_evalset
 from eval.scorecard import Scorecard
+from eval.sets.evalset import load_evalset
 from podium.core.files import write_json, write_jsonl
 
 

@@ -10,9 +10,10 @@ from podium.cli import main as cli
 from podium.cli.sweep_display import PlainLines, Progress, live_view, rows
 from podium.core.clock import FakeClock
 from podium.core.states import State
-from tests.tuning.test_worker import ABOUT, write_data
-from tuning.events import Event
-from tuning.study import TrialView, load_study
+from tests.tuning.workers.test_worker import ABOUT, write_data
+from tuning.study.events import Event
+from tuning.study.study import load_study
+from tuning.study.trial import TrialView
 
 # `main`, and then whether the driver has imported JAX.
 CODE = """
@@ -128,7 +129,7 @@ def test_what_cannot_be_reached_is_one_line_and_one_and_leaves_nothing(home, cap
 @pytest.fixture
 def trial(tmp_path, home):
     write_data(home)
-    from tuning.space import load_space
+    from tuning.search.load import load_space
 
     space = load_space("space.yaml")
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from podium.core.records import ReasoningTrace, TraceStep
-from trainer.trainsets import write_trainset
+from trainer.data.trainsets import write_trainset
 
 Podium = Callable[..., object]
 

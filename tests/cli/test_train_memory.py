@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from podium.core.records import ReasoningTrace
-from trainer.trainsets import write_trainset
+from trainer.data.trainsets import write_trainset
 
 
 def test_a_device_that_is_too_small_is_one_line_and_writes_nothing(podium: Callable[..., object], home: Path) -> None:

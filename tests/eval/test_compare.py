@@ -8,8 +8,8 @@ import pytest
 
 from eval.compare import Entry, compare, mcnemar, verdict
 from eval.compare_page import comparison_page, p_text
-from eval.evalset import load_evalset
 from eval.scorecard import score_predictions
+from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.records import Prediction
 

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from eval.evalset import Header
-from eval.extract import extract
-from eval.normalise import normalise
-from eval.quantity import quantity
+from eval.answers.extract import extract
+from eval.answers.normalise import normalise
+from eval.answers.quantity import quantity
 from eval.scorecard import Scorecard
 from eval.scorers import SCORERS
+from eval.sets.evalset import Header
 from podium.core.paths import shipped
 from podium.core.records import Sample
 

@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from eval.evalset import load_evalset
 from eval.scorecard import bootstrap_interval, floored, score_file, score_predictions
+from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.records import Prediction

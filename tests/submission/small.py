@@ -15,15 +15,15 @@ from podium.core.records import PromotionRecord, ReasoningTrace, Sample
 from podium.core.states import State
 from podium.submission.lock import write_lock
 from podium.submission.run_once import submit
-from trainer.library import ProgramLibrary
+from trainer.data.trainsets import write_trainset
+from trainer.programs.library import ProgramLibrary
 from trainer.recipes import trainset_recipe
-from trainer.trainsets import write_trainset
-from tuning.create import create
-from tuning.space import load_space
-from tuning.study import MLFLOW_RUN_FILE, REASON, STATE
-from tuning.study import OVERRIDES as DRAWN
-from tuning.study_files import trial_dir
-from tuning.worker import Worker
+from tuning.search.load import load_space
+from tuning.study.create import create
+from tuning.study.files import trial_dir
+from tuning.study.trial import MLFLOW_RUN_FILE, REASON, STATE
+from tuning.study.trial import OVERRIDES as DRAWN
+from tuning.workers.worker import Worker
 
 OVERRIDES = {
     "data.trainset": "small",

@@ -10,7 +10,7 @@ from podium.core.errors import UsageError
 from podium.core.provenance import code_commit
 from podium.submission.lock import read_lock, verify_inputs, write_lock
 from tests.submission.small import OVERRIDES, flip, promotion, tree
-from trainer.sources import TINY
+from trainer.model.sources import TINY
 
 
 def lock_file(home, name="one"):

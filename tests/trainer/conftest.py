@@ -8,9 +8,9 @@ import pytest
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.records import ReasoningTrace, Sample, TraceStep
-from trainer.device import use_compile_cache
-from trainer.library import ProgramLibrary
-from trainer.trainsets import write_trainset
+from trainer.data.trainsets import write_trainset
+from trainer.device.devices import use_compile_cache
+from trainer.programs.library import ProgramLibrary
 
 
 def trace(prompt: str, answer: str, *steps: str) -> ReasoningTrace:

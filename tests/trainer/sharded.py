@@ -15,9 +15,9 @@ import numpy as np
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.records import Sample
-from trainer.device import select, use_compile_cache
-from trainer.library import ProgramLibrary
-from trainer.run import TrainingRun
+from trainer.device.devices import select, use_compile_cache
+from trainer.programs.library import ProgramLibrary
+from trainer.run.training_run import TrainingRun
 
 ABOUT = {"expected_answer": "1", "section": "core", "category": "sum", "difficulty": "easy"}
 SAMPLES = [Sample(id=f"s{n}", prompt=f"{n}+{n}=?", **ABOUT) for n in range(5)]

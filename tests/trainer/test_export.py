@@ -11,10 +11,10 @@ from flax import nnx
 
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
+from trainer.data.tokenizer import Tokenizer
 from trainer.export import save_hf
-from trainer.lora import merge
-from trainer.models import BaseModel, init_state, load_base
-from trainer.tokenizer import Tokenizer
+from trainer.model.base_model import BaseModel, init_state, load_base
+from trainer.model.lora import merge
 
 CONFIG = RunConfig().with_overrides({"lora.enabled": True})
 

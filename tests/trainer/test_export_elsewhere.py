@@ -12,12 +12,12 @@ from flax import nnx
 from benchmarks import tunix_gemma3
 from podium.core.config import RunConfig
 from podium.core.files import read_json, write_json
-from trainer.decoder import Decoder
 from trainer.export import save_hf
-from trainer.loss import logits
-from trainer.models import BaseModel, build_decoder, init_state, load_base, read_architecture
-from trainer.sources import TINY
-from trainer.weights import save_weights
+from trainer.model.base_model import BaseModel, build_decoder, init_state, load_base, read_architecture
+from trainer.model.decoder import Decoder
+from trainer.model.sources import TINY
+from trainer.model.weights import save_weights
+from trainer.step.loss import logits
 
 pytestmark = pytest.mark.slow
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"

@@ -7,8 +7,8 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.records import Report
 from podium.core.states import State
-from trainer.library import ProgramLibrary
 from trainer.loop import train
+from trainer.programs.library import ProgramLibrary
 
 
 def saved_steps(out: Path) -> list[int]:

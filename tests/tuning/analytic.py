@@ -21,8 +21,8 @@ from podium.core.config import RunConfig
 from podium.core.files import read_json, to_line, write_json, write_text
 from podium.core.records import Report
 from podium.core.states import State
-from trainer.metrics_log import MetricsLog
-from tuning.study_files import asked_to_end, stop_file, trial_dir
+from trainer.run.metrics_log import MetricsLog
+from tuning.study.files import asked_to_end, stop_file, trial_dir
 
 CLIFF = 0.05
 

@@ -12,10 +12,11 @@ import yaml
 from podium.core.records import Report
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
-from tuning.events import Event
-from tuning.messages import to_result
-from tuning.space import SearchSpace, load_space
-from tuning.study import StudyView
+from tuning.protocol import to_result
+from tuning.search.load import load_space
+from tuning.search.space import SearchSpace
+from tuning.study.events import Event
+from tuning.study.study import StudyView
 from tuning.sweep import sweep
 
 BASE = {"train": {"max_steps": 90, "learning_rate": 1e-3, "warmup_steps": 0}}

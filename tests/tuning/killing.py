@@ -17,8 +17,8 @@ import yaml
 from podium.core.clock import Deadline
 from podium.core.files import read_jsonl
 from podium.core.states import State
-from tests.tuning.test_worker import BASE, write_data
-from tuning.study import StudyView, load_study
+from tests.tuning.workers.test_worker import BASE, write_data
+from tuning.study.study import StudyView, load_study
 from tuning.tracking import store
 
 TRIALS, STEPS, EVERY = 6, 6, 2
@@ -37,7 +37,14 @@ SPACE: dict[str, Any] = {
     },
 }
 # Imported once for all sweeps; no backend of JAX is started by it.
-PRELOAD = ["podium.cli.main", "tuning.sweep", "tuning.searcher", "trainer.run", "mlflow", "optuna.storages"]
+PRELOAD = [
+    "podium.cli.main",
+    "tuning.sweep",
+    "tuning.bridge.searcher",
+    "trainer.run.training_run",
+    "mlflow",
+    "optuna.storages",
+]
 POLL_S = 0.01
 END_S = 300.0  # no sweep here takes so long
 

@@ -14,7 +14,7 @@ from podium.core.files import read_json, to_line, write_json, write_text
 from podium.core.records import Report
 from podium.core.states import State
 from tests.tuning.analytic import CLIFF, AnalyticWorker
-from tuning.study_files import stop_file, trial_dir
+from tuning.study.files import stop_file, trial_dir
 
 
 class PopulationWorker(AnalyticWorker):

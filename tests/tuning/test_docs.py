@@ -7,11 +7,12 @@ import yaml
 
 from podium.core.states import State
 from tests.console import ROOT, commands, missing_lines, run
-from tests.tuning.test_worker import write_data
+from tests.tuning.workers.test_worker import write_data
 from tuning.preview import preview
-from tuning.samplers import Sampler
-from tuning.schedulers import Scheduler
-from tuning.space import SearchSpace, load_space
+from tuning.search.load import load_space
+from tuning.search.samplers import Sampler
+from tuning.search.schedulers import Scheduler
+from tuning.search.space import SearchSpace
 
 DOCUMENT = ROOT / "docs/sweeps.md"
 TEXT = DOCUMENT.read_text()

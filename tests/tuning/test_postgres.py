@@ -20,8 +20,8 @@ import pytest
 from podium.core.errors import PodiumError
 from podium.core.states import State
 from tests.tuning.conftest import fates
-from tuning.overview import importance
-from tuning.study import load_study
+from tuning.study.overview import importance
+from tuning.study.study import load_study
 
 pytestmark = pytest.mark.slow
 PASSWORD = "hunter22-xyzzy"

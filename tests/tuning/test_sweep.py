@@ -9,8 +9,8 @@ from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
-from tuning.locks import DriverLock
-from tuning.study import load_study
+from tuning.study.locks import DriverLock
+from tuning.study.study import load_study
 from tuning.sweep import sweep
 
 

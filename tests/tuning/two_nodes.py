@@ -24,7 +24,7 @@ from podium.core.records import Report
 from tests.tuning import analytic
 from tests.tuning.analytic import AnalyticWorker
 from tuning import sweep
-from tuning.events import Event
+from tuning.study.events import Event
 
 WAIT_S = 300.0
 cloudpickle.register_pickle_by_value(analytic)

@@ -11,8 +11,8 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from podium.core.files import read_json, write_json, write_text
+from trainer.data.template import completion_text, prompt_text
 from trainer.recipes import SEED, trainset_recipe
-from trainer.template import completion_text, prompt_text
 
 FOLDER = Path(__file__).parent
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>")  # ids 0, 1, 2, as config.json says

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from podium.core.files import write_text
 from podium.core.records import Report
-from tuning.backends import Sweep, Usage
-from tuning.host import Host
-from tuning.messages import Job, out_of_time
-from tuning.schedulers import TrialStandIn
-from tuning.study_files import end_file
+from tuning.backends.base import Sweep, Usage
+from tuning.protocol import Job, out_of_time
+from tuning.search.schedulers.replay import TrialStandIn
+from tuning.study.files import end_file
+from tuning.workers.worker_process import Host
 
 T = TypeVar("T")
 STOP = "STOP"  # as ray.tune spells it

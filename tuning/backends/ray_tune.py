@@ -10,11 +10,11 @@ from typing import Any
 from uuid import uuid4
 
 from podium.core.errors import PodiumError
-from tuning import cluster
-from tuning.backends import Sweep, Usage
-from tuning.machine import cores_here, plan
-from tuning.shipment import shipment
-from tuning.space import SearchSpace
+from tuning.backends.base import Sweep, Usage
+from tuning.search.space import SearchSpace
+from tuning.workers import cluster
+from tuning.workers.resources import cores_here, plan
+from tuning.workers.runtime_env import shipment
 
 SPARE_CLIENTS = 1  # whose trial waits for the next free worker, so that no worker waits for a trial
 
@@ -50,8 +50,8 @@ class RayBackend:
     def run(self, sweep: Sweep) -> Usage:
         import ray
 
-        from tuning.pool import start_pool
-        from tuning.seats import Rules
+        from tuning.workers.assignments import Rules
+        from tuning.workers.pool import start_pool
 
         n_clients = min(self._n_clients(), sweep.bridge.n_to_run)
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
@@ -120,7 +120,7 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
     _quiet_tune(n_clients)
     from ray import tune
 
-    from tuning.trainable import POOL, STUDY, TrialClient
+    from tuning.backends.trainable import POOL, STUDY, TrialClient
 
     scratch = tempfile.mkdtemp(prefix="podium-tune-")
     try:

@@ -12,7 +12,7 @@ DIGEST = 16  # hex digits of a sha256, of the 36 characters that MLflow takes
 
 
 def inputs(config: RunConfig, data: Mapping[str, str]) -> list[Any]:
-    """The config's trainset (context `training`) and evalset (`dev`); `data` is as `tuning.data.data_hashes` gives it.
+    """The config's trainset (context `training`) and evalset (`dev`); `data` is what `data_hashes` returns.
 
     One without a hash there is left out.
     """

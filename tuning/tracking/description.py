@@ -6,9 +6,9 @@ from typing import Any
 
 from podium.core.duration import format_duration
 from podium.core.states import State
-from tuning.labels import params_label
-from tuning.stops import best_of
-from tuning.study import StudyView, TrialView
+from tuning.search.labels import params_label
+from tuning.study.study import StudyView
+from tuning.study.trial import TrialView, best_of
 
 MACHINE_LEARNING = "workflowType=machine_learning"  # else MLflow shows its pages for language-model applications
 VIEW_TAG = "mlflow.sharedViewState."  # of an experiment; with the name that `trials_page` asks for

@@ -7,9 +7,10 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import write_text
 from podium.core.states import State
-from tuning.labels import params_label
-from tuning.space import SearchSpace
-from tuning.study import MLFLOW_RUN_FILE, StudyView, TrialView
+from tuning.search.labels import params_label
+from tuning.search.space import SearchSpace
+from tuning.study.study import StudyView
+from tuning.study.trial import MLFLOW_RUN_FILE, TrialView
 from tuning.tracking import datasets, spool, store, tables
 from tuning.tracking.description import describe, param_name, param_value, shared_view
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.metrics_log import MetricsLog
-from tuning.events import Event
-from tuning.study import TrialView
+from trainer.run.metrics_log import MetricsLog
+from tuning.study.events import Event
+from tuning.study.trial import TrialView
 from tuning.tracking.store import Point
 
 EVENTS = "events.jsonl"

@@ -9,7 +9,7 @@ from podium.core.errors import PodiumError
 from podium.core.files import read_json
 from podium.core.provenance import redact
 from podium.core.records import PromotionRecord
-from trainer.metrics_log import MetricsLog
+from trainer.run.metrics_log import MetricsLog
 from tuning.tracking import datasets, store, tables
 from tuning.tracking.description import param_name, param_value
 from tuning.tracking.spool import logged_points, now_ms

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.evalset import load_evalset
+from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl
 

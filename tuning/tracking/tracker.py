@@ -12,9 +12,10 @@ from typing import Any
 
 from podium.core.errors import PodiumError
 from podium.core.provenance import redact
-from tuning.events import Event
-from tuning.space import SearchSpace
-from tuning.study import StudyView, TrialView, view
+from tuning.search.space import SearchSpace
+from tuning.study.events import Event
+from tuning.study.study import StudyView, study_view
+from tuning.study.trial import TrialView
 from tuning.tracking import spool
 from tuning.tracking.runs import StudyRuns
 from tuning.tracking.uri import tracking_uri
@@ -33,7 +34,7 @@ class Tracker:
         self.failures = 0
         self.last_failure: str | None = None
         self._runs = StudyRuns(tracking_uri(uri), study.study_name, space, study.user_attrs.get("data", {}))
-        self._before = view(study)
+        self._before = study_view(study)
         self._waiting: dict[int, TrialView] = {}  # trials that MLflow does not show as they are
         self._end: tuple[StudyView, Mapping[str, Any]] | None = None
         self._changed = threading.Condition()
@@ -163,7 +164,7 @@ class Tracker:
 
 def catch_up(study: Any, space: SearchSpace, uri: str | None = None) -> dict[str, Any]:
     """Have MLflow show a study as it is without running anything; returns the account."""
-    seen = view(study)
+    seen = study_view(study)
     with Tracker(study, space, uri) as tracker:
         tracker.finish(seen, seen.summary)
     return tracker.account()

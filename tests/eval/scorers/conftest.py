@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from eval.scorer import Score
 from eval.scorers import get_scorer
+from eval.scorers.base import Score
 from podium.core.records import Prediction, Sample
 
 FACTS = {"prompt": "p", "section": "core", "category": "sum", "difficulty": "easy"}

@@ -1,0 +1,99 @@
+"""An answer as a number with a unit, and when two answers say the same."""
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from eval.answers.normalise import normalise
+from eval.answers.units import UNITS
+
+# Of normalised text. Longer numbers, and exponents beyond these, are compared as text: a hostile one must cost nothing.
+_QUANTITY = re.compile(
+    r"(?:(?P<variable>[a-z])=)?"
+    r"(?P<minus>-?)(?:(?P<currency>[$€£¥]) ?)?(?P<inner_minus>-?)"
+    r"(?P<number>\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})"
+    r"(?:(?:e|\*10\^)\(?(?P<exponent>[-+]?\d{1,2})\)?|/(?P<over>\d{1,300})| (?P<top>\d{1,300})/(?P<bottom>\d{1,300}))?"
+    r" ?(?P<unit>[^\d\s].*)?"
+)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """`x = 5 km`; the number exactly. A percentage is its number with the unit %."""
+
+    value: Fraction
+    unit: str | None = None
+    variable: str | None = None
+
+    def agrees(self, right: "Quantity", tolerance: Fraction = Fraction(0)) -> bool:
+        """The same number with the same unit and variable, where both have one; and 50% is 0.5 as well as 50.
+
+        A number may be off by `tolerance`, or by that share of the right one if this is more.
+        """
+        if not _compatible(self.variable, right.variable):
+            return False
+        if _compatible(self.unit, right.unit) and _near(self.value, right.value, tolerance):
+            return True
+        return {self.unit, right.unit} == {"%", None} and _near(self.share, right.share, tolerance)
+
+    @property
+    def share(self) -> Fraction:
+        return self.value / 100 if self.unit == "%" else self.value
+
+
+def same_answer(found: str, right: str) -> bool:
+    """Whether `found` says what `right` says: the same text once normalised, or the same quantity."""
+    return normalise(found) == normalise(right) or same_quantity(found, right)
+
+
+def same_quantity(found: str, right: str, tolerance: Fraction = Fraction(0)) -> bool:
+    """Whether both are quantities, and agree."""
+    expected = quantity(right)
+    got = quantity(found) if expected else None
+    return expected is not None and got is not None and got.agrees(expected, tolerance)
+
+
+@lru_cache(maxsize=1 << 16)
+def quantity(answer: str) -> Quantity | None:
+    """`answer` as a quantity; None when it is more or less than one, or its unit is not in the table."""
+    found = _QUANTITY.fullmatch(normalise(answer))
+    if found is None or (found["minus"] and found["inner_minus"]):
+        return None
+    unit = UNITS.get(found["unit"]) if found["unit"] else None
+    if found["unit"] and (unit is None or found["currency"]):
+        return None
+    value = _value(found)
+    if value is None:
+        return None
+    sign = -1 if found["minus"] or found["inner_minus"] else 1
+    return Quantity(sign * value, found["currency"] or unit, found["variable"])
+
+
+def _value(found: re.Match[str]) -> Fraction | None:
+    number = Fraction(found["number"])
+    if found["exponent"]:
+        # As scientific notation is written; 20*10^3 is a calculation that was not carried out.
+        return number * Fraction(10) ** int(found["exponent"]) if 1 <= number < 10 else None
+    if found["over"]:
+        return _fraction(found["number"], found["over"])
+    if found["bottom"]:
+        part = _fraction(found["top"], found["bottom"])
+        return number + part if part is not None and part < 1 and number.denominator == 1 else None
+    return number
+
+
+def _fraction(top: str, bottom: str) -> Fraction | None:
+    """In lowest terms only, so that a task which is copied is not an answer to it: 12/4 is no 3."""
+    if not top.isdigit() or int(bottom) < 2 or math.gcd(int(top), int(bottom)) != 1:
+        return None
+    return Fraction(int(top), int(bottom))
+
+
+def _near(value: Fraction, right: Fraction, tolerance: Fraction) -> bool:
+    return value == right or (tolerance > 0 and abs(value - right) <= tolerance * max(Fraction(1), abs(right)))
+
+
+def _compatible(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other

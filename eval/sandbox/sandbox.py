@@ -1,0 +1,237 @@
+"""Untrusted Python, run where it can compute and do nothing else.
+
+A program is text that defines a function. It runs in a child process without files, network or other processes, with
+limits on time, memory and output, and exchanges JSON only. `ProgramResult.isolation` says what held each threat off.
+docs/decisions/002-untrusted-code.md tells why it is built this way.
+"""
+
+import json
+import math
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from eval.sandbox.lockdown import LAYERS
+from podium.core.errors import PodiumError, UsageError
+
+Program = tuple[str, Sequence[Any]]  # (source, inputs)
+GRACE_S = 10.0  # beyond a program's own limit, until its server is taken for dead
+START_S = 60.0
+START = "import sys; sys.path.insert(0, sys.argv[1]); from sandbox.server import main; main()"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one program may use for all of its inputs together.
+
+    `memory_bytes` is beyond the interpreter's own; `output_bytes` holds for what it prints and returns together.
+    There is no number of files or processes: it gets none.
+    """
+
+    wall_s: float = 5.0
+    cpu_s: int = 5
+    memory_bytes: int = 512 << 20
+    output_bytes: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 < value < math.inf:
+                raise UsageError(f"sandbox limit {name}={value!r}, must be > 0 and finite")
+
+
+@dataclass(frozen=True)
+class ProgramResult:
+    """`outputs[i]` is what the program returned for input i, or None with the reason in `errors[i]`."""
+
+    outputs: tuple[Any, ...]
+    errors: tuple[str | None, ...]
+    isolation: tuple[str, ...]  # a line a threat: "network: limit, namespace, seccomp"
+
+
+class Sandbox:
+    """A pool of warm interpreters, started when first needed; safe to use from several threads."""
+
+    def __init__(self, workers: int | None = None, *, layers: Sequence[str] = LAYERS) -> None:
+        """`layers` is there for tests, which try each layer alone."""
+        self.workers = workers or os.cpu_count() or 1
+        self._servers: queue.LifoQueue[_Server] = queue.LifoQueue()
+        for _ in range(self.workers):
+            self._servers.put(_Server(layers))
+
+    def run(
+        self, source: str, inputs: Sequence[Any], *, limits: Limits | None = None, entry: str = "solve"
+    ) -> ProgramResult:
+        """Call the program's function `entry` with each input (a JSON value), in order, in one child process.
+
+        Raises:
+            PodiumError: the sandbox itself could not be started. Whatever the program does is in the result.
+        """
+        server = self._servers.get()
+        try:
+            return server.run(source, inputs, limits or Limits(), entry)
+        finally:
+            self._servers.put(server)
+
+    def run_many(
+        self, programs: Iterable[Program], *, limits: Limits | None = None, entry: str = "solve"
+    ) -> list[ProgramResult]:
+        """As `run`, several at a time; results in the order of `programs`."""
+        with ThreadPoolExecutor(self.workers) as pool:
+            return list(pool.map(lambda program: self.run(*program, limits=limits, entry=entry), programs))
+
+    def close(self) -> None:
+        """End the interpreters; a later run starts new ones."""
+        for server in [self._servers.get() for _ in range(self.workers)]:
+            server.stop()
+            self._servers.put(server)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def run_program(
+    source: str, inputs: Sequence[Any], *, limits: Limits | None = None, entry: str = "solve"
+) -> ProgramResult:
+    """One program in a sandbox of its own (a third of a second to start; keep a `Sandbox` for more than a few)."""
+    with Sandbox(1) as sandbox:
+        return sandbox.run(source, inputs, limits=limits, entry=entry)
+
+
+def run_programs(
+    programs: Iterable[Program], *, limits: Limits | None = None, entry: str = "solve", workers: int | None = None
+) -> list[ProgramResult]:
+    """Many programs in parallel processes, one a core unless `workers` says otherwise."""
+    with Sandbox(workers) as sandbox:
+        return sandbox.run_many(programs, limits=limits, entry=entry)
+
+
+class _Server:
+    """The outside of one `eval/sandbox/server.py`, which is replaced when it dies."""
+
+    def __init__(self, layers: Sequence[str]) -> None:
+        self._layers = list(layers)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def run(self, source: str, inputs: Sequence[Any], limits: Limits, entry: str) -> ProgramResult:
+        request = vars(limits) | {"source": source, "entry": entry, "inputs": list(inputs)}
+        line = json.dumps(request, allow_nan=False).encode() + b"\n"
+        process = self._start()
+        assert process.stdin and process.stdout
+        try:
+            process.stdin.write(line)
+            process.stdin.flush()
+            end = json.loads(_line(process.stdout, limits.wall_s + GRACE_S))
+            reported = process.stdout.read(end["bytes"])
+        except (OSError, ValueError):
+            self.stop()
+            failed = "the process that ran it was lost"
+            return ProgramResult((None,) * len(inputs), (failed,) * len(inputs), ())
+        except BaseException:  # e.g. Ctrl-C: never leave a reply behind for the next program
+            self.stop()
+            raise
+        return _result(reported, len(inputs), _how_it_ended(end, limits))
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.stop()
+        self._folder = tempfile.TemporaryDirectory(prefix="podium-sandbox-")
+        package = Path(__file__).resolve().parents[1]  # without the packages above it: the child imports this one alone
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-s", "-S", "-B", "-c", START, str(package)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self._folder.name,
+            env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,  # Ctrl-C is for us; the server ends when its stdin does
+        )
+        assert process.stdin and process.stdout and process.stderr
+        numpy = find_spec("numpy")
+        site = str(Path(numpy.origin).parents[1]) if numpy and numpy.origin else ""
+        try:
+            process.stdin.write(json.dumps({"layers": self._layers, "site": site}).encode() + b"\n")
+            process.stdin.flush()
+            ready = _line(process.stdout, START_S)
+        except (OSError, ValueError):
+            ready = b""
+        if ready != b"ready\n":
+            process.kill()
+            last = process.stderr.read().decode(errors="replace").strip().split("\n")[-1]
+            self.stop()
+            raise PodiumError(f"the sandbox did not start: {last or 'no answer'}; programs cannot be run here")
+        return process
+
+    def stop(self) -> None:
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.kill()  # the kernel ends its child with it
+            process.communicate()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+
+def _line(stream: IO[bytes], timeout_s: float) -> bytes:
+    """The next line, which is sent whole; empty at the end. Raises TimeoutError."""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    if not poll.poll(timeout_s * 1000):
+        raise TimeoutError(f"no answer in {timeout_s:g} s")
+    return stream.readline()
+
+
+def _how_it_ended(end: dict[str, Any], limits: Limits) -> str:
+    """Why there is no answer, told from the child's end."""
+    status = int(end["status"])
+    if end["cut"] == "wall":
+        return f"ran longer than {limits.wall_s:g} s"
+    if end["cut"] == "output":
+        return f"wrote more than {limits.output_bytes} bytes"
+    if -status == signal.SIGXCPU or (-status == signal.SIGKILL and end["cpu_s"] >= limits.cpu_s):
+        return f"used more than {limits.cpu_s} s of CPU"
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exited with status {status} before it answered"
+
+
+def _result(reported: bytes, n_inputs: int, ended: str) -> ProgramResult:
+    """Read what the child reported. Nothing in it is trusted but the first line, written before the program ran."""
+    lines = reported.split(b"\n")[:-1]  # a last line without its end was cut off
+    first = json.loads(lines[0]) if lines else {"isolation": ()}  # its time was up before it began
+    if "broken" in first:
+        raise PodiumError(f"the sandbox could not be locked: {first['broken']}; the program was not run")
+    rows = [_row(line) for line in lines[1 : n_inputs + 1]]
+    failed = str(rows[0].get("failed", ended)) if rows else ended
+    rows += [{"error": failed}] * (n_inputs - len(rows))
+    errors = tuple(None if "output" in row else str(row.get("error", failed)) for row in rows)
+    return ProgramResult(tuple(row.get("output") for row in rows), errors, tuple(first["isolation"]))
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        row = {"error": f"the output is not JSON: {error}"}
+    return row if isinstance(row, dict) else {"error": "the output is not what the sandbox writes"}
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")

@@ -1,0 +1,108 @@
+"""The contract of a scorer: an item and what was predicted for it become a score that explains itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from eval.scorers.multi_sample import majority, pass_at_k, reported_ks
+from podium.core.errors import UsageError
+from podium.core.records import Prediction, Record, Sample
+
+POINTS = 100.0  # a share in points
+Metrics = Mapping[str, float]
+Item = tuple[Sample, Sequence[Prediction]]
+
+
+class Score(Record):
+    """What one item got, and why."""
+
+    id: str
+    value: float = Field(ge=0, le=1)
+    extracted: str | None  # None where nothing that could be an answer was found
+    expected: str
+    reason: str
+    missing: bool = False  # there was no prediction to judge
+    metrics: dict[str, float] = Field(default_factory=dict)  # what the scorer declares, beside the value
+
+
+class Scorer(ABC):
+    """Scores of one (spec, version) are comparable; whatever can change a value changes the version.
+
+    `metrics` declares what a scorer reports beside its value: the name, and what its mean is multiplied by.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    metrics: ClassVar[Metrics] = {}
+    votes: ClassVar[bool] = True  # whether a majority of several predictions means something
+
+    def __init__(self, option: str | None = None) -> None:
+        """`option` is what stands behind the colon of `numeric:0.01`. Raises UsageError for one that is not wanted."""
+        if option is not None:
+            raise UsageError(f"scorer {self.name!r} takes no option, not {option!r}; write {self.name}")
+
+    @property
+    def spec(self) -> str:
+        """Name and option, as they are written."""
+        return self.name
+
+    def check(self, sample: Sample) -> None:  # noqa: B027 (most scorers can judge any item)
+        """Raises UsageError where this scorer cannot judge such an item, whatever is predicted for it."""
+
+    def score(self, sample: Sample, prediction: Prediction | None) -> Score:
+        """A missing prediction is wrong: an item that was not reached was not solved."""
+        if prediction is None:
+            wrong = self._result(sample, 0.0, None, "missing: no prediction for this item")
+            return wrong.model_copy(update={"missing": True, "metrics": dict.fromkeys(self.metrics, 0.0)})
+        return self._judge(sample, prediction)
+
+    def score_items(self, items: Sequence[Item]) -> list[Score]:
+        """One score an item, in order.
+
+        Where an item has several predictions its value is their mean, and every item is taken to have as many as the
+        one with most: those that are not there are wrong.
+        """
+        n_samples = max((len(predictions) for _, predictions in items), default=0)
+        if n_samples <= 1:
+            return [self.score(sample, predictions[0] if predictions else None) for sample, predictions in items]
+        return [self._combined(sample, predictions, n_samples) for sample, predictions in items]
+
+    def vote_key(self, extracted: str) -> str:
+        """Equal for extractions that are votes for the same answer."""
+        return extracted
+
+    @abstractmethod
+    def _judge(self, sample: Sample, prediction: Prediction) -> Score: ...
+
+    def _combined(self, sample: Sample, predictions: Sequence[Prediction], n_samples: int) -> Score:
+        scores = [self.score(sample, prediction) for prediction in predictions] or [self.score(sample, None)]
+        keys = [None if score.extracted is None else self.vote_key(score.extracted) for score in scores]
+        winner, n_votes = majority(keys)
+        n_right = sum(score.value == 1 for score in scores)
+        metrics = {name: sum(score.metrics[name] for score in scores) / n_samples for name in self.metrics}
+        if self.votes:
+            metrics["majority"] = scores[winner].value
+        metrics |= {f"pass@{k}": pass_at_k(n_samples, n_right, k) for k in reported_ks(n_samples)}
+        vote = f"; majority, {n_votes} votes: {scores[winner].reason}" if self.votes and n_votes else ""
+        return scores[winner].model_copy(
+            update={
+                "value": sum(score.value for score in scores) / n_samples,
+                "reason": f"{n_right} of {n_samples} right{vote}",
+                "metrics": metrics,
+            }
+        )
+
+    @staticmethod
+    def _result(
+        sample: Sample, value: float, extracted: str | None, reason: str, metrics: dict[str, float] | None = None
+    ) -> Score:
+        return Score(
+            id=sample.id,
+            value=value,
+            extracted=extracted,
+            expected=sample.expected_answer,
+            reason=reason,
+            metrics=metrics or {},
+        )

@@ -1,0 +1,1 @@
+"""What is asked and what was answered: evalsets, their import, prompts, predictions, and overlap with trainsets."""

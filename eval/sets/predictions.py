@@ -1,0 +1,84 @@
+"""predictions.jsonl, and what predictions_meta.json beside it says about its origin."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.sets.evalset import Evalset, ScoredSet
+from podium.core.errors import UsageError
+from podium.core.files import read_json, read_text, write_json, write_jsonl
+from podium.core.records import Prediction, parse_record
+
+
+@dataclass(frozen=True)
+class PredictionFile:
+    """What a predictions file holds."""
+
+    predictions: list[Prediction]
+    malformed: list[str]  # "line 3: text is missing; add it", one for each line that is no prediction
+
+
+def read_predictions(path: Path) -> PredictionFile:
+    """Every line; one that is malformed costs itself only. Raises UsageError for a missing file or one not of text."""
+    predictions, malformed = [], []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            predictions.append(parse_record(Prediction, json.loads(line), f"line {number}"))
+        except json.JSONDecodeError as error:
+            malformed.append(f"line {number}: not JSON ({error.msg})")
+        except (ValueError, RecursionError) as error:  # e.g. a number of more digits than Python reads
+            malformed.append(f"line {number}: not JSON that can be read ({' '.join(str(error).split())})")
+        except UsageError as error:
+            malformed.append(str(error))
+    return PredictionFile(predictions, malformed)
+
+
+def meta_path(path: Path) -> Path:
+    """predictions_meta.json for predictions.jsonl."""
+    return path.with_name(f"{path.stem}_meta.json")
+
+
+def write_predictions(path: Path, predictions: Sequence[Prediction], about: Mapping[str, Any]) -> None:
+    """Write them, and beside them what they are `about`, with how many there are. Raises PodiumError: a full disk."""
+    write_jsonl(path, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
+    write_json(meta_path(path), {**about, "n": len(predictions)})
+
+
+def predicted_set(path: Path) -> ScoredSet | None:
+    """Which items the predictions in `path` were made for; None when no meta file says so. Raises UsageError."""
+    where = meta_path(path)
+    if not where.is_file():
+        return None
+    values = read_json(where)
+    if isinstance(values, dict) and "challenges" in values:
+        name = values["challenges"].get("name")
+        raise UsageError(
+            f"{path}: these are answers to the challenges in {name}, whose solutions are not known: there is no score; "
+            f"submission.json is what the competition scores"
+        )
+    if not isinstance(values, dict) or not isinstance(values.get("evalset"), dict):
+        raise UsageError(f"{where}: has no evalset with name and sha256; predict again")
+    about = {key: values[key] for key in ("split", "max_items") if key in values}
+    return parse_record(ScoredSet, {**values["evalset"], **about}, str(where))
+
+
+def set_to_score(evalset: Evalset, made_for: ScoredSet | None, split: str | None) -> ScoredSet:
+    """The items to score: what was asked for, else what the predictions were made for, else all.
+
+    Raises:
+        UsageError: the predictions were made for another evalset, or do not cover the split.
+    """
+    if made_for is None:
+        return evalset.scored_set(split or "all")
+    if made_for.sha256 != evalset.sha256:
+        raise UsageError(
+            f"the predictions were made for {made_for.name} (sha256 {made_for.sha256[:12]}), "
+            f"not for {evalset.name} ({evalset.sha256[:12]}); predict again or score with that evalset"
+        )
+    if split not in (None, made_for.split) and made_for.split != "all":
+        raise UsageError(f"the predictions were made for split {made_for.split}, not {split}; predict again")
+    return evalset.scored_set(split or made_for.split, made_for.max_items)

@@ -1,0 +1,42 @@
+import pytest
+
+from podium.core.errors import UsageError
+from trainer.data.from_predictions import RightAnswer, trace_of, trainset_from
+from trainer.data.trainsets import read_manifest, read_traces
+
+PROGRAM = "def solve(grid):\n    #### the rule\n    return grid\n"
+
+
+def test_a_text_becomes_steps_and_an_answer():
+    answer = RightAnswer("3+4=?", "<reasoning>\n3+4=7\n</reasoning>\n<answer>7</answer>", meta={"category": "sum"})
+    trace = trace_of(answer)
+    assert (trace.prompt, trace.final_answer, trace.meta) == ("3+4=?", "7", {"category": "sum"})
+    assert [step.content for step in trace.steps] == ["3+4=7"]
+
+
+def test_a_program_is_the_answer_whatever_is_in_it():
+    trace = trace_of(RightAnswer("p", f"thinking\n{PROGRAM}", PROGRAM))
+    assert (trace.final_answer, trace.steps) == (f"```python\n{PROGRAM.strip()}\n```", ())
+
+
+def test_a_trainset(tmp_path):
+    answers = [RightAnswer("p", "1", meta={"category": "c"}), RightAnswer("q", "x", PROGRAM, {"category": "arc"})]
+    manifest = trainset_from(answers, tmp_path / "mine", name="mine", source="answer")
+    assert (manifest.recipe, manifest.count, manifest.composition) == ("from-predictions:answer", 2, {"arc": 1, "c": 1})
+    assert read_manifest(tmp_path / "mine") == manifest
+    assert read_traces(tmp_path / "mine") == [trace_of(answer) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "message"),
+    [
+        ("tiny-reasoning", ["1"], "trainset name 'tiny-reasoning' is that of a recipe; choose another name"),
+        ("mine", ["1"], "trainset 'mine' is there already"),
+        ("other", [], "none of the predictions is right, so there is nothing to learn from"),
+    ],
+)
+def test_refusals_write_nothing(tmp_path, name, answers, message):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UsageError, match=message):
+        trainset_from([RightAnswer("p", text) for text in answers], tmp_path / name, name=name, source="answer")
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]

@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from podium.core.errors import UsageError
+from podium.core.records import ReasoningTrace
+from trainer.data.trainsets import build_trainset, import_trainset, read_manifest, read_traces, write_trainset
+
+
+def write(folder, *traces):
+    return write_trainset(folder, traces, name="t", recipe="test", recipe_version="1", seed=None)
+
+
+def files(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    traces = [
+        ReasoningTrace(prompt="a\u2028b", final_answer="é", meta={"category": "x"}),
+        ReasoningTrace(prompt="p", final_answer="1"),
+    ]
+    manifest = write(tmp_path / "t", *traces)
+    assert manifest.composition == {"test": 1, "x": 1}
+    assert manifest.count == 2
+    assert read_manifest(tmp_path / "t") == manifest
+    assert read_traces(tmp_path / "t") == traces
+
+
+def test_building_twice_gives_the_same_bytes(tmp_path):
+    first = build_trainset("tiny-reasoning", tmp_path / "one")
+    second = build_trainset("tiny-reasoning", tmp_path / "two")
+    assert first == second
+    assert first.count == sum(first.composition.values()) == 6000
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert build_trainset("tiny-reasoning", tmp_path / "two", seed=1).sha256 != first.sha256
+
+
+def test_a_changed_byte_is_found(tmp_path):
+    write(tmp_path, ReasoningTrace(prompt="p", final_answer="1"))
+    path = tmp_path / "traces.jsonl"
+    path.write_text(path.read_text().replace('"p"', '"q"'))
+    with pytest.raises(UsageError, match=r"traces.jsonl: sha256 is \w{12}..., the manifest says \w{12}..."):
+        read_manifest(tmp_path)
+
+
+def test_missing_malformed_and_empty(tmp_path):
+    with pytest.raises(UsageError, match=r"manifest.json does not exist"):
+        read_manifest(tmp_path)
+    write(tmp_path)
+    with pytest.raises(UsageError, match="holds no traces"):
+        read_traces(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"name": "t"}))
+    with pytest.raises(UsageError, match=r"manifest.json: recipe is missing"):
+        read_manifest(tmp_path)
+
+
+def test_import_refuses_what_is_there_and_writes_nothing_on_a_bad_line(tmp_path):
+    source, folder = tmp_path / "in.jsonl", tmp_path / "mine"
+    source.write_text('{"prompt": "p", "response": "r"}\n{"prompt": "p"}\n')
+    with pytest.raises(UsageError, match=r"in.jsonl:2: 'response' is None"):
+        import_trainset(source, "prompt-response", folder, name="mine")
+    assert not folder.exists()
+
+    source.write_text('{"prompt": "p", "response": "r"}\n')
+    manifest = import_trainset(source, "prompt-response", folder, name="mine")
+    assert (manifest.recipe, manifest.seed, manifest.count) == ("import:prompt-response", None, 1)
+    before = files(folder)
+    with pytest.raises(UsageError, match=r"trainset 'mine' is there already .*; give another name or --replace"):
+        import_trainset(source, "prompt-response", folder, name="mine")
+    source.write_text("broken\n")
+    with pytest.raises(UsageError, match="not JSON"):
+        import_trainset(source, "prompt-response", folder, name="mine", replace=True)
+    assert files(folder) == before
+    source.write_text('{"prompt": "p", "response": "other"}\n')
+    import_trainset(source, "prompt-response", folder, name="mine", replace=True)
+    assert read_traces(folder)[0].final_answer == "other"
+
+
+def test_a_recipes_name_is_not_for_imports(tmp_path):
+    with pytest.raises(UsageError, match="trainset name 'tiny-reasoning' is that of a recipe"):
+        import_trainset(tmp_path / "in.jsonl", "gsm8k", tmp_path / "x", name="tiny-reasoning")

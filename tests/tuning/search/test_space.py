@@ -1,0 +1,165 @@
+import optuna
+import pytest
+import yaml
+
+from podium.core.errors import UsageError
+from tuning.search.load import load_space
+from tuning.search.samplers import sampler_for
+from tuning.search.samplers.base import seed_for
+from tuning.search.samplers.tpe import TpeSampler
+
+
+def one(**parameter):
+    return {"train.learning_rate": parameter}
+
+
+def test_a_space_draws_values_that_make_a_config(space):
+    trial = optuna.create_study(sampler=sampler_for(space.sampler, space, 1, 0)).ask()
+    overrides = space.suggest(trial)
+    config = space.config(overrides)
+    assert 1e-4 <= config.train.learning_rate <= 1e-1
+    assert config.train.weight_decay == overrides["train.weight_decay"]
+    assert config.train.max_steps == 90  # from the base config
+
+
+def test_base_overrides_and_direction(write_space):
+    space = load_space(write_space(overrides={"train.max_steps": 30}, metric="train/loss", scheduler="none"))
+    assert space.base_config.train.max_steps == 30
+    assert (space.direction, space.mode) == ("minimize", "min")
+    assert space.max_steps == 30
+
+
+def test_the_maximum_resource_is_the_most_steps_a_trial_can_have(write_space):
+    steps = {"train.max_steps": {"type": "int", "low": 20, "high": 200}}
+    assert load_space(write_space(parameters=steps)).max_steps == 200
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"type": "uniform", "min": 0.1, "max": 0.2}, {"type": "float", "low": 0.1, "high": 0.2}),
+        ({"type": "loguniform", "min": 0.1, "max": 0.2}, {"type": "float", "low": 0.1, "high": 0.2, "log": True}),
+        ({"type": "choice", "values": [0.1, 0.2]}, {"type": "categorical", "choices": [0.1, 0.2]}),
+    ],
+)
+def test_other_spellings_are_read(write_space, theirs, ours):
+    spaces = [load_space(write_space(parameters=one(**parameter))) for parameter in (theirs, ours)]
+    assert spaces[0] == spaces[1]
+
+
+def test_randint_includes_both_ends(write_space):
+    parameter = load_space(write_space(parameters={"train.batch_size": {"type": "randint", "min": 1, "max": 2}}))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert {parameter.suggest(study.ask())["train.batch_size"] for _ in range(20)} == {1, 2}
+
+
+def test_lists_can_be_choices(write_space):
+    targets = {"lora.targets": {"type": "categorical", "choices": [["q", "v"], ["q"]]}}
+    space = load_space(write_space(overrides={"lora.enabled": True}, parameters=targets))
+    drawn = space.suggest(optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask())
+    assert drawn["lora.targets"] in (["q", "v"], ["q"])
+    assert space.config(drawn).lora.targets in (("q", "v"), ("q",))
+
+
+def test_the_baseline_is_known_to_the_sampler_only_where_it_lies_in_the_space(write_space, space):
+    assert space.baseline_params() == {"train.learning_rate": 1e-3, "train.weight_decay": 0.0}
+    outside = one(type="float", low=0.5, high=0.9)
+    assert load_space(write_space(parameters=outside)).baseline_params() is None
+    grid = {"train.batch_size": {"type": "int", "low": 2, "high": 10, "step": 4}}  # 8 is not on it
+    assert load_space(write_space(parameters=grid)).baseline_params() is None
+
+
+def test_short_forms(write_space):
+    space = load_space(write_space(sampler="random", scheduler="asha"))
+    assert space.sampler.name == "random"
+    assert space.scheduler.first_rung(space.report_every_steps) == 10
+
+
+def test_stored_and_read_again_it_is_the_same(space):
+    from tuning.search.load import parse_space
+
+    again = parse_space(yaml.safe_load(space.to_yaml()), "stored")
+    assert again == space
+    assert space.differences(again) == []
+
+
+def test_differences_are_named(write_space, space):
+    changed = {**{"train.weight_decay": {"type": "float", "low": 0.0, "high": 0.2}}, **one(type="float", low=1, high=2)}
+    other = load_space(write_space(parameters=changed, trials=50, overrides={"train.beta1": 0.8}))
+    named = space.differences(other)
+    assert "parameters.train.weight_decay.high: 0.1 -> 0.2" in named
+    assert "base_config.train.beta1: 0.9 -> 0.8" in named
+    assert not any(line.startswith("trials") for line in named)
+
+
+def test_seeds_follow_from_study_seed_and_number():
+    seeds = [seed_for(TpeSampler(seed=seed), number) for seed in (0, 1) for number in (0, 1)]
+    assert len(set(seeds)) == 4
+    assert seeds[0] == seed_for(TpeSampler(seed=0), 0)
+
+
+FLOAT = {"type": "float", "low": 0.1, "high": 0.2}
+FINAL = {"train.final_lr_fraction": FLOAT}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parameters": {"train.learning_rat": FLOAT}}, "did you mean 'train.learning_rate'"),
+        ({"parameters": one(type="float", low=0.2, high=0.1)}, "empty range: low=0.2, must be < high=0.1"),
+        ({"parameters": one(type="float", low=0.2, high=0.2)}, "empty range"),
+        ({"parameters": one(type="float", low=-1.0, high=0.1)}, "parameters.train.learning_rate"),
+        ({"parameters": one(type="float", low=0.0, high=0.1, log=True)}, "low=0.0, must be > 0 with log: true"),
+        ({"parameters": one(type="float", low=0.1, high=0.2, log=True, step=0.1)}, "log and step do not go together"),
+        ({"parameters": one(type="float", low=0.1, high=0.2, step=0.03)}, "step=0.03, must divide high - low"),
+        ({"parameters": one(type="float", low=0.1)}, "needs low and high"),
+        ({"parameters": one(type="float", low="a", high=0.2)}, "low"),
+        ({"parameters": one(type="float", low=True, high=2)}, "true/false"),
+        ({"parameters": one(type="float", low=0.1, high=0.2, min=0.1)}, "'min' and 'low' are both given"),
+        ({"parameters": one(**FLOAT, quantile=3)}, "unknown key 'parameters.train.learning_rate.quantile'"),
+        ({"parameters": one(type="normal", low=0.1, high=0.2)}, "type='normal'"),
+        ({"parameters": one(type="categorical", choices=[0.1])}, "at least two"),
+        ({"parameters": one(type="categorical", choices=[0.1, 0.1])}, "must differ"),
+        ({"parameters": one(type="categorical", choices=["1e-4", 0.1])}, "'1e-4' would be read as 0.0001"),
+        ({"parameters": {"train.max_steps": {"type": "float", "low": 20, "high": 50}}}, "use type: int"),
+        ({"parameters": {"train.max_steps": {"type": "int", "low": 20.5, "high": 50}}}, "whole numbers"),
+        ({"parameters": {"train.schedule": {"type": "choice", "values": ["cosine", "x"]}}}, "train.schedule='x'"),
+        ({"parameters": {"lora.rank": {"type": "int", "low": 1, "high": 8}}}, "lora.rank has no effect while"),
+        ({"overrides": {"lora.rank": 4}}, "lora.rank has no effect while lora.enabled is not True"),
+        ({"overrides": {"train.schedule": "constant"}, "parameters": FINAL}, "no effect while train.schedule is not"),
+        ({"parameters": {"budget.reserve_s": FLOAT}}, "budget.reserve_s cannot change what is learned"),
+        ({"overrides": {"train.learning_rate": 1.0}}, "both parameters and overrides"),
+        ({"overrides": {"train.nonsense": 1.0}}, "unknown config key 'train.nonsense'"),
+        ({"overrides": [1]}, "`overrides` a mapping"),
+        ({"parameters": {}}, "parameters"),
+        ({"parameters": None}, "parameters is missing"),
+        ({"trials": 0}, "trials=0"),
+        ({"trials": "many"}, "trials='many'"),
+        ({"trails": 3}, "unknown key 'trails'"),
+        ({"metric": "dev/accuracy"}, "metric='dev/accuracy', must be one of dev/answer_correctness"),
+        ({"direction": "up"}, "direction='up'"),
+        ({"sampler": "bayes"}, "sampler={'name': 'bayes'}: must be one of tpe, random, qmc, grid"),
+        ({"scheduler": {"grace_period": 10}}, "must be one of asha, hyperband"),
+        ({"scheduler": {"name": "asha", "reduction_factor": 1}}, "reduction_factor=1"),
+        ({"scheduler": {"name": "asha", "grace_period": 91}}, "grace_period=91, must be from report_every_steps=10 to"),
+        ({"scheduler": {"name": "asha", "grace_period": 5}}, "grace_period=5, must be from report_every_steps=10 to"),
+        ({"workers": 0}, "workers=0, must be auto or >= 1"),
+        ({"name": "a/b"}, "space name 'a/b'"),
+        ({"base": "absent.yaml"}, "'absent.yaml' not found"),
+        ({"base": None}, "`base` must be the path"),
+    ],
+)  # fmt: skip
+def test_a_bad_space_is_one_line_that_names_the_fault(write_space, changes, message):
+    with pytest.raises(UsageError) as caught:
+        load_space(write_space(**changes))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "space.yaml" in str(caught.value)
+
+
+def test_a_missing_and_a_corrupt_file(home):
+    with pytest.raises(UsageError, match=r"'absent\.yaml' not found"):
+        load_space("absent.yaml")
+    (home / "broken.yaml").write_text("a: [")
+    with pytest.raises(UsageError, match="not YAML"):
+        load_space(home / "broken.yaml")

@@ -1,0 +1,156 @@
+"""The real worker on a small real trainset, in this process."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from eval.scorecard import Scorecard
+from podium.core.config import load_config
+from podium.core.errors import UsageError
+from podium.core.files import read_json, read_jsonl
+from podium.core.paths import study_dir
+from podium.core.records import Prediction, ReasoningTrace, TraceStep, read_record, read_records
+from podium.core.states import State
+from tests.tuning.conftest import SPACE
+from trainer.data.trainsets import write_trainset
+from tuning.search.load import load_space
+from tuning.study.create import create
+from tuning.study.files import stop_file
+from tuning.workers.worker import Worker
+from tuning.workers.worker_process import Host
+
+TRAIN = {"max_steps": 6, "batch_size": 4, "learning_rate": 3e-3, "remat": "none"}
+BASE = {
+    "data": {"trainset": "sums", "max_seq_len": 32},
+    "train": {**TRAIN, "save_every_steps": 2, "log_every_steps": 1},
+    "generate": {"batch_size": 4, "max_prompt_tokens": 8, "max_new_tokens": 8},
+    "eval": {"evalset": "sums.jsonl", "max_items": 4},
+}
+ABOUT = {"section": "core", "category": "sum", "difficulty": "easy"}
+RATE = {"train.learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}}
+
+
+def write_data(home: Path) -> None:
+    """Sums to train on, and others to be scored on."""
+    steps = lambda a, b: (TraceStep(i=0, type="compute", content=f"{a}+{b}={a + b}"),)  # noqa: E731
+    sums = [(a, b) for a in range(10) for b in range(10)]
+    traces = [
+        ReasoningTrace(prompt=f"{a}+{b}=?", final_answer=str(a + b), steps=steps(a, b)) for a, b in sums if a != b
+    ]
+    write_trainset(home / "trainsets" / "sums", traces, name="sums", recipe="test", recipe_version="1", seed=None)
+    samples = [{"id": f"s{a}", "prompt": f"{a}+{a}=?", "expected_answer": str(2 * a), **ABOUT} for a in range(10)]
+    (home / "sums.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    (home / "base.yaml").write_text(yaml.safe_dump(BASE))
+    space = {"name": "sums", "base": "base.yaml", "trials": 4, "report_every_steps": 3, "parameters": RATE}
+    (home / "space.yaml").write_text(yaml.safe_dump(space))
+
+
+@pytest.fixture
+def space(home):
+    write_data(home)
+    return load_space(home / "space.yaml")
+
+
+@pytest.fixture
+def folder(space):
+    return study_dir(create(space, None, Worker.check(space)).study_name)
+
+
+def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
+    host = Host(Worker, folder)
+    slot = host.attach(0, space.base_config, None)
+    first, last = host.advance(slot, 3), host.advance(slot, 6)
+    host.detach(slot)
+    assert [(report.state, report.step) for report in (first, last)] == [(State.RUNNING, 3), (State.COMPLETE, 6)]
+    trial = folder / "trials" / "000"
+    card = read_record(Scorecard, trial / "scorecard.json")
+    assert (card.evalset.split, card.n_items, card.n_missing) == ("dev", 4, 0)
+    assert last.metrics["dev/answer_correctness"] == card.answer_correctness
+    assert last.metrics["dev/primary_score"] == card.primary_score
+    assert last.metrics["train/loss"] > 0
+    assert 0 < last.metrics["dev/loss"] != first.metrics["dev/loss"]
+    assert last.metrics["compile/programs"] == 7 and 0 <= last.metrics["compile/cache_hits"] <= 7
+    assert 0 < last.metrics["system/cpu_utilization_percentage"] <= 110
+    assert 0 < last.metrics["system/memory_gb"] <= last.metrics["peak_memory_gb"] * 1.01
+    predictions = read_records(Prediction, trial / "predictions.jsonl")
+    assert {prediction.id for prediction in predictions} == {score.id for score in card.scores}
+    assert read_json(trial / "predictions_meta.json")["step"] == 6
+    assert load_config(trial / "config.yaml") == space.base_config
+    assert [line["step"] for _, line in read_jsonl(trial / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
+    assert sorted(path.name for path in (trial / "checkpoints").iterdir()) == ["4", "6"]
+
+    # A second trial of the same program key compiles nothing, and goes on where another worker left it.
+    before = host.stats()["compiles"]
+    assert [(function, times) for _, function, _, times in before] == [
+        ("admit", 1),
+        ("copies", 1),
+        ("decode", 1),
+        ("empty", 1),
+        ("init", 1),
+        ("loss", 1),
+        ("train", 1),
+    ]
+    other = space.config({"train.learning_rate": 1e-3})
+    slot = host.attach(1, other, None)
+    warm = host.advance(slot, 3)
+    assert (warm.compile_s, warm.metrics["compile/programs"], warm.metrics["compile/cache_hits"]) == (0, 0, 0)
+    host.save(slot, folder / "pointer.json")
+    host.detach(slot)
+    assert host.stats()["compiles"] == before
+    assert read_json(folder / "pointer.json")["step"] == 3
+    slot = host.attach(1, other, None)
+    stop_file(folder).touch()
+    stopped = host.advance(slot, 6)
+    assert (stopped.state, stopped.step) == (State.STOPPED, 3)
+    assert "dev/answer_correctness" not in stopped.metrics
+
+    # What a trial raises is a report.
+    absent = space.config({"model.source": str(folder / "absent")})
+    failed = host.advance(host.attach(2, absent, None), 3)
+    assert failed.state is State.FAILED
+    assert "absent" in failed.reason
+    assert "Traceback" in (folder / "trials" / "002" / "traceback.txt").read_text()
+
+
+def test_what_trials_depend_on_is_checked_and_hashed(home, space):
+    hashes = Worker.check(space)
+    assert set(hashes) == {"evalset_sha256", "trainset_sha256 of sums"}
+    shared = {"id": "x", "prompt": "1+2=?", "expected_answer": "3", **ABOUT}
+    with (home / "sums.jsonl").open("a") as file:
+        file.write(json.dumps(shared) + "\n")
+    with pytest.raises(UsageError, match=r"evalset 'sums' and trainset 'sums' share 1 prompts \(x\)"):
+        Worker.check(space)
+    (home / "sums.jsonl").unlink()
+    with pytest.raises(UsageError, match=r"sums\.jsonl"):
+        Worker.check(space)
+
+
+@pytest.mark.usefixtures("space")
+def test_every_searched_trainset_is_checked(home):
+    choice = {"data.trainset": {"type": "categorical", "choices": ["sums", "absent"]}}
+    wanted = {**SPACE, "base": "base.yaml", "scheduler": "none", "parameters": choice}
+    (home / "space.yaml").write_text(yaml.safe_dump(wanted))
+    with pytest.raises(UsageError, match="trainset 'absent' not found"):
+        Worker.check(load_space(home / "space.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("where", "step"), [("trainer.programs.compiled.Program.admit_of", 3), ("trainer.programs.library.load_base", 0)]
+)
+def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space, monkeypatch, where, step):
+    def full(*_):
+        import jax
+
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+
+    host = Host(Worker, folder)
+    monkeypatch.setattr(where, full)
+    slot = host.attach(0, space.base_config, None)
+    report = host.advance(slot, 3)
+    host.detach(slot)
+    assert (report.state, report.step) == (State.OOM, step)
+    assert report.reason.startswith("out of device memory") and report.reason.count("--set ") >= 4
+    assert "dev/answer_correctness" not in report.metrics
+    assert not (folder / "trials" / "000" / "predictions.jsonl").exists()

@@ -1,0 +1,1 @@
+"""From a trainset to batches: tokenizer, chat template, rows, packing, order."""

@@ -1,0 +1,92 @@
+"""How a prompt and a trace become text and ids: the one place that knows what a model learns and is asked in."""
+
+from typing import Protocol
+
+from podium.core.config_sections import DataConfig
+from podium.core.errors import UsageError
+from podium.core.records import ReasoningTrace
+from trainer.data.tokenizer import Tokenizer
+
+REPLY = "the reply"  # stands where the completion goes, to find out what a chat template puts behind it
+
+
+def prompt_text(prompt: str) -> str:
+    """What the model reads, and what is masked out of the loss."""
+    return f"{prompt}\n"
+
+
+def completion_text(trace: ReasoningTrace, layout: str = "steps") -> str:
+    """What the model learns to write: the steps' contents, a line each, then the answer in `<answer>` tags.
+
+    `layout="reasoning"` has the steps, where there are any, between `<reasoning>` tags on lines of their own.
+    """
+    steps = [step.content for step in trace.steps]
+    if steps and layout == "reasoning":
+        steps = ["<reasoning>", *steps, "</reasoning>"]
+    return "\n".join([*steps, f"<answer>{trace.final_answer}</answer>"])
+
+
+class Encoder(Protocol):
+    """What of a tokenizer is needed here."""
+
+    def encode_prompt(self, text: str) -> list[int]: ...
+    def encode_completion(self, text: str) -> list[int]: ...
+
+
+class PlainTemplate:
+    """Prompt, line break, completion."""
+
+    name = "plain"
+
+    def __init__(self, encoder: Encoder, layout: str = "steps") -> None:
+        self._encoder, self._layout = encoder, layout
+
+    def prompt(self, prompt: str) -> list[int]:
+        return self._encoder.encode_prompt(prompt_text(prompt))
+
+    def completion(self, trace: ReasoningTrace) -> list[int]:
+        """Ends with EOS."""
+        return self._encoder.encode_completion(completion_text(trace, self._layout))
+
+
+class ChatTemplate:
+    """The tokenizer's own chat template: the prompt is the user's turn, the completion the model's.
+
+    The completion ends with what the template ends a turn with, and with EOS where that is another token.
+    """
+
+    name = "chat"
+
+    def __init__(self, tokenizer: Tokenizer, layout: str = "steps") -> None:
+        """Raises UsageError: the tokenizer has no chat template, or one that cannot render a user's turn."""
+        self._tokenizer, self._layout = tokenizer, layout
+        if not tokenizer.has_chat_template:
+            raise UsageError(
+                f"data.template='chat': the tokenizer in {tokenizer.folder} has no chat template; use auto or plain"
+            )
+        before, _, after = self._render("the prompt", reply=REPLY).rpartition(REPLY)
+        if not before:
+            raise UsageError(f"{tokenizer.folder}: the chat template leaves the model's turn out; use template plain")
+        self._end = after.rstrip().removesuffix(tokenizer.eos_token)
+
+    def prompt(self, prompt: str) -> list[int]:
+        text = self._render(prompt)
+        return self._tokenizer.encode_completion(text)[:-1]  # the text names its special tokens, BOS included
+
+    def completion(self, trace: ReasoningTrace) -> list[int]:
+        """Ends with EOS."""
+        return self._tokenizer.encode_completion(completion_text(trace, self._layout) + self._end)
+
+    def _render(self, prompt: str, reply: str | None = None) -> str:
+        turns = [{"role": "user", "content": prompt}]
+        turns += [] if reply is None else [{"role": "assistant", "content": reply}]
+        return self._tokenizer.chat_text(turns, asks=reply is None)
+
+
+Template = PlainTemplate | ChatTemplate
+
+
+def choose_template(tokenizer: Tokenizer, data: DataConfig) -> Template:
+    """The template of `data.template`; auto is chat where the tokenizer has a chat template. Raises UsageError."""
+    chat = data.template == "chat" or (data.template == "auto" and tokenizer.has_chat_template)
+    return (ChatTemplate if chat else PlainTemplate)(tokenizer, data.layout)

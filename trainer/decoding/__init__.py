@@ -1,0 +1,1 @@
+"""Generation: slots, sampling, answers."""

@@ -1,0 +1,1 @@
+"""Devices, processes, meshes and bytes of device memory."""

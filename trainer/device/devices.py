@@ -1,0 +1,119 @@
+"""Which device a run computes on: chosen before JAX starts, and never replaced in silence by another."""
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podium.core.config_sections import DeviceConfig
+from podium.core.errors import UsageError
+from podium.core.paths import workspace
+
+if TYPE_CHECKING:
+    import jax
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What JAX found: `platform` is cpu, gpu or tpu; `kind` the maker's name; `count` how many this process sees."""
+
+    platform: str
+    kind: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.platform} ({self.count} x {self.kind})"
+
+
+def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
+    """Make `config.kind` the device of this process, and say what was found. Must come before JAX starts a device.
+
+    Without `preallocate` a GPU's memory is taken as it is needed, and not most of it at once.
+
+    Raises:
+        UsageError: there is no such device here, or the other processes of `config.distributed` cannot be found.
+    """
+    if not preallocate:
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    if config.allocator == "platform":
+        os.environ["XLA_PYTHON_CLIENT_ALLOCATOR"] = "platform"
+    kind = config.kind
+    if kind == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        if "jax" in sys.modules:  # then it has read the environment already
+            import jax
+
+            jax.config.update("jax_platforms", "cpu")
+    if config.distributed:
+        from trainer.device.processes import join
+
+        join()
+    # gpu and tpu need no setting: JAX prefers an accelerator where it finds one.
+    info = found()
+    if kind not in ("auto", info.platform):
+        hint = "use --device auto or cpu" if info.platform == "cpu" else "start a new process for it"
+        raise UsageError(f"--device {kind}: JAX found no {kind} here, only {info}; {hint}")
+    return info
+
+
+def found() -> DeviceInfo:
+    """The devices that computations go to. Raises UsageError when JAX cannot start any."""
+    import jax
+
+    try:
+        devices = jax.devices()
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"JAX cannot start a device: {reason}") from error
+    return DeviceInfo(devices[0].platform, devices[0].device_kind, len(devices))
+
+
+def compute_dtype(name: str) -> "jax.typing.DTypeLike":
+    """The numpy type of `train.dtype`; auto is the fastest that the device computes in itself."""
+    import jax
+    import jax.numpy as jnp
+
+    return jnp.dtype(_native_dtype(jax.devices()[0]) if name == "auto" else name)
+
+
+def use_compile_cache() -> None:
+    """Keep compiled programs in the workspace, so that a second process need not compile them.
+
+    Optional: `PODIUM_COMPILE_CACHE=off` leaves it out. Programs for a CPU are only good for CPUs with the same
+    instructions, so those are part of the folder's name.
+    """
+    if os.environ.get("PODIUM_COMPILE_CACHE") == "off":
+        return
+    import jax
+    import jaxlib
+
+    folder = workspace() / "cache" / "jax" / f"{jaxlib.__version__}-{_cache_name(jax.devices()[0])}"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # Else the folder's path becomes part of every key.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+
+
+def _native_dtype(device: "jax.Device") -> str:
+    if device.platform == "tpu":
+        return "bfloat16"
+    if device.platform == "gpu":
+        capability = float(getattr(device, "compute_capability", "0") or 0)
+        # Ampere (8.0) was the first with bfloat16; a T4 (7.5) and a P100 (6.0) emulate it slowly.
+        return "bfloat16" if capability >= 8.0 else "float16" if capability >= 6.0 else "float32"
+    return "float32"
+
+
+def _cache_name(device: "jax.Device") -> str:
+    name = device.device_kind.replace(" ", "-").lower()
+    if device.platform != "cpu":
+        return name
+    from pathlib import Path
+
+    from podium.core.hashing import sha256_bytes
+
+    # Linux only; elsewhere a machine keeps its workspace to itself.
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{name}-{sha256_bytes(flags.encode())[:8]}"

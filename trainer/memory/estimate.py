@@ -1,0 +1,117 @@
+"""What a training step needs of the device's memory, worked out before anything is computed or compiled.
+
+Weights, gradients and optimizer state are counted exactly, from their shapes. Activations and loss are estimates: how
+many arrays of which size a layer holds is up to XLA, so the counts were fitted to its `memory_analysis()`, and
+tests/trainer/memory/test_estimate.py compares the two. Once the step is compiled, `of_compiled` has the exact figures.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+
+from podium.core.config import RunConfig
+from podium.core.errors import RunFailed
+from podium.core.states import State
+from trainer.device.memory import device_bytes, gb, tree_bytes
+from trainer.memory.fixes import fixes
+from trainer.model.architecture import Architecture
+from trainer.step.loss import CHUNK_ELEMENTS
+
+Tree = Any
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on each device in a training step with micro-batches of `shape` (batch, seq) on it."""
+
+    shape: tuple[int, int]
+    weights: int  # trained and frozen
+    optimizer: int
+    gradients: int  # of a micro-batch, and their sum over micro-batches
+    activations: int  # what is kept of each layer, and a layer's work
+    loss: int  # logits of a chunk, and their gradient
+    compiled: int | None = None  # gradients, activations and loss together, as the compiler has them
+
+    @property
+    def temporary(self) -> int:
+        """A layer's work and the loss are not there at once, so this is a little on the safe side."""
+        return self.gradients + self.activations + self.loss if self.compiled is None else self.compiled
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.optimizer + self.temporary
+
+    def __str__(self) -> str:
+        parts = [(name, getattr(self, name)) for name in ("weights", "optimizer", "gradients", "activations", "loss")]
+        shown = ", ".join(f"{name} {gb(size)}" for name, size in parts)
+        how = "estimated" if self.compiled is None else f"compiled: {gb(self.compiled)} beside weights and optimizer"
+        return f"{gb(self.total)} ({shown}; {how})"
+
+
+def estimate(
+    config: RunConfig,
+    arch: Architecture,
+    dtype: Any,
+    length: int,
+    trainable: Tree,
+    frozen: Tree,
+    opt_state: Tree,
+    n_devices: int = 1,
+) -> Memory:
+    """Trees of arrays or of their shapes; `length` is a batch's, in tokens a row. Computes nothing."""
+    batch, micro_batches = config.train.batch_size // n_devices, config.train.gradient_accumulation_steps
+    itemsize = jnp.dtype(dtype).itemsize
+    kept, work = _layer_bytes(arch, batch, length, itemsize, config.train.remat)
+    chunk = min(batch * length * arch.vocab_size, max(CHUNK_ELEMENTS, batch * arch.vocab_size))
+    gathered = (tree_bytes((trainable, frozen), whole=True) - tree_bytes((trainable, frozen))) // arch.layers
+    return Memory(
+        shape=(batch, length),
+        weights=tree_bytes((trainable, frozen)),
+        optimizer=tree_bytes(opt_state),
+        gradients=tree_bytes(trainable) * (2 if micro_batches > 1 else 1),
+        activations=arch.layers * kept + work + gathered,
+        loss=int(LOGITS * chunk * 4),
+    )
+
+
+# How many arrays of a size there are at once in a layer's forward and backward pass, and of a chunk of logits.
+# Fitted to float32 on the CPU backend.
+OF_HIDDEN, OF_HEADS, OF_MLP, OF_SCORES, LOGITS = 16, 6, 6, 3, 1.5
+
+
+def _layer_bytes(arch: Architecture, batch: int, length: int, itemsize: int, remat: str) -> tuple[int, int]:
+    """(kept of each layer until the backward pass, held while one layer is worked on)"""
+    tokens, hidden = batch * length, arch.hidden_size
+    heads, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
+    wide = OF_HIDDEN * hidden + OF_HEADS * (heads + keys) + OF_MLP * arch.mlp_size
+    scores = OF_SCORES * tokens * arch.heads * length * 4  # float32 whatever the rest is in
+    work = tokens * wide * itemsize + scores
+    kept = {
+        "none": 3 * hidden + 2 * heads + 2 * keys + 2 * arch.mlp_size,
+        "dots": 3 * hidden + heads + 2 * keys + 2 * arch.mlp_size,
+        "full": hidden,
+    }
+    return tokens * kept[remat] * itemsize, work
+
+
+def of_compiled(memory: Memory, compiled: Any) -> Memory:
+    """With what the backend says of the compiled step; as it is where the backend says nothing."""
+    found = compiled.memory_analysis()
+    if found is None:
+        return memory
+    extra = found.output_size_in_bytes - found.alias_size_in_bytes  # what is donated is no second copy
+    return Memory(**{**vars(memory), "compiled": int(found.temp_size_in_bytes + max(extra, 0))})
+
+
+def check_fits(memory: Memory, config: RunConfig) -> None:
+    """Raises RunFailed, `infeasible`, when the device cannot hold a step; it says what would need less.
+
+    An estimate refuses nothing that it only guesses: before the step is compiled, weights, optimizer state and
+    gradients alone have to be too much.
+    """
+    available = device_bytes(config)
+    sure = memory.total if memory.compiled is not None else memory.weights + memory.optimizer + memory.gradients
+    if available is not None and sure > available:
+        reason = f"a training step needs {memory}, the device has {gb(available)}; try {' or '.join(fixes(config))}"
+        raise RunFailed(State.INFEASIBLE, reason)

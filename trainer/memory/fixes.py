@@ -1,0 +1,36 @@
+"""What to change in a config that needs too much memory."""
+
+import jax
+import jax.numpy as jnp
+
+from podium.core.config import RunConfig
+from trainer.device.devices import compute_dtype
+
+
+def fixes(config: RunConfig) -> list[str]:
+    """Three changes that need less memory, the gentlest first; the first three that this config has not made yet."""
+    batch, steps = config.train.batch_size, config.train.gradient_accumulation_steps
+    halved = f"--set train.batch_size={batch // 2} --set train.gradient_accumulation_steps={steps * 2}"
+    shorter = max(8, config.data.max_seq_len // 2)
+    rank = max(1, config.lora.rank // 2)
+    here = jax.device_count()
+    candidates = [
+        (here > 1 and config.device.fsdp != here and batch % here == 0, f"--set device.fsdp={here}"),
+        (config.train.remat != "full", "--set train.remat=full"),
+        (batch > 1, halved),  # the same examples a step
+        (not config.lora.enabled, "--set lora.enabled=true"),
+        (config.lora.enabled and config.model.base_dtype != "int8", "--set model.base_dtype=int8"),
+        (config.train.optimizer != "adafactor", "--set train.optimizer=adafactor"),
+        (config.data.max_seq_len > shorter, f"--set data.max_seq_len={shorter}"),
+        (config.lora.enabled and config.lora.rank > rank, f"--set lora.rank={rank}"),
+        (jnp.dtype(compute_dtype(config.train.dtype)).itemsize > 2, "--set train.dtype=bfloat16"),
+    ]
+    return [text for applies, text in candidates if applies][:3]
+
+
+def decoding_fixes(config: RunConfig) -> list[str]:
+    """As `fixes`, for prediction; `podium predict` takes them as well."""
+    generate = config.generate
+    names = ("batch_size", "max_new_tokens", "max_prompt_tokens")
+    halves = {name: getattr(generate, name) // 2 for name in names}
+    return [f"--set generate.{name}={half}" for name, half in halves.items() if half]

@@ -1,0 +1,121 @@
+"""Where a model's files are: with Podium, in a folder, on the Hugging Face hub or on Kaggle. Reads none of them."""
+
+from pathlib import Path
+
+from podium.core.config_sections import ModelConfig
+from podium.core.errors import PodiumError, UsageError
+from podium.core.files import read_json
+from trainer.data.tokenizer import TOKENIZER_FILES
+
+TINY = Path(__file__).parents[1] / "tiny"
+KAGGLE = "kaggle:"
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of a checkpoint in several files: which tensor is in which
+WANTED = ("config.json", "generation_config.json", "*.safetensors", INDEX, *TOKENIZER_FILES)
+
+
+def find_files(model: ModelConfig) -> tuple[Path, Path]:
+    """(folder with config.json and weights, folder with the tokenizer), both on this machine; fetched where need be.
+
+    Kaggle mounts the two apart, so `model/` and `tokenizer/` inside the folder, or side by side, are found as well.
+
+    Raises:
+        UsageError: saying which file is missing where.
+        PodiumError: a download failed.
+    """
+    root = find_folder("model.source", model.source, model.revision)
+    folder = _first_with(("config.json",), [root, root / "model"], "give the model's folder as model.source")
+    if model.tokenizer:
+        given = find_folder("model.tokenizer", model.tokenizer, None)
+        places = [given, given / "tokenizer"]
+    else:
+        places = [folder, root / "tokenizer", folder.parent / "tokenizer"]
+    return folder, _first_with(TOKENIZER_FILES[:2], places, "give the tokenizer's folder as model.tokenizer")
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Every file that makes the model what it is: its config, and its weights where they are in files (tiny's are not).
+
+    Raises:
+        UsageError: naming the file that is missing and where.
+    """
+    index = [folder / INDEX] if (folder / INDEX).is_file() else []
+    return [folder / "config.json", *index, *([] if folder == TINY else weight_files(folder))]
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a checkpoint. Raises UsageError as `model_files` does."""
+    names = [SINGLE]
+    if (folder / INDEX).is_file():
+        index = read_json(folder / INDEX)
+        if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
+            raise UsageError(f"{folder / INDEX}: has no weight_map; the file is corrupt")
+        names = sorted(set(index["weight_map"].values()))
+    for name in names:
+        if not (folder / name).is_file():
+            raise UsageError(f"{name} is missing in {folder}; weights are read from safetensors files")
+    return [folder / name for name in names]
+
+
+def find_folder(key: str, source: str, revision: str | None) -> Path:
+    """The folder that the value `source` of the config key `key` names: tiny, a path, kaggle:HANDLE or a hub id.
+
+    Raises:
+        UsageError, PodiumError: as `find_files` does.
+    """
+    folder = TINY if source == "tiny" else Path(source).expanduser().resolve()
+    if revision and (folder.is_dir() or source.startswith(KAGGLE)):
+        raise UsageError(
+            f"model.revision={revision!r} with {key}={source!r}: only a hub id has revisions; leave model.revision out"
+        )
+    if source.startswith(KAGGLE):
+        return _fetch_from_kaggle(key, source)
+    if folder.is_dir():
+        return folder
+    if source.startswith(("/", ".", "~")):
+        raise UsageError(f"{key}={source!r}: there is no such folder; check the path")
+    return _fetch_from_hub(key, source, revision)
+
+
+def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
+    for folder in folders:
+        if any((folder / name).is_file() for name in names):
+            return folder
+    places = ", ".join(str(folder) for folder in dict.fromkeys(folders))
+    raise UsageError(f"{' or '.join(names)} is missing (looked in {places}); {hint}")
+
+
+def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
+    """The snapshot's folder in the hub's own cache. A token, where one is needed, comes from HF_TOKEN."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, HTTPError
+
+    try:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(WANTED)))
+    except HFValidationError as error:
+        rule = "must be tiny, a folder that exists, a hub id like google/gemma-3-1b-it, or kaggle:HANDLE"
+        raise UsageError(f"{key}={repo!r}, {rule}") from error
+    except (OSError, HTTPError) as error:  # the hub's own errors are OSErrors
+        raise PodiumError(
+            f"{key}={repo!r}: there is no such folder, and the hub did not give it ({_one_line(error)}); "
+            "check the name and the network, and set HF_TOKEN where the model is gated"
+        ) from error
+
+
+def _fetch_from_kaggle(key: str, source: str) -> Path:
+    try:
+        import kagglehub
+    except ImportError as error:
+        raise UsageError(
+            f"{key}={source!r} needs the package kagglehub; install podium[kaggle], or give the mounted folder"
+        ) from error
+    try:
+        return Path(kagglehub.model_download(source.removeprefix(KAGGLE)))
+    except ValueError as error:  # a malformed handle
+        raise UsageError(f"{key}={source!r}: {_one_line(error)}") from error
+    except OSError as error:  # the errors of requests are OSErrors
+        raise PodiumError(f"{key}={source!r}: Kaggle did not give it ({_one_line(error)})") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

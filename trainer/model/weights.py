@@ -1,0 +1,218 @@
+"""Hugging Face safetensors to stacked arrays, and back.
+
+Reading goes one tensor at a time straight into its place on the device, in the wanted dtype, so host memory never holds
+much more than one tensor (and the weights, where the device is the CPU).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from podium.core.errors import UsageError
+from podium.core.files import write_json
+from trainer.device.sharding import parameters_on, put
+from trainer.model.architecture import Architecture
+from trainer.model.decoder import Decoder
+from trainer.model.int8 import quantise
+from trainer.model.sources import INDEX, SINGLE, weight_files
+
+OUTER_NAMES = {
+    "embedding": "model.embed_tokens.weight",
+    "final_norm": "model.norm.weight",
+    "untied_head": "lm_head.weight",
+}
+LAYER_NAMES = {
+    **{name: f"self_attn.{name}_proj" for name in ("q", "k", "v", "o")},
+    **{name: f"self_attn.{name}" for name in ("q_norm", "k_norm")},
+    **{name: f"mlp.{name}_proj" for name in ("gate", "up", "down")},
+    "attention_norm": "input_layernorm",
+    "post_attention_norm": "post_attention_layernorm",
+    "mlp_norm": "pre_feedforward_layernorm",
+    "post_mlp_norm": "post_feedforward_layernorm",
+}
+# Gemma 3 checkpoints with vision hold the text decoder under one of these, by the version that wrote them.
+TEXT_PREFIXES = ("language_model.model.", "model.language_model.", "language_model.")
+# Not of the text decoder, or computed anew: passed over.
+IGNORED = ("vision_tower.", "model.vision_tower.", "multi_modal_projector.", "model.multi_modal_projector.")
+IGNORED_ENDINGS = (".rotary_emb.inv_freq",)
+SHARD_BYTES = 5 * 10**9
+
+VariablePath = tuple[str, ...]  # of a variable in the decoder's state: ("layers", "q", "kernel")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a tensor goes in the decoder: a variable, and the layer of its stack (None where there is no stack)."""
+
+    path: VariablePath
+    layer: int | None
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a tensor is in a checkpoint."""
+
+    file: Path
+    name: str
+    shape: tuple[int, ...]
+
+    def read(self) -> np.ndarray:
+        # Opened anew for each tensor: what a mapped file has shown stays in memory until it is closed.
+        with _open(self.file) as handle:
+            return handle.get_tensor(self.name)
+
+
+def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, mesh: Mesh, int8: bool = False) -> nnx.State:
+    """Read the checkpoint in `folder` as the `nnx.Param` state of a decoder on `mesh`; `int8` quantises kernels.
+
+    Raises:
+        UsageError: a file or tensor is missing, corrupt, surplus, or of another shape than config.json says.
+    """
+    shapes = nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype, int8=int8)), nnx.Param)
+    slots, stored = tensor_slots(arch, shapes), _stored_tensors(folder)
+    _check(folder, slots, stored, arch)
+    names: dict[VariablePath, list[str]] = {}  # of the tensors that fill a variable, in the order of layers
+    for name, slot in slots.items():
+        names.setdefault(slot.path, []).append(name)
+    wanted, loaded = dict(nnx.to_flat_state(parameters_on(mesh, shapes))), {}
+    for path, tensors in names.items():
+        beside = (*path[:-1], "scale")  # of a kernel in int8
+        places = (path, beside) if beside in wanted and path[-1] == "kernel" else (path,)
+        arrays = [_zeros(wanted[place]) for place in places]
+        for name in tensors:
+            tensor = put(stored[name].read(), _of_tensor(arrays[0].sharding, slots[name]))
+            parts = _quantise(tensor) if len(places) == 2 else (tensor,)
+            layer = slots[name].layer
+            arrays = [_put(array, part, layer, array.sharding) for array, part in zip(arrays, parts, strict=True)]
+            jax.block_until_ready(arrays)  # tensors are read faster than they are put, and would pile up
+        loaded |= {place: wanted[place].replace(array) for place, array in zip(places, arrays, strict=True)}
+    return nnx.from_flat_state(loaded.items())
+
+
+_quantise = jax.jit(quantise)  # compiled, it makes no float32 copy of the whole kernel
+
+
+def _zeros(variable: nnx.Variable) -> Array:
+    shape: jax.ShapeDtypeStruct = variable.get_value()
+    return jnp.zeros(shape.shape, shape.dtype, device=shape.sharding)
+
+
+def _of_tensor(sharding: NamedSharding, slot: Slot) -> NamedSharding:
+    """Where the parts of a tensor go that is one layer of an array with `sharding`, or all of it."""
+    layer = 0 if slot.layer is None else 1
+    return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[layer:]))
+
+
+@partial(jax.jit, donate_argnums=0, static_argnums=3)
+def _put(array: Array, tensor: Array, layer: Array | int | None, sharding: NamedSharding) -> Array:
+    """`tensor` as one layer of a stack, or as the whole of what is none; the donated array is filled where it lies."""
+    tensor = tensor.astype(array.dtype)
+    filled = tensor if layer is None else jax.lax.dynamic_update_index_in_dim(array, tensor, layer, axis=0)
+    return jax.lax.with_sharding_constraint(filled, sharding)
+
+
+def save_weights(folder: Path, arch: Architecture, params: nnx.State, max_shard_bytes: int = SHARD_BYTES) -> None:
+    """Write `params` as safetensors files below `folder`, in their dtype: one file, or several and an index."""
+    shards = list(_shards(arch, params, max_shard_bytes))
+    names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
+    files = dict(zip(names if len(shards) > 1 else [SINGLE], shards, strict=True))
+    for name, shard in files.items():
+        save_file(shard, folder / name, metadata={"format": "pt"})  # transformers insists on a format
+        (folder / name).chmod(0o644)  # it is written for its owner only
+    if len(shards) > 1:
+        total = sum(tensor.nbytes for shard in shards for tensor in shard.values())
+        where = {tensor: name for name, shard in files.items() for tensor in shard}
+        write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": where})
+
+
+def _shards(arch: Architecture, params: nnx.State, max_bytes: int) -> Iterator[dict[str, np.ndarray]]:
+    """The tensors of a checkpoint by name, in parts of at most `max_bytes` (a larger tensor is a part of its own)."""
+    values = dict(nnx.to_flat_state(params))
+    shard: dict[str, np.ndarray] = {}
+    for name, slot in tensor_slots(arch, params).items():
+        stack = np.asarray(values[slot.path][...])
+        tensor = stack if slot.layer is None else stack[slot.layer]
+        if shard and tensor.nbytes + sum(other.nbytes for other in shard.values()) > max_bytes:
+            yield shard
+            shard = {}
+        shard[name] = tensor
+    yield shard
+
+
+def tensor_slots(arch: Architecture, state: nnx.State) -> dict[str, Slot]:
+    """Every tensor of a checkpoint of this architecture, by its Hugging Face name, in the order of the state."""
+    slots = {}
+    for path, variable in nnx.to_flat_state(state):
+        if path[-1] == "scale":
+            continue  # no tensor of its own: it comes from the kernel's
+        if path[0] == "layers":
+            for layer in range(arch.layers):
+                slots[_name(arch, path, layer)] = Slot(path, layer, variable.shape[1:])
+        else:
+            slots[_name(arch, path, None)] = Slot(path, None, variable.shape)
+    return slots
+
+
+def _name(arch: Architecture, path: VariablePath, layer: int | None) -> str:
+    """The Hugging Face name of a variable: ("layers", "q", "kernel"), 3 -> model.layers.3.self_attn.q_proj.weight."""
+    if layer is None:
+        return OUTER_NAMES[path[0]]
+    _, module, leaf = path
+    # Without norms after attention and MLP, the one before the MLP has the name of the one after attention.
+    old_name = module == "mlp_norm" and not arch.post_norms
+    name = LAYER_NAMES["post_attention_norm" if old_name else module]
+    return f"model.layers.{layer}.{name}.{'bias' if leaf == 'bias' else 'weight'}"
+
+
+def _stored_tensors(folder: Path) -> dict[str, Stored]:
+    """Every tensor of the text decoder, by its name without a text prefix."""
+    stored = {}
+    for file in weight_files(folder):
+        with _open(file) as handle:
+            for name in handle.keys():  # noqa: SIM118 (not a dict)
+                if not name.startswith(IGNORED) and not name.endswith(IGNORED_ENDINGS):
+                    stored[_plain(name)] = Stored(file, name, tuple(handle.get_slice(name).get_shape()))
+    return stored
+
+
+def _plain(name: str) -> str:
+    for prefix in TEXT_PREFIXES:
+        if name.startswith(prefix):
+            rest = name.removeprefix(prefix)
+            return rest if rest.startswith("lm_head.") else f"model.{rest}"
+    return name
+
+
+def _check(folder: Path, slots: Mapping[str, Slot], stored: Mapping[str, Stored], arch: Architecture) -> None:
+    """Before a byte is read: the checkpoint has exactly the tensors of the config, each of the right shape."""
+    for name, slot in slots.items():
+        if name not in stored:
+            raise UsageError(f"{folder}: tensor {name} is missing; files are incomplete, or not of this config.json")
+        if stored[name].shape != slot.shape:
+            of = " (vocab_size, hidden_size)" if slot.shape[0] == arch.vocab_size else ""
+            raise UsageError(
+                f"{stored[name].file}: tensor {name} has shape {stored[name].shape}, "
+                f"config.json says {slot.shape}{of}; the two are not of one model"
+            )
+    # A tied head is often stored a second time.
+    surplus = [name for name in stored if name not in slots and not (arch.tied_head and name == "lm_head.weight")]
+    if surplus:
+        raise UsageError(f"{stored[surplus[0]].file}: tensor {surplus[0]} is surplus; config.json has no place for it")
+
+
+def _open(file: Path):
+    try:
+        return safe_open(file, framework="np")
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{file}: not a safetensors file ({error}); it is corrupt or incomplete") from error

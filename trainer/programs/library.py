@@ -1,0 +1,98 @@
+"""What a process keeps warm between runs: base weights, tokenised trainsets and compiled programs.
+
+Every program is compiled ahead of time, once for each program key, and counted. Nothing else in a run computes on the
+device, so a second run with the same key compiles nothing at all.
+"""
+
+import threading
+from collections import Counter
+from functools import cache, cached_property, partial
+from typing import Any
+
+import jax
+
+from podium.core.clock import Clock, MonotonicClock
+from podium.core.config import RunConfig
+from podium.core.paths import find_trainset
+from podium.core.provenance import provenance
+from trainer.data.rows import TokenizedTrainset, load_trainset
+from trainer.data.trainsets import read_manifest
+from trainer.device.memory import gb
+from trainer.memory.fixes import fixes
+from trainer.memory.out_of_memory import out_of_memory_ends_the_run
+from trainer.model.base_model import BaseModel, base_key, load_base, weights_bytes
+from trainer.programs.compiled import CompileKey, Program, Wanted
+
+CACHE_HIT = "/jax/compilation_cache/cache_hits"
+
+
+class ProgramLibrary:
+    """One a process; may be shared between threads."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.compiles: Counter[CompileKey] = Counter()
+        self.compile_s = 0.0
+        self.cache_hits = 0  # compiles that JAX's cache on disk answered
+        self._clock = clock or MonotonicClock()
+        self._bases: dict[tuple[str, ...], BaseModel] = {}
+        self._trainsets: dict[tuple[str, str, str], TokenizedTrainset] = {}
+        self._programs: dict[tuple[str, str], Program] = {}
+        self._lock = threading.RLock()
+
+    def base(self, config: RunConfig) -> BaseModel:
+        """Loaded once for each source, revision, tokenizer and dtype.
+
+        Raises:
+            UsageError, PodiumError: as `load_base` does.
+            RunFailed: the device has no memory for the weights.
+        """
+        with self._lock:
+            key = base_key(config)
+            if key not in self._bases:
+                needs = partial(_weights_need, config)
+                with out_of_memory_ends_the_run(config, lambda: "while loading the model", needs, fixes):
+                    self._bases[key] = load_base(config)
+            return self._bases[key]
+
+    def trainset(self, config: RunConfig) -> TokenizedTrainset:
+        """Tokenised once for each trainset, tokenizer and `data` section. Raises UsageError as `load_trainset` does."""
+        with self._lock:
+            folder, tokenizer = find_trainset(config.data.trainset), self.base(config).tokenizer
+            key = (read_manifest(folder).sha256, tokenizer.sha256, config.data.model_dump_json())
+            if key not in self._trainsets:
+                self._trainsets[key] = load_trainset(folder, tokenizer, config.data)
+            return self._trainsets[key]
+
+    def program(self, config: RunConfig) -> Program:
+        """The programs of this config's program key; each of them is compiled when it is first wanted."""
+        with self._lock:
+            key = (config.program_key, "".join(base_key(config)))
+            if key not in self._programs:
+                self._programs[key] = Program(config, self.base(config), self._compile)
+            return self._programs[key]
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Code, libraries and machine; they do not change while a process lives."""
+        return provenance()
+
+    def _compile(self, key: CompileKey, wanted: Wanted) -> Any:
+        with self._lock:
+            started_s, hits = self._clock.now(), _jax_events()[CACHE_HIT]
+            compiled = wanted.lower().compile()
+            self.compiles[key] += 1
+            self.compile_s += self._clock.now() - started_s
+            self.cache_hits += _jax_events()[CACHE_HIT] - hits
+            return compiled
+
+
+def _weights_need(config: RunConfig) -> str:
+    return f"the weights of {config.model.source} need {gb(weights_bytes(config))}"
+
+
+@cache
+def _jax_events() -> Counter[str]:
+    """How often JAX told of each event since this was first asked for."""
+    counted: Counter[str] = Counter()
+    jax.monitoring.register_event_listener(lambda event, **_: counted.update([event]))
+    return counted

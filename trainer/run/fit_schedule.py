@@ -1,0 +1,67 @@
+"""As many steps as the time allows: measured on the first ones, then fixed, so that the run can be repeated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from podium.core.clock import Deadline
+from podium.core.config import RunConfig
+from podium.core.errors import UsageError
+from trainer.programs.library import ProgramLibrary
+from trainer.run.training_run import TrainingRun
+
+WARM_UP, MEASURED = 2, 8  # steps; the first ones also fill caches
+SHARE = 0.95  # of the time that is left; the rest is for checkpoints and for steps that take longer
+
+
+@dataclass(frozen=True)
+class Fit:
+    config: RunConfig  # with the number of steps fixed
+    step_s: float | None  # None where nothing could be measured
+
+
+def fit_schedule(
+    config: RunConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool] = lambda: False
+) -> Fit:
+    """`config` with train.max_steps lowered to what fits before `deadline`, and the warm-up by the same share.
+
+    The measured steps are thrown away: the run that follows begins at step 0 with the schedule that it ends with.
+
+    Raises:
+        UsageError: no deadline to fit to, or as `TrainingRun.advance` does.
+    """
+    if deadline.budget_s is None:
+        raise UsageError(
+            "train.fit_schedule=true without a time budget: there is nothing to fit to; give --time-budget"
+        )
+    train = config.train
+    step_s = _measure(config, library, deadline, stop)
+    steps = train.max_steps
+    if step_s:
+        steps = max(1, min(steps, int(SHARE * deadline.remaining_s() / step_s)))
+    fixed = {
+        "train.fit_schedule": False,
+        "train.max_steps": steps,
+        "train.warmup_steps": train.warmup_steps * steps // train.max_steps,
+    }
+    return Fit(config.with_overrides(fixed), step_s)
+
+
+def fixed_by(earlier: RunConfig, config: RunConfig) -> RunConfig:
+    """`config` with the steps that an earlier session of the same run has fixed."""
+    keys = ("train.fit_schedule", "train.max_steps", "train.warmup_steps")
+    return config.with_overrides({key: earlier.get(key) for key in keys})
+
+
+def _measure(config: RunConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool]) -> float | None:
+    """Seconds a step, in a folder that nobody sees."""
+    with TemporaryDirectory(prefix="podium-fit-") as folder:
+        run = TrainingRun(config, Path(folder) / "run", library, deadline.clock)
+        try:
+            run.advance(WARM_UP, deadline, stop)
+            step, started_s = run.step, deadline.elapsed_s()
+            run.advance(WARM_UP + MEASURED, deadline, stop)
+            return (deadline.elapsed_s() - started_s) / (run.step - step) if run.step > step else None
+        finally:
+            run.close()

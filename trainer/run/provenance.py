@@ -1,0 +1,36 @@
+"""What a run was made of, for provenance.json and for its checkpoints."""
+
+from dataclasses import asdict
+from typing import Any
+
+from podium.core.config import RunConfig
+from trainer.data.rows import TokenizedTrainset
+from trainer.device.devices import compute_dtype, found
+from trainer.model.base_model import BaseModel
+
+
+def input_hashes(base: BaseModel, trainset: TokenizedTrainset | None) -> dict[str, str]:
+    """sha256 of what the parameters depend on beside the config; a run that only predicts has no trainset."""
+    hashes = {"model": base.sha256, "tokenizer": base.tokenizer.sha256}
+    return hashes if trainset is None else {**hashes, "trainset": trainset.sha256}
+
+
+def run_provenance(config: RunConfig, base: BaseModel, trainset: TokenizedTrainset, step: int) -> dict[str, Any]:
+    """What only the trainer knows; `podium.core.provenance` has the rest. `step` is where this session began."""
+    return {
+        "config_sha256": config.hash,
+        "program_key": config.program_key,
+        "device": {"asked": config.device.kind, **asdict(found())},
+        "dtype": str(compute_dtype(config.train.dtype)),
+        "model_id": base.model_id,
+        "sha256": input_hashes(base, trainset),
+        "trainset": {
+            "name": trainset.name,
+            "n_examples": trainset.n_examples,
+            "n_truncated": trainset.n_truncated,
+            "n_dropped": trainset.n_dropped,
+            "n_rows": trainset.n_rows,
+            "template": trainset.template,
+        },
+        "from_step": step,
+    }

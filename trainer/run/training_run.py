@@ -1,0 +1,283 @@
+"""`TrainingRun`: one run's state on a device. What a worker's slot holds, and what `train()` drives."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from podium.core.clock import Clock, Deadline, MonotonicClock
+from podium.core.config import RunConfig
+from podium.core.errors import PodiumError, RunFailed
+from podium.core.records import Asked, Prediction, Report, Sample
+from podium.core.states import State
+from trainer.data.rows import TokenizedTrainset, answer_rows, in_batches
+from trainer.data.template import choose_template
+from trainer.decoding.generate import generate
+from trainer.device.processes import any_process, shared
+from trainer.memory.estimate import check_fits
+from trainer.memory.fixes import decoding_fixes, fixes
+from trainer.memory.out_of_memory import out_of_memory_ends_the_run
+from trainer.programs.library import ProgramLibrary
+from trainer.run.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
+from trainer.run.counters import Counters
+from trainer.run.provenance import input_hashes, run_provenance
+from trainer.run.run_folder import RunFolder
+from trainer.step.optimizer import hyperparameters
+from trainer.step.schedule import Hyperparameters
+
+
+class TrainingRun:
+    """A run in the folder `out`: `restore` or not, then `advance` to a final state, with `predict` and `save` between.
+
+    Nothing is written until `prepare` has loaded everything that training needs.
+    """
+
+    def __init__(self, config: RunConfig, out: Path, library: ProgramLibrary, clock: Clock | None = None) -> None:
+        """Raises UsageError as `trainer.model.base_model.load_base` does."""
+        self.config, self.out, self.library = config, out, library
+        self.counters = Counters()
+        self.n_prompts_cut = 0  # in the newest `predict`
+        self.out_of_time = False  # a deadline ended the newest `advance`
+        self._clock = clock or shared(MonotonicClock())
+        self._compiled_before_s = library.compile_s
+        self._base, self._program = library.base(config), library.program(config)
+        firsts = (0, *(change.step for change in config.train.changes))
+        self._hp = [(step, self._program.place(hyperparameters(config.at(step)))) for step in firsts]
+        self._checkpoints = Checkpoints(out / "checkpoints", config.train.keep_checkpoints)
+        self._folder = RunFolder(out, config)
+        self._trainset: TokenizedTrainset | None = None  # when prepared
+        self._weights: tuple[Any, Any] | None = None  # trainable, frozen
+        self._opt_state: Any = None
+        self._keep_saved = -1  # own checkpoints up to this step belong to this run
+        self._since_s: float | None = None  # start of the `advance` that is under way
+        self._failure: RunFailed | None = None  # a run that has failed stays so
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps done."""
+        return self.counters.step
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds spent in `advance`, over all sessions."""
+        return self.counters.elapsed_s + (0.0 if self._since_s is None else self._clock.now() - self._since_s)
+
+    def newest(self) -> Path | None:
+        """The newest whole checkpoint of its own."""
+        return self._checkpoints.newest()
+
+    def restore(self, checkpoint: Path | None = None, *, for_training: bool = True) -> int:
+        """Go on from `checkpoint`, or from the newest whole one of `out`; returns its step, 0 where there is none.
+
+        Where the device has no memory for it, the run is OOM from then on.
+
+        Raises:
+            UsageError: not a whole checkpoint, or one of another config or other inputs; what differs is named.
+        """
+        path = checkpoint or self.newest()
+        if path is None:
+            return 0
+        meta = read_meta(path)
+        check_same_run(path, meta["config"], self.config, int(path.name))
+        trainset = self.library.trainset(self.config) if for_training else None
+        check_same_inputs(path, meta["inputs"], input_hashes(self._base, trainset))
+        self._trainset = None  # to be prepared again: the files follow the step
+        self.counters = Counters(**meta["counters"])
+        with suppress(RunFailed), self._failures("while restoring", for_training):
+            trainable = restore_tree(path, "trainable", self._program.trainable)
+            self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
+            self._weights = trainable, self._program.frozen(self.config.train.seed)
+        is_own = path.resolve().parent == self._checkpoints.folder
+        self._keep_saved = self.step if is_own else self.step - 1
+        if not is_own:  # the best so far stayed elsewhere
+            self.counters.best_loss = self.counters.best_step = None
+        return self.step
+
+    def prepare(self) -> None:
+        """Load, compile and initialise what training needs, then open the files of the run. `advance` calls it."""
+        if self._trainset is not None:
+            return
+        trainset = self.library.trainset(self.config)
+        for length in trainset.lengths:
+            check_fits(self._program.memory_of(length), self.config)  # what cannot fit is not even compiled
+            self._program.step_of(length)  # compiled here, so that no step's time holds a compilation
+            check_fits(self._program.memory_of(length), self.config)
+        self._initialise()
+        self._folder.claim()
+        self._checkpoints.drop_after(self._keep_saved)  # what an earlier session did beyond this step is done again
+        facts = run_provenance(self.config, self._base, trainset, self.step)
+        self._folder.open(self.step, {**self.library.provenance, **facts})
+        self._trainset = trainset
+
+    def advance(self, until_step: int, deadline: Deadline, stop: Callable[[], bool] = lambda: False) -> Report:
+        """Train until `until_step` steps are done, or a deadline, a request or a failure ends it between two steps.
+
+        COMPLETE once train.max_steps are done, RUNNING before. A run that is DIVERGED, OOM or INFEASIBLE stays so.
+
+        Raises:
+            UsageError: the trainset is missing, nothing of it is left to learn, or another run writes to the folder.
+            PodiumError: the disk refused a file.
+        """
+        self._since_s = self._clock.now()
+        tokens, training_since_s = self.counters.tokens, self._since_s
+        try:
+            with self._failures("in training"):
+                self.prepare()
+                training_since_s = self._clock.now()
+                state, reason = self._train(min(until_step, self.config.train.max_steps), deadline, stop)
+        except RunFailed as failure:
+            state, reason = failure.state, str(failure)
+        if state.is_final:
+            self._folder.log(self.counters, self.elapsed_s)
+        trained_s = self._clock.now() - training_since_s
+        self.counters.elapsed_s, self._since_s = self.elapsed_s, None
+        return Report(
+            step=self.step,
+            state=state,
+            metrics=self._report_metrics(self.counters.tokens - tokens, trained_s),
+            reason=reason,
+            elapsed_s=self.elapsed_s,
+            compile_s=self.library.compile_s - self._compiled_before_s,
+        )
+
+    def predict(self, samples: Sequence[Asked], deadline: Deadline) -> list[Prediction]:
+        """What the model writes after each prompt; samples that `deadline` left no time for have no prediction.
+
+        Raises:
+            RunFailed: the device has no memory for it; or the run had failed before.
+        """
+        with self._failures("in prediction", for_training=False):
+            self._initialise()
+            hp = self._hp_of(self.step - 1)  # those that its weights were trained with last
+            device = self._program.device(*self._weights, hp)
+            tokenizer = self._base.tokenizer
+            template = choose_template(tokenizer, self.config.data)
+            predictions, self.n_prompts_cut = generate(
+                samples, tokenizer, template, self.config.generate, device, deadline
+            )
+        return predictions
+
+    def loss_on(self, samples: Sequence[Sample]) -> float | None:
+        """Mean loss of a token of the expected answers, each right behind its prompt as the template writes them.
+
+        Without steps in between, label smoothing or dropout. None where no sample fits data.max_seq_len.
+        """
+        rows = answer_rows(samples, choose_template(self._base.tokenizer, self.config.data), self.config.data)
+        if rows is None:
+            return None
+        total = n_tokens = 0.0
+        with self._failures("in evaluation"):
+            self._initialise()
+            hp = self._hp_of(self.step - 1)
+            for batch in in_batches(rows, self.config.train.batch_size):
+                summed, n_learned = jax.device_get(self._program.loss(*self._weights, batch, hp))
+                total, n_tokens = total + float(summed), n_tokens + float(n_learned)
+        return total / n_tokens
+
+    def save(self, wait: bool = True) -> Path:
+        """Write a checkpoint of this step and return its folder; without `wait` it becomes whole in the background.
+
+        Raises:
+            PodiumError: the disk refused it; or the run has failed, so that its state is not worth keeping.
+        """
+        if self._failure or self._opt_state is None:
+            raise PodiumError(f"{self.out}: nothing to save of a run that has not begun or has failed")
+        trainable, _ = self._weights
+        self.counters.note_saved()
+        meta = {
+            "config": self.config.model_dump(mode="json"),
+            "inputs": input_hashes(self._base, self._trainset),
+            "counters": asdict(self.counters),
+        }
+        path = self._checkpoints.save(self.step, trainable, self._opt_state, meta, self.counters.best_step)
+        if wait:
+            self._checkpoints.wait()
+        return path
+
+    def close(self) -> None:
+        """Log the newest step, wait for what is being written, and let go of the device's memory."""
+        try:
+            self._folder.log(self.counters, self.elapsed_s)
+        finally:
+            self._checkpoints.close()
+            self._folder.close()
+            self._weights = self._opt_state = self._trainset = None
+
+    def _train(self, end: int, deadline: Deadline, stop: Callable[[], bool]) -> tuple[State, str | None]:
+        """Launch steps up to `end`. Each is looked at while the next one computes, and the last before returning."""
+        launched: tuple[int, Mapping[str, jax.Array]] | None = None
+        state, reason = State.RUNNING, None
+        self.out_of_time = False
+        for step in range(self.step, end):
+            if any_process(stop()):
+                state, reason = State.STOPPED, "stopped on request"
+            elif deadline.expired():
+                state, reason = State.STOPPED, f"time budget of {deadline.budget_s:g} s used up"
+                self.out_of_time = True
+            if state is State.STOPPED:
+                break
+            metrics = self._launch(step)
+            if launched:
+                self._settle(*launched)
+            launched = step + 1, metrics
+        if launched:
+            self._settle(*launched)
+        return (State.COMPLETE, None) if self.step >= self.config.train.max_steps else (state, reason)
+
+    def _launch(self, step: int) -> Mapping[str, jax.Array]:
+        train = self.config.train
+        batch = self._trainset.batch(train.seed, step, train.gradient_accumulation_steps, train.batch_size)
+        trainable, frozen = self._weights
+        step_function = self._program.step_of(batch["tokens"].shape[-1])
+        trainable, self._opt_state, metrics = step_function(
+            trainable, self._opt_state, frozen, self._program.place_batch(batch), self._hp_of(step), np.int32(step)
+        )
+        self._weights = trainable, frozen
+        return metrics
+
+    def _hp_of(self, step: int) -> Hyperparameters:
+        """Those of the step that follows `step` others: the newest of train.changes, without a program of its own."""
+        return next((hp for first, hp in reversed(self._hp) if first <= step), self._hp[0][1])
+
+    def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
+        """Wait for a step and count it. Raises RunFailed for a broken one, so that it is never counted."""
+        values = {name: value.item() for name, value in jax.device_get(metrics).items()}
+        if problem := self.counters.add(step, values, math.log(self._base.arch.vocab_size)):
+            raise RunFailed(State.DIVERGED, problem)
+        if self._folder.is_log_step(step):
+            self._folder.log(self.counters, self.elapsed_s)
+
+    @contextmanager
+    def _failures(self, doing: str, for_training: bool = True) -> Iterator[None]:
+        """What fails in here fails for good, a device out of memory included."""
+        if self._failure:
+            raise self._failure
+
+        def needs() -> str:
+            if for_training:
+                return f"a training step needs {self._program.memory_of(self.config.data.max_seq_len)}"
+            return f"decoding needs {self._program.decoding_memory}"
+
+        helps = fixes if for_training else decoding_fixes
+        try:
+            with out_of_memory_ends_the_run(self.config, lambda: f"{doing} after step {self.step}", needs, helps):
+                yield
+        except RunFailed as failure:
+            self._failure = failure
+            raise
+
+    def _report_metrics(self, tokens: int, seconds: float) -> dict[str, float]:
+        if self.counters.loss is None or self.counters.learning_rate is None:
+            return {}
+        metrics = {"train/loss": self.counters.loss, "train/learning_rate": self.counters.learning_rate}
+        return {**metrics, "train/tokens_per_s": tokens / seconds} if tokens and seconds > 0 else metrics
+
+    def _initialise(self) -> None:
+        if self._weights is None:
+            trainable, frozen, self._opt_state = self._program.init(self.config.train.seed)
+            self._weights = trainable, frozen

@@ -1,0 +1,125 @@
+"""The training step as one pure function, ready to be compiled once for every run that shares a program key.
+
+Flax modules are split before and merged inside: parameters and optimizer state are plain pytrees, and whatever changes
+no shape comes in as an array.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from podium.core.config import RunConfig
+from trainer.model.architecture import Architecture
+from trainer.model.lora import Dropout
+from trainer.step.loss import chunked_cross_entropy
+from trainer.step.loss_scale import SMALLEST
+from trainer.step.optimizer import build_optimizer
+from trainer.step.schedule import Hyperparameters, learning_rate
+
+Tree = Any
+Batch = dict[str, jax.Array]  # trainer.data.rows.FIELDS, each (accumulation, batch, seq)
+
+
+def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
+    """`step(trainable, opt_state, frozen, batch, hp, step) -> (trainable, opt_state, metrics)`, to be compiled.
+
+    Only the program-key fields of `config` are read. The loss is the mean over every learned token of the accumulated
+    batch, so 4 x 2 examples weigh as 1 x 8 do. Metrics are scalars: loss and grad_norm before the update,
+    learning_rate, n_tokens (all but padding), `finite` and `overflow`. Where `finite` is False or `overflow` True the
+    update was not applied: a NaN never enters the parameters. Only float16 gradients overflow, until the loss scale
+    that `opt_state` carries has fallen far enough.
+    """
+
+    summed_loss = make_summed_loss(graphdef, arch, config, dtype)
+
+    def micro_loss(
+        trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
+    ) -> jax.Array:
+        dropout = Dropout(hp["lora.dropout"], key) if config.has_dropout else None
+        # The loss is scaled by its weights: chunked_cross_entropy works out gradients along with it.
+        scaled = {**micro, "weights": micro["weights"] * factor}
+        return summed_loss(trainable, frozen, scaled, hp, dropout, hp["train.label_smoothing"])[0]
+
+    def loss_and_gradients(
+        trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
+    ) -> tuple[jax.Array, Tree]:
+        def accumulate(sums: Tree, inputs: tuple[Batch, jax.Array]) -> tuple[Tree, None]:
+            found = jax.value_and_grad(micro_loss)(trainable, frozen, inputs[0], hp, inputs[1], factor)
+            return jax.tree.map(jnp.add, sums, found), None
+
+        zeros = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, trainable))
+        keys = jax.random.split(key, len(batch["tokens"]))
+        sums, _ = jax.lax.scan(accumulate, zeros, (batch, keys))
+        n_learned = jnp.maximum(batch["weights"].sum(), 1.0)
+        return jax.tree.map(lambda x: x / (n_learned * factor), sums)
+
+    def train_step(
+        trainable: Tree, opt_state: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, step: jax.Array
+    ) -> tuple[Tree, Tree, dict[str, jax.Array]]:
+        key = jax.random.fold_in(jax.random.key(hp["train.seed"]), step)
+        optimizer_state, scale = opt_state
+        loss, gradients = loss_and_gradients(trainable, frozen, batch, hp, key, 1.0 if scale is None else scale.factor)
+        rate = learning_rate(hp, step)
+        optimizer = build_optimizer(config.train.optimizer, hp, rate, config.lora.enabled)
+        updates, updated_state = optimizer.update(gradients, optimizer_state, trainable)
+        grad_norm = optax.tree.norm(gradients)
+        finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(optax.tree.norm(updates))
+        new = (optax.apply_updates(trainable, updates), updated_state)
+        trainable, optimizer_state = jax.tree.map(
+            lambda a, b: jnp.where(finite, a, b), new, (trainable, optimizer_state)
+        )
+        overflow = jnp.zeros((), bool)
+        if scale is not None:
+            overflow = jnp.isfinite(loss) & ~jnp.isfinite(grad_norm) & (scale.factor > SMALLEST)
+            scale = scale.after(finite)
+        metrics = {
+            "loss": loss,
+            "grad_norm": grad_norm,
+            "learning_rate": rate,
+            "n_tokens": (batch["segment_ids"] > 0).sum(),
+            "finite": finite | overflow,
+            "overflow": overflow,
+        }
+        return trainable, (optimizer_state, scale), metrics
+
+    return train_step
+
+
+def make_summed_loss(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
+    """`loss(trainable, frozen, rows, hp, dropout=None, label_smoothing=0.0) -> (summed loss, learned tokens)`.
+
+    Each field of `rows` is (batch, seq).
+    """
+
+    def summed_loss(
+        trainable: Tree,
+        frozen: Tree,
+        rows: Batch,
+        hp: Hyperparameters,
+        dropout: Dropout | None = None,
+        label_smoothing: jax.Array | float = 0.0,
+    ) -> tuple[jax.Array, jax.Array]:
+        decoder = nnx.merge(graphdef, trainable, frozen)
+        hidden, _ = decoder(  # (batch, seq, hidden)
+            rows["tokens"],
+            rows["positions"],
+            rows["segment_ids"],
+            dtype=dtype,
+            remat=config.train.remat,
+            lora_alpha=hp["lora.alpha"],
+            lora_dropout=dropout,
+        )
+        return chunked_cross_entropy(
+            hidden,
+            decoder.head(),
+            rows["targets"],
+            rows["weights"],
+            softcap=arch.final_softcap,
+            label_smoothing=label_smoothing,
+        )
+
+    return summed_loss

@@ -1,0 +1,1 @@
+"""Between Ray Tune and Optuna: proposes trials and records what became of them."""

@@ -1,0 +1,1 @@
+"""What to search and how: search space, parameters, objectives, samplers, schedulers."""

@@ -1,0 +1,58 @@
+"""Read a search space from its file, and check everything in it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from podium.core.config import load_config, load_yaml, one_line
+from podium.core.errors import UsageError
+from podium.core.paths import find_file
+from tuning.search.checks import check
+from tuning.search.space import SearchSpace
+
+
+def load_space(path: str | Path) -> SearchSpace:
+    """Read and check a space.
+
+    Raises:
+        UsageError: missing or corrupt file, unknown key, empty range, wrong type, value that RunConfig refuses, or a
+            parameter that could have no effect; one line that names it.
+    """
+    file = find_file(str(path))
+    values = load_yaml(file)
+    if "base_config" in values:
+        raise UsageError(f"{file}: unknown key 'base_config'; name the base config's file as `base`")
+    overrides = values.get("overrides") or {}
+    if not isinstance(values.get("base"), str) or not isinstance(overrides, dict):
+        raise UsageError(
+            f"{file}: `base` must be the path of a base config, and `overrides` a mapping of keys to values"
+        )
+    try:
+        base = load_config(_find_base(values["base"], file), overrides)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
+    space = parse_space({**values, "overrides": overrides, "base_config": base.model_dump(mode="json")}, str(file))
+    try:
+        space.sampler.require()
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
+    return space
+
+
+def parse_space(values: Mapping[str, Any], where: str) -> SearchSpace:
+    """A space from its values, `base_config` included. Raises UsageError."""
+    try:
+        space = SearchSpace.model_validate(values)
+        check(space)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {one_line(error)}") from error
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+    return space
+
+
+def _find_base(base: str, space_file: Path) -> Path:
+    beside = space_file.parent / base
+    return beside if beside.is_file() else find_file(base)

@@ -1,0 +1,247 @@
+"""One parameter of a space: its range, how it is drawn, when it is drawn at all, and which values it holds."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from podium.core.config import RunConfig
+from podium.core.config_sections import Section
+from tuning.search.arithmetic import Expression, Lookup
+
+# Ray Tune's and others' spellings. Ends are inclusive here, whatever they were there.
+SPELLINGS: dict[str, dict[str, Any]] = {
+    "uniform": {"type": "float"},
+    "loguniform": {"type": "float", "log": True},
+    "randint": {"type": "int"},
+    "choice": {"type": "categorical"},
+}
+NAMES = {"min": "low", "max": "high", "values": "choices"}
+
+
+class Parameter(Section):
+    """`float` and `int` have low, high (both inclusive), log, step; `categorical` has choices, a scale for the sampler
+    where they are `ordered`. `fixed` has one choice and `computed` an expression; neither is drawn. In a file those two
+    are the value itself, or `value:` beside a `when:`; an expression is a text that begins with "=".
+
+    `when` maps other parameters to the values of theirs with which this one is there; where one of them is not there
+    itself, neither is this one.
+    """
+
+    type: Literal["float", "int", "categorical", "fixed", "computed"]
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False
+    step: int | float | None = None
+    choices: tuple[Any, ...] | None = None
+    ordered: bool = False
+    expression: str | None = None
+    when: dict[str, tuple[Any, ...]] = Field({})
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _one_value_or_several(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {key: tuple(value) if isinstance(value, list | tuple) else (value,) for key, value in values.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _other_spellings(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return _not_drawn(values)
+        if "value" in values and "type" not in values:
+            others = {name: value for name, value in values.items() if name != "value"}
+            return {**_not_drawn(values["value"]), **others}
+        for name, ours in NAMES.items():
+            if name in values and ours in values:
+                raise ValueError(f"{name!r} and {ours!r} are both given; keep one")
+        values = {NAMES.get(name, name): value for name, value in values.items()}
+        kind = values.get("type")
+        return {**values, **SPELLINGS[kind]} if isinstance(kind, str) and kind in SPELLINGS else values
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.ordered and self.type != "categorical":
+            raise ValueError(f"type {self.type} is not categorical, so ordered: true says nothing")
+        if (self.expression is not None) != (self.type == "computed"):
+            raise ValueError('an expression is written as the value itself, like "=0.1 * train.max_steps"')
+        if self.type == "categorical":
+            self._check_choices()
+        elif self.type in ("int", "float"):
+            self._check_range()
+        elif self.type == "computed":
+            Expression(self.expression or "")
+        elif len(self.choices or ()) != 1:
+            raise ValueError("type fixed has one value")
+        return self
+
+    def _check_choices(self) -> None:
+        if self.low is not None or self.high is not None or self.log or self.step is not None:
+            raise ValueError("type categorical has choices, and no low, high, log or step")
+        if self.choices is None or len(self.choices) < 2:
+            raise ValueError(f"choices={self.choices}, must be at least two; a fixed value is written as value: X")
+        if len({json.dumps(choice) for choice in self.choices}) < len(self.choices):
+            raise ValueError(f"choices={self.choices}, must differ from each other")
+
+    def _check_range(self) -> None:
+        if self.choices is not None:
+            raise ValueError(f"type {self.type} has low and high, and no choices")
+        if self.low is None or self.high is None:
+            raise ValueError(f"type {self.type} needs low and high")
+        if not self.low < self.high:
+            raise ValueError(
+                f"empty range: low={self.low}, must be < high={self.high}; a fixed value is written as value: X"
+            )
+        if self.type == "int" and any(number != int(number) for number in (self.low, self.high, self.step or 1)):
+            raise ValueError("type int needs whole numbers for low, high and step")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low={self.low}, must be > 0 with log: true")
+        if self.step is not None:
+            self._check_step(self.low, self.high, self.step)
+
+    def _check_step(self, low: float, high: float, step: float) -> None:
+        if self.log:
+            raise ValueError("log and step do not go together; keep one")
+        if not 0 < step <= high - low:
+            raise ValueError(f"step={step}, must be > 0 and <= high - low = {high - low}")
+        # Optuna would lower `high` to the grid; we would rather have the range that was written.
+        steps = (high - low) / step
+        if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
+            raise ValueError(f"step={step}, must divide high - low = {high - low}")
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.type not in ("fixed", "computed")
+
+    @property
+    def needs(self) -> set[str]:
+        """What must have its value first: config keys in its condition or its expression."""
+        return {*self.when, *(Expression(self.expression).names if self.expression is not None else ())}
+
+    def is_there(self, others: Mapping[str, Any]) -> bool:
+        """Whether its `when` holds, given the values of the parameters before it that are there."""
+        return all(key in others and _among(others[key], values) for key, values in self.when.items())
+
+    def suggest(self, trial: Any, name: str, lookup: Lookup) -> Any:
+        """Draw from an Optuna trial; `lookup` gives the numbers that an expression needs."""
+        if self.expression is not None:
+            return self._computed(name, lookup)
+        if self.type == "fixed":
+            return self.ends()[0]
+        if self.choices is not None:
+            return self.ends()[self._suggest_choice(trial, name)]
+        if self.type == "int":
+            step = 1 if self.step is None else int(self.step)
+            return trial.suggest_int(name, int(self.low or 0), int(self.high or 0), log=self.log, step=step)
+        return trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
+
+    def label(self, value: Any) -> Any:
+        """`value` as Optuna stores it: a list is not a choice there, its JSON is; of a scale, it is the place on it."""
+        if self.ordered:
+            return [_text(choice) for choice in self.choices or ()].index(_text(value))
+        return json.dumps(value) if isinstance(value, list | tuple) else value
+
+    def ends(self) -> list[Any]:
+        """Low and high, or every choice; nothing for an expression."""
+        if self.choices is not None:
+            return [self._plain(choice) for choice in self.choices]
+        return [self.low, self.high] if self.is_drawn else []
+
+    def steps(self) -> list[Any] | None:
+        """Every value it can have; None where there is no end of them."""
+        if self.choices is not None:
+            return self.ends()
+        step = self.step or (1 if self.type == "int" else None)
+        if step is None or self.low is None or self.high is None:
+            return None
+        values = [min(self.low + step * place, self.high) for place in range(round((self.high - self.low) / step) + 1)]
+        return [int(value) for value in values] if self.type == "int" else values
+
+    def at(self, place: float) -> Any:
+        """The value at a place in [0, 1) of its range, each value having as much of it as another."""
+        if (steps := self.steps()) and not self.log:
+            return steps[int(place * len(steps))]
+        low, high = float(self.low or 0), float(self.high or 0)
+        if not self.log:
+            return low + place * (high - low)
+        if self.type == "int":
+            low, high = low - 0.5, high + 0.5
+        value = math.exp(math.log(low) + place * (math.log(high) - math.log(low)))
+        return min(max(round(value), int(self.low or 0)), int(self.high or 0)) if self.type == "int" else value
+
+    def contains(self, value: Any) -> bool:
+        """Whether it can have the value; an expression's depends on others."""
+        if self.choices is not None:
+            return _among(value, self.choices)
+        if self.low is None or self.high is None or not self.low <= value <= self.high:
+            return False
+        step = self.step or (1 if self.type == "int" else None)
+        steps = (value - self.low) / step if step else 0.0
+        return bool(abs(steps - round(steps)) < 1e-9)
+
+    def __str__(self) -> str:
+        """`0.0001 to 0.03 (log)`, `one of 4, 8`, `=0.1 * train.max_steps`, each with its condition."""
+        condition = " and ".join(f"{key} is {' or '.join(map(str, values))}" for key, values in self.when.items())
+        return f"{self._range()}, when {condition}" if condition else self._range()
+
+    def _range(self) -> str:
+        if self.expression is not None:
+            return f"={self.expression}"
+        if self.choices is not None:
+            shown = ", ".join(map(str, self.choices))
+            return shown if self.type == "fixed" else f"one of {shown}{' (ordered)' if self.ordered else ''}"
+        return f"{self.low} to {self.high}{' (log)' if self.log else f' by {self.step}' if self.step else ''}"
+
+    def _suggest_choice(self, trial: Any, name: str) -> int:
+        choices = self.choices or ()
+        if self.ordered:
+            return int(trial.suggest_int(name, 0, len(choices) - 1))
+        labels = [self.label(choice) for choice in choices]
+        return labels.index(trial.suggest_categorical(name, labels))
+
+    def _computed(self, name: str, lookup: Lookup) -> int | float:
+        value = Expression(self.expression or "").value(lookup)
+        # Rounded down; 0.29 * 100 is 28.999999999999996 and meant to be 29.
+        return math.floor(value + 1e-9) if field_type(name) is int else value
+
+    @staticmethod
+    def _plain(value: Any) -> Any:
+        return list(value) if isinstance(value, tuple) else value
+
+
+def in_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Each after those that it needs, else as they stand. Raises ValueError where they need each other."""
+    left, ordered = dict(parameters), {}
+    while left:
+        ready = next((key for key, parameter in left.items() if not parameter.needs & left.keys()), None)
+        if ready is None:
+            raise ValueError(f"{', '.join(left)} need each other; one must go first")
+        ordered[ready] = left.pop(ready)
+    return ordered
+
+
+def field_type(key: str) -> Any:
+    """The declared type of a dotted RunConfig key."""
+    section, name = key.split(".")
+    outer = RunConfig.model_fields[section].annotation
+    return outer.model_fields[name].annotation  # type: ignore[union-attr]
+
+
+def _not_drawn(value: Any) -> dict[str, Any]:
+    if isinstance(value, str) and value.startswith("="):
+        return {"type": "computed", "expression": value.removeprefix("=").strip()}
+    return {"type": "fixed", "choices": (value,)}
+
+
+def _among(value: Any, choices: tuple[Any, ...]) -> bool:
+    return _text(value) in [_text(choice) for choice in choices]
+
+
+def _text(value: Any) -> str:
+    """Equal for equal values, lists and tuples alike; 8 and 8.0 are, 1 and true are not."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value)

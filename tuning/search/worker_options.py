@@ -1,0 +1,41 @@
+"""How many workers a sweep gets and what each of them holds: the section `workers` of a search space."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from podium.core.config import one_line
+from podium.core.config_sections import Section
+from podium.core.errors import UsageError
+
+CHIPS = (1, 2, 4, 8)  # of one process: Ray and libtpu know no other shapes
+
+
+class Workers(Section):
+    """How the devices are shared out. In a file, a number or `auto` stands for the count alone."""
+
+    count: Literal["auto"] | int = Field("auto", description="over all machines; auto is as many as they can hold")
+    cores: int | None = Field(None, ge=1, description="of each worker, where it computes on the CPU")
+    chips: int = Field(1, description="TPU chips of each worker: 1, 2, 4 or 8")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_count(cls, value: Any) -> Any:
+        return {"count": value} if isinstance(value, int | str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> "Workers":
+        if isinstance(self.count, int) and self.count < 1:
+            raise ValueError(f"workers={self.count}, must be auto or >= 1")
+        if self.chips not in CHIPS:
+            raise ValueError(f"chips={self.chips}, must be 1, 2, 4 or 8: the shapes that a process can have")
+        return self
+
+
+def parse_workers(value: "Workers | Mapping[str, Any] | int | str") -> Workers:
+    """A number, `auto`, or a mapping of count, cores and chips. Raises UsageError."""
+    try:
+        return Workers.model_validate(value)
+    except ValidationError as error:
+        raise UsageError(f"workers: {one_line(error)}") from error

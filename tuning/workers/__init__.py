@@ -1,0 +1,1 @@
+"""Workers: the processes that hold devices and train trials."""

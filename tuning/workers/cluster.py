@@ -1,0 +1,81 @@
+"""The Ray cluster that a sweep runs on: its address, its nodes, and who has to stay with the driver."""
+
+import os
+import socket
+from typing import Any
+
+from podium.core.errors import PodiumError, UsageError
+from tuning.workers.resources import Node
+
+CONNECT_TIMEOUT_S = 5.0
+HINT = "`ray status` on this machine must show the cluster, and the driver must be one of its nodes"
+
+
+def check_address(address: str | None, joined: bool = False) -> str | None:
+    """`auto`, HOST:PORT, or None for a Ray of our own; `joined` says that this process is in a cluster already.
+
+    Raises:
+        UsageError: anything else, or another cluster than the joined one.
+        PodiumError: nothing listens there.
+    """
+    if address in (None, "", "local", "auto"):
+        return address if address == "auto" else None
+    assert address is not None
+    if "://" in address:
+        raise UsageError(
+            f"--address {address}: a Ray client would run the whole sweep on the cluster; use auto or HOST:PORT on one "
+            "of its nodes, or `ray job submit`"
+        )
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"--address {address}: must be auto or HOST:PORT, like 10.0.0.2:6379")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise PodiumError(
+            f"no Ray cluster answers at {address} ({error.strerror or error}); start one there: ray start --head"
+        ) from error
+    if joined and address != _joined_address():
+        raise UsageError(f"--address {address}: this process is in the Ray cluster {_joined_address()} already")
+    return address
+
+
+def nodes() -> list[Node]:
+    """Those that are alive, the driver's first."""
+    import ray
+
+    alive = [Node(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    return sorted(alive, key=lambda node: node.id != _own_node())
+
+
+def on_node(node: str) -> Any:
+    """Ray's way to say that an actor lives on this node or not at all."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node, soft=False)
+
+
+def client_resources() -> dict[str, float]:
+    """What keeps Tune's clients with the driver: a sliver of its node, since {"cpu": 0} alone is refused."""
+    import ray
+
+    own = next(node for node in nodes() if node.id == _own_node())
+    head = "node:__internal_head__"
+    return {"cpu": 0, head if own.count(head) else f"node:{ray.util.get_node_ip_address()}": 0.001}
+
+
+def code_comes_with_job() -> bool:
+    """Whether `ray job submit` brought the driver here, and the code with it."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
+def _joined_address() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def _own_node() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
