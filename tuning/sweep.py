@@ -13,7 +13,7 @@ from podium.core.clock import Deadline
 from podium.core.errors import UsageError
 from podium.core.files import write_json
 from podium.core.paths import study_dir
-from podium.core.provenance import redact
+from podium.core.redaction import redact
 from podium.core.states import State
 from tuning import tracking
 from tuning.backends import make_backend

@@ -10,6 +10,7 @@ from eval.sets.evalset import Evalset, ScoredSet
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_text, write_json, write_jsonl
 from podium.core.records import Prediction, parse_record
+from podium.core.redaction import one_line
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def read_predictions(path: Path) -> PredictionFile:
         except json.JSONDecodeError as error:
             malformed.append(f"line {number}: not JSON ({error.msg})")
         except (ValueError, RecursionError) as error:  # e.g. a number of more digits than Python reads
-            malformed.append(f"line {number}: not JSON that can be read ({' '.join(str(error).split())})")
+            malformed.append(f"line {number}: not JSON that can be read ({one_line(error)})")
         except UsageError as error:
             malformed.append(str(error))
     return PredictionFile(predictions, malformed)

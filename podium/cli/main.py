@@ -113,9 +113,9 @@ def _explain(error: Exception) -> int:
 
 
 def _say(line: str) -> None:
-    from podium.core.provenance import redact
+    from podium.core.redaction import one_line
 
-    print(" ".join(redact(line).split()), file=sys.stderr)
+    print(one_line(line), file=sys.stderr)
 
 
 if __name__ == "__main__":

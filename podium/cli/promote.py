@@ -46,7 +46,7 @@ def promote(
 
 def _tag(promotion: "PromotionRecord", name: str) -> None:
     """Say it in MLflow too. The lock is written: what goes wrong here is a line, not a failure."""
-    from podium.core.provenance import redact
+    from podium.core.redaction import redact
 
     try:
         from tuning.tracking import mark_promoted

@@ -7,7 +7,7 @@ import typer
 
 from podium.core.errors import PodiumError
 from podium.core.paths import submission_dir
-from podium.core.provenance import redact
+from podium.core.redaction import redact
 
 
 def submit(name: Annotated[str, typer.Argument(metavar="NAME", help="What was promoted with --as NAME.")]) -> None:

@@ -29,6 +29,7 @@ from podium.core.config_sections import (
 from podium.core.errors import UsageError
 from podium.core.files import read_text
 from podium.core.hashing import sha256_json
+from podium.core.redaction import one_line
 
 
 class RunConfig(Section):
@@ -164,7 +165,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+        raise UsageError(f"{path}: not YAML ({one_line(error)})") from error
     if not isinstance(values, dict):
         raise UsageError(f"{path}: holds {type(values).__name__}, must be a mapping of keys to values")
     return values
@@ -178,7 +179,7 @@ def parse_config(values: Mapping[str, Any], where: str) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"{where}: {one_line(error)}") from error
+        raise UsageError(f"{where}: {first_problem(error)}") from error
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -193,7 +194,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise UsageError(f"--set {text!r}: the value is not YAML") from error
 
 
-def one_line(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first problem of a pydantic error: dotted place, value, rule."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,8 +15,6 @@ LIBRARIES = (
     *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "transformers"),
     *("tokenizers", "numpy", "ray", "optuna", "mlflow"),
 )
-URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
-SECRET_WORDS = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 
 
 def code_hash() -> str:
@@ -65,20 +62,6 @@ def provenance() -> dict[str, Any]:
         "machine": machine(),
     }
     return {key: value for key, value in facts.items() if value is not None}
-
-
-def redact(text: str) -> str:
-    """`text` with the value of every secret environment variable (HF_TOKEN, KAGGLE_KEY, ...) and the password of every
-    URL taken out."""
-    for name in secrets_in(text):
-        text = text.replace(os.environ[name], f"[{name}]")
-    return URL_PASSWORD.sub(r"\1:***@", text)
-
-
-def secrets_in(text: str) -> list[str]:
-    """The names of the secret environment variables whose value is in `text`."""
-    secret = {name: value for name, value in os.environ.items() if any(word in name.upper() for word in SECRET_WORDS)}
-    return [name for name, value in secret.items() if len(value) >= 8 and value in text]
 
 
 def _git(*arguments: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from podium.core.config import one_line
+from podium.core.config import first_problem
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl
 from podium.core.states import State
@@ -120,7 +120,7 @@ def parse_record(cls: type[R], values: Any, where: str) -> R:
     try:
         return cls.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"{where}: {one_line(error)}") from error
+        raise UsageError(f"{where}: {first_problem(error)}") from error
 
 
 def read_record(cls: type[R], path: Path) -> R:

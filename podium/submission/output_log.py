@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from podium.core.provenance import redact
+from podium.core.redaction import redact
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_text, write_bytes
 from podium.core.hashing import sha256_bytes
 from podium.core.paths import home, submission_dir
-from podium.core.provenance import secrets_in
+from podium.core.redaction import secrets_in
 from podium.submission.evidence import MANIFEST, files_of, read_complete
 from podium.submission.lock import PACKAGES, read_lock
 from podium.submission.verify import differences

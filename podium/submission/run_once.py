@@ -19,8 +19,8 @@ from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, RunFailed, UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import portable, submission_dir
-from podium.core.provenance import redact
 from podium.core.records import Prediction, Report
+from podium.core.redaction import named_line
 from podium.core.states import State
 from podium.submission import evidence
 from podium.submission.claim import Claim, claim_run, refuse_claimed, utc_now
@@ -209,7 +209,7 @@ def _as_ended(name: str, error: BaseException) -> RunEnded:
         return RunEnded(name, State.STOPPED, "SIGTERM", 143)
     if isinstance(error, KeyboardInterrupt):
         return RunEnded(name, State.STOPPED, "Ctrl-C", 130)
-    return RunEnded(name, State.FAILED, " ".join(redact(f"{type(error).__name__}: {error}").split()))
+    return RunEnded(name, State.FAILED, named_line(error))
 
 
 @contextlib.contextmanager

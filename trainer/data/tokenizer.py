@@ -7,6 +7,7 @@ from pathlib import Path
 
 from podium.core.errors import UsageError
 from podium.core.hashing import sha256_files
+from podium.core.redaction import one_line
 
 # Any of the first two makes a tokenizer; the others belong to it.
 TOKENIZER_FILES = (
@@ -57,7 +58,7 @@ class Tokenizer:
             text: str = self._hf.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=asks)
         # A template raises what its author wrote, and the renderer whatever it meets.
         except Exception as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise UsageError(
                 f"{self.folder}: the chat template refuses a user's turn ({reason}); use data.template=plain"
             ) from error
@@ -90,4 +91,4 @@ def _load(folder: Path):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
     # What a broken tokenizer raises depends on its kind: the Rust library raises plain Exception.
     except Exception as error:
-        raise UsageError(f"{folder}: cannot read the tokenizer ({' '.join(str(error).split())[:200]})") from error
+        raise UsageError(f"{folder}: cannot read the tokenizer ({one_line(error, 200)})") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from podium.core.config_sections import DeviceConfig
 from podium.core.errors import UsageError
 from podium.core.paths import workspace
+from podium.core.redaction import one_line
 
 if TYPE_CHECKING:
     import jax
@@ -63,8 +64,7 @@ def found() -> DeviceInfo:
     try:
         devices = jax.devices()
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"JAX cannot start a device: {reason}") from error
+        raise UsageError(f"JAX cannot start a device: {one_line(error)}") from error
     return DeviceInfo(devices[0].platform, devices[0].device_kind, len(devices))
 
 

@@ -13,6 +13,7 @@ from jax.experimental import multihost_utils
 
 from podium.core.clock import Clock
 from podium.core.errors import UsageError
+from podium.core.redaction import one_line
 
 
 def join() -> None:
@@ -33,7 +34,7 @@ def join() -> None:
         )
     except (ValueError, RuntimeError) as error:
         raise UsageError(
-            f"device.distributed=true: {' '.join(str(error).split())[:200]}; on a pod run the same command on every "
+            f"device.distributed=true: {one_line(error, 200)}; on a pod run the same command on every "
             "host, elsewhere set JAX_COORDINATOR_ADDRESS=HOST:PORT, JAX_NUM_PROCESSES and JAX_PROCESS_ID as well"
         ) from error
 

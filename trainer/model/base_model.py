@@ -17,6 +17,7 @@ from podium.core.config_sections import LoraConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_json
 from podium.core.hashing import sha256_files
+from podium.core.redaction import one_line
 from trainer.data.tokenizer import Tokenizer
 from trainer.device.devices import compute_dtype
 from trainer.device.memory import device_bytes, tree_bytes
@@ -136,7 +137,7 @@ def _transformers_config(folder: Path) -> Any:
         return AutoConfig.from_pretrained(folder, local_files_only=True)
     # Validation of a config raises whatever its fields raise.
     except Exception as error:
-        raise UsageError(" ".join(str(error).split())[:300]) from error
+        raise UsageError(one_line(error, 300)) from error
 
 
 def _check_lengths(config: RunConfig, arch: Architecture) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from podium.core.config_sections import ModelConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
+from podium.core.redaction import one_line
 from trainer.data.tokenizer import TOKENIZER_FILES
 
 TINY = Path(__file__).parents[1] / "tiny"
@@ -97,7 +98,7 @@ def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
         raise UsageError(f"{key}={repo!r}, {rule}") from error
     except (OSError, HTTPError) as error:  # the hub's own errors are OSErrors
         raise PodiumError(
-            f"{key}={repo!r}: there is no such folder, and the hub did not give it ({_one_line(error)}); "
+            f"{key}={repo!r}: there is no such folder, and the hub did not give it ({one_line(error, 200)}); "
             "check the name and the network, and set HF_TOKEN where the model is gated"
         ) from error
 
@@ -112,10 +113,6 @@ def _fetch_from_kaggle(key: str, source: str) -> Path:
     try:
         return Path(kagglehub.model_download(source.removeprefix(KAGGLE)))
     except ValueError as error:  # a malformed handle
-        raise UsageError(f"{key}={source!r}: {_one_line(error)}") from error
+        raise UsageError(f"{key}={source!r}: {one_line(error, 200)}") from error
     except OSError as error:  # the errors of requests are OSErrors
-        raise PodiumError(f"{key}={source!r}: Kaggle did not give it ({_one_line(error)})") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+        raise PodiumError(f"{key}={source!r}: Kaggle did not give it ({one_line(error, 200)})") from error

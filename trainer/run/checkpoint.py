@@ -19,6 +19,7 @@ import orbax.checkpoint as ocp
 
 from podium.core.config import RunConfig, all_keys, parse_config
 from podium.core.errors import PodiumError, UsageError
+from podium.core.redaction import one_line
 from trainer.device.processes import is_first, wait_for_all
 
 # Orbax logs the traceback of every error that it raises as well.
@@ -186,7 +187,7 @@ def _restore(path: Path, item: str, how: Any) -> Any:
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
             return reader.restore(path.resolve(), args=ocp.args.Composite(**{item: how}))[item]
     except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise UsageError(f"{path}: not a whole checkpoint of this run ({reason}); name another one") from error
 
 
@@ -198,5 +199,5 @@ def _named(tree: Tree) -> dict[str, Any]:
 
 def _write_failed(path: Path, error: Exception) -> PodiumError:
     code = re.search(r"os_error_code='(\d+)'", str(error))  # how TensorStore says what the system refused
-    reason = os.strerror(int(code[1])) if code else " ".join(str(error).split())[:200]
+    reason = os.strerror(int(code[1])) if code else one_line(error, 200)
     return PodiumError(f"cannot write checkpoint {path}: {reason}; make room, then use --resume")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from podium.core.config import load_config, load_yaml, one_line
+from podium.core.config import first_problem, load_config, load_yaml
 from podium.core.errors import UsageError
 from podium.core.paths import find_file
 from tuning.search.checks import check
@@ -47,7 +47,7 @@ def parse_space(values: Mapping[str, Any], where: str) -> SearchSpace:
         space = SearchSpace.model_validate(values)
         check(space)
     except ValidationError as error:
-        raise UsageError(f"{where}: {one_line(error)}") from error
+        raise UsageError(f"{where}: {first_problem(error)}") from error
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     return space

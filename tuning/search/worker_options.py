@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from podium.core.config import one_line
+from podium.core.config import first_problem
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 
@@ -38,4 +38,4 @@ def parse_workers(value: "Workers | Mapping[str, Any] | int | str") -> Workers:
     try:
         return Workers.model_validate(value)
     except ValidationError as error:
-        raise UsageError(f"workers: {one_line(error)}") from error
+        raise UsageError(f"workers: {first_problem(error)}") from error

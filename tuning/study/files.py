@@ -5,6 +5,7 @@ from pathlib import Path
 
 from podium.core.errors import PodiumError
 from podium.core.files import write_text
+from podium.core.redaction import one_line
 
 FAILED = "failed: "  # what the stop file begins with where nobody wanted the stop
 
@@ -40,7 +41,7 @@ def asked_to_end(folder: Path, number: int) -> bool:
 
 def no_room(error: BaseException) -> str:
     """What could not be written, of an error that a full disk raised, and what to do."""
-    return f"{' '.join(str(error).split()).partition('; ')[0]}; free some space"
+    return f"{one_line(error).partition('; ')[0]}; free some space"
 
 
 @dataclass(frozen=True)

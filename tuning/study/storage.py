@@ -13,7 +13,7 @@ from typing import Any
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import is_full_disk, read_json, write_json
-from podium.core.provenance import redact
+from podium.core.redaction import one_line, redact
 from tuning.study.files import cut_short, no_room
 
 ENVIRONMENT = "PODIUM_OPTUNA_STORAGE"
@@ -190,5 +190,4 @@ def _one_line(folder: Path, storage: str) -> Iterator[None]:
 
 
 def _line(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return " ".join(redact(str(cause)).split())
+    return one_line(getattr(error, "orig", None) or error)

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from podium.core.config import parse_config
 from podium.core.errors import PodiumError
 from podium.core.files import read_json
-from podium.core.provenance import redact
 from podium.core.records import PromotionRecord
+from podium.core.redaction import named_line
 from trainer.run.metrics_log import MetricsLog
 from tuning.tracking import datasets, store, tables
 from tuning.tracking.description import param_name, param_value
@@ -58,7 +58,7 @@ def _take(what: str, call: Callable[[], R]) -> R:
     try:
         return call()
     except Exception as error:
-        line = " ".join(redact(f"{type(error).__name__}: {error}").split())[:300]
+        line = named_line(error, 300)
         raise PodiumError(f"MLflow did not take {what}: {line}") from error
 
 

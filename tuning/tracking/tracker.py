@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from podium.core.errors import PodiumError
-from podium.core.provenance import redact
+from podium.core.redaction import named_line
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event
 from tuning.study.study import StudyView, study_view
@@ -157,7 +157,7 @@ class Tracker:
     def _note(self, error: Exception, refused: bool = False) -> None:
         with self._changed:
             self.failures += 1
-            self.last_failure = " ".join(redact(f"{type(error).__name__}: {error}").split())[:300]
+            self.last_failure = named_line(error, 300)
             self._refused |= refused
             self._changed.notify_all()
 

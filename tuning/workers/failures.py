@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from podium.core.provenance import redact
+from podium.core.redaction import redact
 
 TAIL_LINES, TAIL_BYTES = 30, 32_768
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
-from podium.core.provenance import redact
 from podium.core.records import Report
+from podium.core.redaction import one_line, redact
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event, Listener
 from tuning.study.files import stop_file
@@ -42,8 +42,9 @@ def check_url(url: str) -> str:
         mirror.send_text("stop", "")
         mirror.forget("stop")
     except (ImportError, ValueError, OSError) as error:
-        why = " ".join(redact(str(error)).split()) or type(error).__name__
-        raise UsageError(f"--storage {redact(url)}: cannot be written ({why}); name a folder by fsspec URL") from error
+        raise UsageError(
+            f"--storage {redact(url)}: cannot be written ({one_line(error)}); name a folder by fsspec URL"
+        ) from error
     return url
 
 

@@ -12,8 +12,8 @@ from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.files import is_full_disk, write_text
 from podium.core.paths import study_dir
-from podium.core.provenance import redact
 from podium.core.records import Report
+from podium.core.redaction import one_line, redact
 from podium.core.states import State
 from tuning.study.files import no_room, report_file, request_stop, trial_dir
 from tuning.study.locks import WorkersLock
@@ -113,7 +113,7 @@ class Host:
             write_text(trial_dir(self._folder, trial_id) / "traceback.txt", redact("".join(lines)))
         reason = str(error) if isinstance(error, PodiumError) else f"{type(error).__name__}: {error}"
         state = error.state if isinstance(error, RunFailed) else State.FAILED
-        return Report(step=0, state=state, metrics={}, reason=" ".join(redact(reason).split()))
+        return Report(step=0, state=state, metrics={}, reason=one_line(reason))
 
 
 def _folder_here(study_folder: Path) -> Path:
