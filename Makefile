@@ -12,16 +12,34 @@ PARALLEL := --numprocesses auto --dist loadfile
 help:  ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
 
-# The stamp is what makes a second run install nothing.
-.venv/.installed: requirements.txt pyproject.toml
+# Which JAX to install; `make setup ACCELERATOR=cuda12` overrides what this machine looks like.
+ifndef ACCELERATOR
+ACCELERATOR := $(shell test -n "$(PYTHON)" && $(PYTHON) podium/core/accelerator.py || echo cpu)
+endif
+ACCELERATORS := cuda12 cuda13 tpu
+# EXTRAS=postgres,samplers installs optional dependencies of pyproject.toml as well.
+EXTRAS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+comma := ,
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
+STAMP := .venv/.installed-$(ACCELERATOR)$(if $(EXTRAS),-$(subst $(comma),-,$(EXTRAS)))
+PINNED := requirements.txt $(if $(filter-out cpu,$(ACCELERATOR)),requirements-$(ACCELERATOR).txt)
+
+# The stamp is what makes a second run install nothing. Two builds of JAX in one environment hide each other's devices.
+$(STAMP): $(PINNED) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 on the PATH; install one or set PYTHON=" >&2; exit 2; }
-	@echo "Installing into .venv (about a minute, once) ..."
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installing into .venv for $(ACCELERATOR) (about a minute, once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@rm -f .venv/.installed*
+	@$(PIP) --quiet uninstall --yes $(patsubst %,-r requirements-%.txt,$(filter-out $(ACCELERATOR),$(ACCELERATORS)))
+	@$(PIP) install --require-hashes --no-deps $(addprefix -r ,$(PINNED))
+	@$(PIP) install --no-build-isolation --editable '.$(if $(EXTRAS),[$(EXTRAS)])' $(if $(EXTRAS),,--no-deps)
 	@touch $@
 
-setup: .venv/.installed  ## Create .venv and install the pinned requirements
+requirements-%.txt:
+	@echo "error: ACCELERATOR=$*, must be cpu, cuda12, cuda13 or tpu" >&2; exit 2
+
+setup: $(STAMP)  ## Create .venv with the pinned requirements and the JAX for this machine (ACCELERATOR=, EXTRAS=)
 
 demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to end (under 4 minutes on 2 cores)
 	@$(BIN)/podium demo
@@ -48,9 +66,12 @@ bench: setup  ## The quick benchmarks; each is also `python -m benchmarks.NAME [
 	@$(BIN)/python -m benchmarks.compiles
 	@$(BIN)/python -m benchmarks.sandbox
 
-requirements:  ## Compile requirements.txt again, for every supported Python, with hashes and no index lines (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade \
-		pyproject.toml --extra dev --output-file requirements.txt
+requirements:  ## Compile every requirements file again, for every supported Python, with hashes and no index lines (needs uv)
+	$(COMPILE) --upgrade --extra dev --output-file requirements.txt
+	@for name in $(ACCELERATORS); do \
+		rm -f requirements-$$name.txt; \
+		$(COMPILE) --extra dev --extra $$name --constraint requirements.txt --output-file requirements-$$name.txt \
+			$$(sed -nE 's/^([A-Za-z0-9_.-]+)==.*/--no-emit-package \1/p' requirements.txt | sort -u); done
 
 clean:  ## Remove .venv and caches; workspace and submission runs stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,62 @@
+"""What `make setup` would do on each machine, and the files that it installs from."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from podium.core.accelerator import BUILDS
+
+ROOT = Path(__file__).parents[1]
+PINS = re.compile(r"(?m)^([A-Za-z0-9_.-]+)==(\S+)")
+
+
+def make(*arguments: str, dry: bool = True) -> subprocess.CompletedProcess[str]:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "ACCELERATOR", "EXTRAS")
+    }
+    command = ["make", *(["--dry-run", "--always-make"] if dry else []), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_each_accelerator_has_its_own_pinned_file(build):
+    planned = make("setup", f"ACCELERATOR={build}")
+    assert planned.returncode == 0, planned.stderr
+    (install,) = re.findall(r"install --require-hashes --no-deps (.*)", planned.stdout)
+    files = ["requirements.txt", *([f"requirements-{build}.txt"] if build != "cpu" else [])]
+    assert install.split() == [word for file in files for word in ("-r", file)]
+    (removed,) = re.findall(r"uninstall --yes (.*)", planned.stdout)  # what an earlier setup may have left
+    assert removed.split()[1::2] == [f"requirements-{other}.txt" for other in BUILDS[1:] if other != build]
+
+
+def test_extras_are_installed_from_the_clone():
+    assert "--editable '.[postgres,samplers]'" in make("setup", "EXTRAS=postgres,samplers").stdout
+    assert re.search(r"--editable '\.' --no-deps", make("setup").stdout)
+
+
+def test_an_unknown_accelerator_is_refused_in_one_line():
+    refused = make("setup", "ACCELERATOR=cuda14", dry=False)
+    assert refused.returncode == 2
+    assert "error: ACCELERATOR=cuda14, must be cpu, cuda12, cuda13 or tpu" in refused.stderr
+
+
+def test_the_files_of_accelerators_go_with_the_pinned_jax():
+    base = dict(PINS.findall((ROOT / "requirements.txt").read_text()))
+    for build in BUILDS[1:]:
+        text = (ROOT / f"requirements-{build}.txt").read_text()
+        pins = dict(PINS.findall(text))
+        assert pins and not pins.keys() & base.keys()
+        assert text.count("--hash=sha256:") >= len(pins)
+        assert all(version == base["jax"] for name, version in pins.items() if name.startswith("jax"))
+    for path in ROOT.glob("requirements*.txt"):
+        assert "://" not in path.read_text() and "--index" not in path.read_text()
+
+
+def test_each_accelerator_has_an_extra():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    assert {f"jax[{build}]" for build in BUILDS[1:]} == {extras[build][0] for build in BUILDS[1:]}
