@@ -108,7 +108,8 @@ def _fetch_from_kaggle(key: str, source: str) -> Path:
         import kagglehub
     except ImportError as error:
         raise UsageError(
-            f"{key}={source!r} needs the package kagglehub; install podium[kaggle], or give the mounted folder"
+            f"{key}={source!r} needs the package kagglehub: `.venv/bin/pip install -e '.[kaggle]'`, "
+            "or give the mounted folder"
         ) from error
     try:
         return Path(kagglehub.model_download(source.removeprefix(KAGGLE)))

@@ -37,7 +37,8 @@ def refuse_useless(uri: str) -> None:
     elif uri.startswith("http"):
         problem = _server_problem(uri)
     elif uri.startswith("postgresql:") and find_spec("psycopg2") is None:
-        problem = "psycopg2 is not installed; pip install 'podium[postgres]' has the driver of postgresql+psycopg://"
+        driver = "`.venv/bin/pip install -e '.[postgres]'`"
+        problem = f"psycopg2 is not installed; use postgresql+psycopg://, whose driver comes with {driver}"
     if problem:
         raise UsageError(f"tracking URI {without_password(uri)!r} refused: {problem}")
 

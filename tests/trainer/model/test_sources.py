@@ -112,7 +112,9 @@ def test_kaggle_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(UsageError) as caught:
         find("kaggle:google/gemma-3/flax/1b")
-    assert "needs the package kagglehub; install podium[kaggle], or give the mounted folder" in str(caught.value)
+    assert "needs the package kagglehub: `.venv/bin/pip install -e '.[kaggle]'`, or give the mounted folder" in str(
+        caught.value
+    )
 
 
 def test_a_kaggle_handle_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

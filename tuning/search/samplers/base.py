@@ -46,8 +46,8 @@ class BaseOptions(Section):
             package, extra = self.PACKAGE
             name = getattr(self, "name", "")
             raise UsageError(
-                f"sampler {name!r} needs the package {package!r}, which podium[{extra}] installs; "
-                "install it, or choose another sampler"
+                f"sampler {name!r} needs the package {package!r}, which is not installed; run in Podium's folder "
+                f"`.venv/bin/pip install -e '.[{extra}]'`, or choose another sampler"
             )
 
     def size(self, space: SampledSpace) -> int | None:  # noqa: ARG002
