@@ -12,7 +12,7 @@ from pydantic import Field
 from eval.scorers import DEFAULT, get_scorer
 from eval.scorers.base import POINTS, Score
 from eval.sets.evalset import Evalset, ScoredSet, group_order
-from eval.sets.predictions import predicted_set, read_predictions, set_to_score
+from eval.sets.predictions import read_predictions, read_scored_set, set_to_score
 from podium.core.errors import UsageError
 from podium.core.records import FINISH_REASONS, Prediction, Record, Sample
 
@@ -124,7 +124,7 @@ def score_file(
     Raises:
         UsageError: no such file, or predictions that were made for another evalset or split.
     """
-    chosen = set_to_score(evalset, predicted_set(path), split)
+    chosen = set_to_score(evalset, read_scored_set(path), split)
     samples = evalset.split(chosen.split, chosen.max_items)
     elsewhere = {sample.id for sample in evalset.samples} - {sample.id for sample in samples}
     file = read_predictions(path)

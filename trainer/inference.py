@@ -7,7 +7,7 @@ from pathlib import Path
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
-from podium.core.records import Asked, Prediction
+from podium.core.records import Prediction, Prompt
 from trainer.device.sharding import in_words
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
@@ -27,7 +27,7 @@ class TrainedRun:
         """Prompts of those answered so far that were too long and lost their beginning."""
         return self._run.n_prompts_cut
 
-    def answer(self, samples: Sequence[Asked], deadline: Deadline) -> list[Prediction]:
+    def answer(self, samples: Sequence[Prompt], deadline: Deadline) -> list[Prediction]:
         """What the model writes after each prompt, as `generate` of the config says. Raises RunFailed: no memory."""
         return self._run.predict(samples, deadline)
 

@@ -7,7 +7,7 @@ from eval.arc.grids import Grid, format_grid
 from eval.arc.submission import Submission, build_submission
 from eval.arc.tasks import Task, grid_prompt, output_ids, parse_task, program_prompt, task_json
 from podium.core.errors import UsageError
-from podium.core.records import Asked, Question, Sample
+from podium.core.records import Prompt, Question, Sample
 
 Kind = Literal["arc_grid", "arc_program"]
 EASY_CELLS, MEDIUM_CELLS = 50, 200  # at most, of test input and output together
@@ -31,7 +31,7 @@ def arc_questions(tasks: Mapping[str, Task], kind: Kind) -> list[Question]:
     ]
 
 
-def task_of(sample: Asked) -> Task:
+def task_of(sample: Prompt) -> Task:
     """The task of an item. Raises UsageError where the item is of none."""
     id_ = sample.meta.get("group")
     if not isinstance(id_, str) or "task" not in sample.meta:
@@ -44,14 +44,14 @@ def task_of(sample: Asked) -> Task:
     return task
 
 
-def one_output(sample: Asked) -> Task:
+def one_output(sample: Prompt) -> Task:
     """The task of an item with no other test pair than the one that the item asks for."""
     task = task_of(sample)
     return Task(task.id, task.train, (task.test[output_ids(task).index(sample.id)],))
 
 
 def submission_of(
-    samples: Iterable[Asked], attempts: Mapping[str, Sequence[Grid]]
+    samples: Iterable[Prompt], attempts: Mapping[str, Sequence[Grid]]
 ) -> tuple[Submission, dict[str, Task]]:
     """The submission for all tasks of `samples`, in their order, and these tasks: what `write_submission` wants.
 

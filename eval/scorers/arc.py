@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from eval.arc.grids import Grid, parse_grid
 from eval.scorers.base import Item, Score, Scorer
 from podium.core.errors import UsageError
-from podium.core.records import Asked, Prediction, Sample
+from podium.core.records import Prediction, Prompt, Sample
 
-AskedItem = tuple[Asked, Sequence[Prediction]]
+AnsweredPrompt = tuple[Prompt, Sequence[Prediction]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ArcScorer(Scorer):
     """The value is the competition's: 1 when either attempt is exactly the test output, else 0."""
 
     @abstractmethod
-    def attempts(self, items: Sequence[AskedItem]) -> list[Attempts]:
+    def attempts(self, items: Sequence[AnsweredPrompt]) -> list[Attempts]:
         """The attempts of each item, from its one or more predictions. The test output has no part in choosing them."""
 
     def check(self, sample: Sample) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from eval.arc.grids import Grid, parse_grid
-from eval.scorers.arc import ArcScorer, AskedItem, Attempts
+from eval.scorers.arc import AnsweredPrompt, ArcScorer, Attempts
 from podium.core.records import Prediction
 
 
@@ -12,7 +12,7 @@ class ArcGridScorer(ArcScorer):
     name = "arc_grid"
     version = "1"
 
-    def attempts(self, items: Sequence[AskedItem]) -> list[Attempts]:
+    def attempts(self, items: Sequence[AnsweredPrompt]) -> list[Attempts]:
         return [_attempts(predictions) for _, predictions in items]
 
 

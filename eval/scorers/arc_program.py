@@ -7,7 +7,7 @@ from eval.arc.programs import Candidate, attempts, development_fitness, find_pro
 from eval.arc.samples import one_output
 from eval.arc.tasks import Task
 from eval.sandbox.sandbox import ProgramResult, Sandbox
-from eval.scorers.arc import ArcScorer, AskedItem, Attempts
+from eval.scorers.arc import AnsweredPrompt, ArcScorer, Attempts
 from eval.scorers.base import POINTS, Metrics
 from podium.core.records import Sample
 
@@ -23,7 +23,7 @@ class ArcProgramScorer(ArcScorer):
         super().check(sample)
         one_output(sample)
 
-    def attempts(self, items: Sequence[AskedItem]) -> list[Attempts]:
+    def attempts(self, items: Sequence[AnsweredPrompt]) -> list[Attempts]:
         """The programs of all items run in parallel processes; what is written twice for an item runs once."""
         tasks = [one_output(sample) for sample, _ in items]
         found = [[find_program(prediction.text) for prediction in predictions] for _, predictions in items]

@@ -49,7 +49,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], about: Mapp
     write_json(meta_path(path), {**about, "n": len(predictions)})
 
 
-def predicted_set(path: Path) -> ScoredSet | None:
+def read_scored_set(path: Path) -> ScoredSet | None:
     """Which items the predictions in `path` were made for; None when no meta file says so. Raises UsageError."""
     where = meta_path(path)
     if not where.is_file():

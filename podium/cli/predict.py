@@ -16,7 +16,7 @@ from podium.core.errors import UsageError
 from podium.core.paths import portable
 
 if TYPE_CHECKING:
-    from eval.sets.prompts import AskedSet
+    from eval.sets.prompts import PromptSet
     from podium.core.config import RunConfig
     from podium.core.records import Prediction
 
@@ -43,18 +43,18 @@ def predict(
     """Let a trained run answer an evalset's prompts. On a whole ARC set it writes submission.json, too."""
     from eval.arc_submission import makes_attempts
     from eval.sets.predictions import write_predictions
-    from eval.sets.prompts import asked_set
+    from eval.sets.prompts import prompt_set
 
     config = _config(run, assignments, device)
-    asked = asked_set(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
+    prompts = prompt_set(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
     with end_at_once("stopped; nothing was written"):
-        answers = _answers(config, run, step, asked)
+        answers = _answers(config, run, step, prompts)
     if answers is None:
         return
-    write_predictions(out, answers.predictions, {**asked.about, **answers.about})
+    write_predictions(out, answers.predictions, {**prompts.about, **answers.about})
     typer.echo(f"{answers.in_words}; {out}")
-    if (challenges or split == "all") and makes_attempts(asked.scorer):
-        _submit(out.with_name("submission.json"), asked, answers.predictions)
+    if (challenges or split == "all") and makes_attempts(prompts.scorer):
+        _submit(out.with_name("submission.json"), prompts, answers.predictions)
     if challenges:
         typer.echo("no score: the challenges have no solutions here; the competition scores submission.json")
 
@@ -80,7 +80,7 @@ def _config(run: Path, assignments: list[str] | None, device: str | None) -> Run
     return load_config(run / "config.yaml", overrides | ({"device.kind": device} if device else {}))
 
 
-def _answers(config: RunConfig, run: Path, step: int | None, asked: AskedSet) -> _Answers | None:
+def _answers(config: RunConfig, run: Path, step: int | None, prompts: PromptSet) -> _Answers | None:
     """None in a process that helps another one to answer."""
     from trainer.device.devices import select, use_compile_cache
 
@@ -94,8 +94,8 @@ def _answers(config: RunConfig, run: Path, step: int | None, asked: AskedSet) ->
     with open_trained(config, run, step) as trained:
         typer.echo(f"device: asked for {config.device.kind}, found {found}{trained.placement}")
         where = f"{trained.model_id} from {run} at step {trained.step}"
-        typer.echo(f"model: {where}; {len(asked.samples)} prompts of {asked.label}")
-        predictions = trained.answer(asked.samples, deadline)
+        typer.echo(f"model: {where}; {len(prompts.prompts)} prompts of {prompts.label}")
+        predictions = trained.answer(prompts.prompts, deadline)
         seconds = deadline.elapsed_s()
     facts = {"step": trained.step, "model_id": trained.model_id, "n_prompts_cut": trained.n_prompts_cut}
     return _described(config, run, predictions, seconds, facts) if is_first() else None
@@ -121,8 +121,8 @@ def _described(
     return _Answers(predictions, f"{len(predictions)} predictions in {format_duration(seconds)}{ended}{cut}", about)
 
 
-def _submit(path: Path, asked: AskedSet, predictions: list[Prediction]) -> None:
-    from eval.arc_submission import write_predicted_submission
+def _submit(path: Path, prompts: PromptSet, predictions: list[Prediction]) -> None:
+    from eval.arc_submission import write_arc_submission
 
-    submission = write_predicted_submission(path, asked.samples, predictions, asked.scorer)
-    typer.echo(f"{len(submission)} tasks in the competition's shape, by {asked.scorer}; {path}")
+    submission = write_arc_submission(path, prompts.prompts, predictions, prompts.scorer)
+    typer.echo(f"{len(submission)} tasks in the competition's shape, by {prompts.scorer}; {path}")

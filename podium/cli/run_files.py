@@ -83,16 +83,16 @@ def _config(path: Path) -> RunConfig | None:
 
 
 def _named_in_meta(path: Path) -> str | None:
-    from eval.sets.predictions import predicted_set
+    from eval.sets.predictions import read_scored_set
 
-    made_for = predicted_set(path)
+    made_for = read_scored_set(path)
     return made_for.name if made_for else None
 
 
 def _samples(path: Path, evalset: Evalset, config: RunConfig | None) -> tuple[Sample, ...]:
-    from eval.sets.predictions import predicted_set, set_to_score
+    from eval.sets.predictions import read_scored_set, set_to_score
 
-    made_for = predicted_set(path)
+    made_for = read_scored_set(path)
     lock = path.with_name("lock.json")
     if made_for is None and config and lock.is_file():
         return _submitted(lock, evalset, config)

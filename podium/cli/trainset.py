@@ -58,7 +58,7 @@ def from_predictions(
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
 ) -> None:
     """Make a trainset of the predictions that are right: of ARC tasks, their programs."""
-    from eval.distillation import solved
+    from eval.distillation import correct_predictions
     from eval.scorers import get_scorer
     from eval.sets.predictions import read_predictions
     from podium.cli.run_files import find_source
@@ -66,7 +66,9 @@ def from_predictions(
 
     folder = home() / "trainsets" / check_name(name, "trainset")
     source = find_source(predictions, evalset, scorer)
-    found = solved(source.samples, read_predictions(source.path).predictions, get_scorer(source.scorer), per_item)
+    found = correct_predictions(
+        source.samples, read_predictions(source.path).predictions, get_scorer(source.scorer), per_item
+    )
     answers = [
         RightAnswer(
             prompt=right.sample.prompt,
@@ -77,7 +79,7 @@ def from_predictions(
         for right in found
     ]
     _show(trainset_from(answers, folder, name=name, source=source.scorer, replace=replace), folder)
-    n_items = len({right.sample.id for right in found})
+    n_items = len({correct.sample.id for correct in found})
     typer.echo(f"items        {n_items} of {len(source.samples)} have a right prediction")
     typer.echo(f"note: its prompts are those of evalset {source.evalset.name}; score what it trains on another")
 

@@ -69,7 +69,7 @@ class Question(Record):
     meta: dict[str, Any] = {}
 
 
-Asked = Sample | Question  # what a model can be asked
+Prompt = Sample | Question  # what a model can be asked
 
 
 # EOS was written, generate.max_new_tokens were, a stop string was, or the answer's own time ran out.

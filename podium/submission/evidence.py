@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from eval.arc_submission import makes_attempts, write_predicted_submission
+from eval.arc_submission import makes_attempts, write_arc_submission
 from eval.scorecard import Scorecard, score_predictions
 from eval.sets.evalset import load_evalset
 from eval.sets.prompts import load_challenges
@@ -19,7 +19,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl, write_json
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_file, submission_dir
-from podium.core.records import Asked, Prediction, Question, Record, Sample, read_record, read_records
+from podium.core.records import Prediction, Prompt, Question, Record, Sample, read_record, read_records
 from podium.core.states import State
 from podium.submission.claim import refuse_claimed
 from podium.submission.lock import Lock
@@ -134,9 +134,9 @@ def write_submission(lock: Lock, run_dir: Path) -> bool:
     config = lock.run_config()
     if not makes_attempts(chosen_scorer(config)):
         return False
-    samples: Sequence[Asked] = challenges(config) or submission_samples(config)[config.eval.submission_split]
+    samples: Sequence[Prompt] = challenges(config) or submission_samples(config)[config.eval.submission_split]
     predictions = read_records(Prediction, run_dir / (CHALLENGE_PREDICTIONS if config.eval.challenges else PREDICTIONS))
-    write_predicted_submission(run_dir / SUBMISSION, samples, predictions, chosen_scorer(config))
+    write_arc_submission(run_dir / SUBMISSION, samples, predictions, chosen_scorer(config))
     return True
 
 

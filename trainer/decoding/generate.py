@@ -9,7 +9,7 @@ import numpy as np
 
 from podium.core.clock import Deadline
 from podium.core.config_sections import GenerateConfig
-from podium.core.records import Asked, FinishReason, Prediction
+from podium.core.records import FinishReason, Prediction, Prompt
 from trainer.data.template import Template
 from trainer.data.tokenizer import Tokenizer
 from trainer.decoding.sampling import item_key
@@ -53,7 +53,7 @@ def n_admitted(batch_size: int) -> int:
 
 
 def generate(
-    samples: Sequence[Asked],
+    samples: Sequence[Prompt],
     tokenizer: Tokenizer,
     template: Template,
     config: GenerateConfig,
@@ -72,7 +72,7 @@ def generate(
     return [answers[item.place] for item in items if item.place in answers], n_cut
 
 
-def _items(samples: Sequence[Asked], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
+def _items(samples: Sequence[Prompt], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
     buckets = prompt_buckets(config.max_prompt_tokens)
     items, n_cut = [], 0
     for sample in samples:

@@ -13,7 +13,7 @@ import numpy as np
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
-from podium.core.records import Asked, Prediction, Report, Sample
+from podium.core.records import Prediction, Prompt, Report, Sample
 from podium.core.states import State
 from trainer.data.rows import TokenizedTrainset, answer_rows, in_batches
 from trainer.data.template import choose_template
@@ -145,7 +145,7 @@ class TrainingRun:
             compile_s=self.library.compile_s - self._compiled_before_s,
         )
 
-    def predict(self, samples: Sequence[Asked], deadline: Deadline) -> list[Prediction]:
+    def predict(self, samples: Sequence[Prompt], deadline: Deadline) -> list[Prediction]:
         """What the model writes after each prompt; samples that `deadline` left no time for have no prediction.
 
         Raises:

@@ -6,7 +6,7 @@ from eval.arc.grids import find_grids, format_grid
 from eval.arc.samples import arc_samples, one_output, submission_of, task_of
 from eval.arc.submission import NO_GRID, read_submission, solved_outputs
 from eval.arc.tasks import Pair, Task, load_tasks
-from eval.arc_submission import write_predicted_submission
+from eval.arc_submission import write_arc_submission
 from eval.scorecard import score_predictions
 from eval.scorers import get_scorer
 from eval.sets.evalset import load_evalset, split_of_sample, write_evalset
@@ -196,7 +196,7 @@ def test_predictions_become_a_submission(tmp_path, scorer):
     samples = arc_samples(TASKS, scorer)
     texts = {"arc_grid": ["1 2", "9 8"], "arc_program": [COPIES, FLIPS]}[scorer]
     found = predictions(flip_0=texts, copy_0=["2", COPIES], flip_1=["no idea"], other_0=["1"])
-    submission = write_predicted_submission(tmp_path / "submission.json", samples, found, scorer)
+    submission = write_arc_submission(tmp_path / "submission.json", samples, found, scorer)
     assert list(submission) == ["flip", "copy"]
     assert submission["flip"][1] == {"attempt_1": NO_GRID, "attempt_2": NO_GRID}
     assert solved_outputs(submission, TASKS) == {"flip_0": True, "flip_1": False, "copy_0": True}
@@ -205,9 +205,7 @@ def test_predictions_become_a_submission(tmp_path, scorer):
 
 def test_a_split_with_one_item_of_a_task_submits_the_task(tmp_path):
     samples = arc_samples(TASKS, "arc_grid")[:1]
-    submission = write_predicted_submission(
-        tmp_path / "submission.json", samples, predictions(flip_0=["9 8"]), "arc_grid"
-    )
+    submission = write_arc_submission(tmp_path / "submission.json", samples, predictions(flip_0=["9 8"]), "arc_grid")
     assert [len(outputs) for outputs in submission.values()] == [2]
 
 
@@ -221,7 +219,7 @@ def test_other_scorers_and_items_make_no_submission(tmp_path, sample):
         ([sample("a")], "arc_grid", "item 'a' is of no ARC task"),
     ):
         with pytest.raises(UsageError, match=message):
-            write_predicted_submission(tmp_path / "submission.json", samples, [], scorer)
+            write_arc_submission(tmp_path / "submission.json", samples, [], scorer)
     assert list(tmp_path.iterdir()) == []
 
 
