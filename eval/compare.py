@@ -3,15 +3,16 @@
 docs/evaluation.md has the terms. Every run must have been scored on the same samples, by one scorer.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from eval.scorecard import Metric, Scorecard, bootstrap_interval
-from eval.sets.evalset import Evalset, group_order
+from eval.sets.evalset import Evalset
+from eval.sets.groups import grouped
 from podium.core.errors import UsageError
-from podium.core.records import Record, Sample
+from podium.core.records import GROUPS, Record, Sample
 
 Verdict = Literal["fixed", "broken", "both right", "both wrong"]
 
@@ -134,7 +135,7 @@ def _check(samples: Sequence[Sample], entries: Sequence[Entry]) -> None:
         raise UsageError(f"{twice[0]} is given twice; compare different runs")
     scorers = sorted({f"{entry.card.scorer} version {entry.card.scorer_version}" for entry in entries})
     if len(scorers) > 1:
-        raise UsageError(f"the runs are scored by {' and '.join(scorers)}, which do not compare; score them by one")
+        raise UsageError(f"the runs are scored by {' and '.join(scorers)}, which are not comparable; score them by one")
     ids = [sample.id for sample in samples]
     for entry in entries:
         if [score.id for score in entry.card.scores] != ids:
@@ -154,21 +155,11 @@ def _run(entry: Entry) -> ComparedRun:
 
 def _pairing(samples: Sequence[Sample], base: Entry, other: Entry, seed: int) -> Pairing:
     pairs = [(a.value, b.value) for a, b in zip(base.card.scores, other.card.scores, strict=True)]
-
-    def grouped(group: Callable[[Sample], str]) -> dict[str, Difference]:
-        members = defaultdict(list)
-        for sample, pair in zip(samples, pairs, strict=True):
-            members[group(sample)].append(pair)
-        return {name: _difference(members[name], seed) for name in sorted(members, key=group_order)}
-
-    return Pairing(
-        base=base.label,
-        other=other.label,
-        overall=_difference(pairs, seed),
-        sections=grouped(lambda sample: sample.section),
-        categories=grouped(lambda sample: sample.category),
-        difficulties=grouped(lambda sample: sample.difficulty),
-    )
+    by_group: dict[str, Any] = {
+        plural: {name: _difference(members, seed) for name, members in groups.items()}
+        for plural, groups in grouped(samples, pairs).items()
+    }
+    return Pairing(base=base.label, other=other.label, overall=_difference(pairs, seed), **by_group)
 
 
 def _difference(pairs: Sequence[tuple[float, float]], seed: int) -> Difference:
@@ -188,11 +179,10 @@ def _difference(pairs: Sequence[tuple[float, float]], seed: int) -> Difference:
 
 def _item(sample: Sample, place: int, entries: Sequence[Entry]) -> ComparedItem:
     scores = [entry.card.scores[place] for entry in entries]
+    groups: dict[str, Any] = {kind: getattr(sample, kind) for kind in GROUPS}
     return ComparedItem(
+        **groups,
         id=sample.id,
-        section=sample.section,
-        category=sample.category,
-        difficulty=sample.difficulty,
         prompt=sample.prompt,
         expected=sample.expected_answer,
         outcomes=tuple(

@@ -8,6 +8,8 @@ from string import Template
 
 from eval.compare import ComparedItem, ComparedRun, Comparison, Difference, Outcome, Pairing, Verdict
 from eval.scorecard import floored
+from eval.sets.groups import group_items
+from podium.core.records import GROUPS
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 VERDICTS: tuple[Verdict, ...] = ("fixed", "broken", "both wrong", "both right")
@@ -43,12 +45,7 @@ def p_text(p_value: float) -> str:
 def groups(pairing: Pairing) -> Iterator[tuple[str, str, Difference]]:
     """Every difference with the kind and name of its group, the overall one first."""
     yield "", "all items", pairing.overall
-    for kind, found in (
-        ("section", pairing.sections),
-        ("category", pairing.categories),
-        ("difficulty", pairing.difficulties),
-    ):
-        yield from ((kind, name, difference) for name, difference in found.items())
+    yield from group_items(pairing)
 
 
 def _run(run: ComparedRun) -> str:
@@ -100,7 +97,7 @@ def _item(item: ComparedItem) -> str:
     pairs = zip(others, item.verdicts, strict=True)
     cells = _outcome(first, "right" if first.value == 1 else "wrong", "quiet")
     cells += "".join(_outcome(outcome, verdict, verdict.replace("both ", "quiet ")) for outcome, verdict in pairs)
-    about = f"{item.section} · {item.category} · {item.difficulty}"
+    about = " · ".join(getattr(item, kind) for kind in GROUPS)
     return (
         f'<tr data-verdicts="{",".join(item.verdicts)}"><td><details><summary>{escape(item.id)}</summary>'
         f'<pre>{escape(item.prompt)}</pre></details><span class="quiet">{escape(about)}</span></td>'

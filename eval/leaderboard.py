@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval.sets.evalset import ScoredSet
+from eval.sets.evalset import Evalset, ScoredSet
 from podium.core.errors import UsageError
 from podium.core.records import Record, parse_record
 
@@ -48,12 +48,33 @@ class Board(Record):
     rows: tuple[Row, ...]  # best first
 
 
+class Leaderboard(Record):
+    boards: tuple[Board, ...]
+    warnings: tuple[str, ...]
+
+
 def read_standing(values: Any, where: str) -> Standing:
     """From the values of a scorecard, its items or not. Raises UsageError for anything else."""
     if not isinstance(values, Mapping) or not isinstance(values.get("evalset"), Mapping):
         raise UsageError(f"{where}: is no scorecard on an evalset")
     known = {name: values[name] for name in Standing.model_fields if name in values}
     return parse_record(Standing, known, where)
+
+
+def leaderboard(entries: Iterable[Entry], left_out: Iterable[str] = (), evalset: Evalset | None = None) -> Leaderboard:
+    """Rank the entries; with `evalset`, only those that were scored on this version of it.
+
+    `left_out` says which runs are missing and why; the warnings repeat it.
+    """
+    ranked, missing = list(entries), list(left_out)
+    if evalset:
+        others = [entry for entry in ranked if entry.standing.evalset.sha256 != evalset.sha256]
+        ranked = [entry for entry in ranked if entry.standing.evalset.sha256 == evalset.sha256]
+        older = sum(entry.standing.evalset.name == evalset.name for entry in others)
+        missing += [f"{older} scores on another version of {evalset.name}"] * bool(older)
+    found = boards(ranked)
+    warnings = (*mixed_versions(found), *(f"left out: {what}" for what in missing))
+    return Leaderboard(boards=tuple(found), warnings=warnings)
 
 
 def boards(entries: Iterable[Entry]) -> list[Board]:
@@ -71,7 +92,7 @@ def mixed_versions(found: Iterable[Board]) -> list[str]:
     for board in found:
         versions[board.evalset.name, board.evalset.split, board.scorer].add(board.scorer_version)
     return [
-        f"{name} ({split}) is scored by {scorer} in versions {', '.join(sorted(known))}, which do not compare"
+        f"{name} ({split}) is scored by {scorer} in versions {', '.join(sorted(known))}, which are not comparable"
         for (name, split, scorer), known in versions.items()
         if len(known) > 1
     ]

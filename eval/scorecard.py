@@ -1,17 +1,18 @@
 """What a set of predictions is worth: overall, by group and item by item. docs/evaluation.md has the terms."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from eval.scorers import DEFAULT, get_scorer
 from eval.scorers.base import POINTS, Score
-from eval.sets.evalset import Evalset, ScoredSet, group_order
+from eval.sets.evalset import Evalset, ScoredSet
+from eval.sets.groups import grouped
 from eval.sets.predictions import read_predictions, read_scored_set, set_to_score
 from podium.core.errors import UsageError
 from podium.core.records import FINISH_REASONS, Prediction, Record, Sample
@@ -104,9 +105,7 @@ def score_predictions(
         interval=bootstrap_interval(values, seed),
         seed=seed,
         metrics=_metrics(scores, judge.metrics, seed),
-        sections=_grouped(samples, values, lambda sample: sample.section),
-        categories=_grouped(samples, values, lambda sample: sample.category),
-        difficulties=_grouped(samples, values, lambda sample: sample.difficulty),
+        **_group_scores(samples, values),
         unknown_ids=tuple(unknown),
         duplicate_ids=tuple(duplicates),
         malformed=tuple(malformed),
@@ -191,13 +190,12 @@ def _points(values: Sequence[float]) -> float:
     return 100 * sum(values) / len(values)
 
 
-def _grouped(
-    samples: Sequence[Sample], values: Sequence[float], group: Callable[[Sample], str]
-) -> dict[str, GroupScore]:
-    members = defaultdict(list)
-    for sample, value in zip(samples, values, strict=True):
-        members[group(sample)].append(value)
+def _group_scores(samples: Sequence[Sample], values: Sequence[float]) -> dict[str, Any]:
+    """The fields `sections`, `categories` and `difficulties` of a Scorecard."""
     return {
-        name: GroupScore(answer_correctness=_points(members[name]), n_items=len(members[name]))
-        for name in sorted(members, key=group_order)
+        plural: {
+            name: GroupScore(answer_correctness=_points(members), n_items=len(members))
+            for name, members in groups.items()
+        }
+        for plural, groups in grouped(samples, values).items()
     }

@@ -15,17 +15,11 @@ from podium.core.records import ReasoningTrace, Record, Sample, parse_record, re
 
 Split = Literal["dev", "holdout"]
 SplitChoice = Literal["dev", "holdout", "all"]
-DIFFICULTIES = ("easy", "medium", "hard")
 SPLITS: tuple[SplitChoice, ...] = ("dev", "holdout", "all")
 
 # A sweep chooses among many trials on dev, the holdout checks the few that are promoted; both need items enough for an
 # interval that means something.
 HOLDOUT_PERCENT = 50
-
-
-def group_order(name: str) -> tuple[int, str]:
-    """The sorting key of a group's name: difficulties as they rise, all others by the alphabet."""
-    return (DIFFICULTIES.index(name) if name in DIFFICULTIES else len(DIFFICULTIES)), name
 
 
 def split_of(sample_id: str) -> Split:

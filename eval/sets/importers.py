@@ -13,7 +13,7 @@ from eval.scorers import DEFAULT
 from eval.scorers.choice import LETTERS
 from podium.core.errors import UsageError
 from podium.core.files import read_jsonl
-from podium.core.records import Sample, parse_record
+from podium.core.records import GROUPS, Sample, parse_record
 
 Row = Mapping[str, Any]
 
@@ -107,7 +107,7 @@ def multiple_choice(row: Row) -> dict[str, Any]:
     place = _place(row["answer"] if "answer" in row else row.get("answerKey"), choices, labels)
     lines = [f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
     defaults = {"section": "core", "category": "multiple-choice", "difficulty": "medium"}
-    given = {key: row[key] for key in ("id", "section", "category", "difficulty") if key in row}
+    given = {key: row[key] for key in ("id", *GROUPS) if key in row}
     return {
         **defaults,
         **given,

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from podium.cli.run_files import PredictionSource, find_source
-from podium.core.errors import UsageError
-from podium.core.files import read_json, write_json, write_text
+from podium.core.files import write_json, write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from eval.compare import Comparison, Entry, Pairing
-    from podium.core.records import Sample
+    from eval.compare import Comparison, Pairing
 
 WIDTH = 28  # of an extracted answer in the table
 
@@ -38,89 +35,24 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
 ) -> None:
     """Compare runs item by item with the first: what was fixed, what was broken, and whether that is chance."""
-    from eval.compare import compare as compare_entries
     from eval.compare_page import comparison_page
+    from eval.compare_predictions import compare_predictions
+    from podium.runs import find_predictions
 
-    sources = [find_source(name, evalset, scorer) for name in runs]
-    samples = _common_samples(sources, split)
-    entries = [_entry(source, samples, _common_scorer(sources), seed) for source in sources]
-    comparison = compare_entries(sources[0].evalset, samples, entries, seed)
+    sources = [find_predictions(name, evalset, scorer) for name in runs]
+    comparison, warnings = compare_predictions(sources, split, seed)
     if html:
         write_text(html, comparison_page(comparison))
     if out:
         write_json(out, comparison.model_dump(mode="json"))
-    for source, entry in zip(sources, entries, strict=True):
-        _warn(source, entry)
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
     if as_json:
         typer.echo(comparison.model_dump_json(indent=2))
         return
     _show(comparison, items)
     for path in filter(None, (html, out)):
         typer.echo(f"written to {path}")
-
-
-def _common_samples(sources: list[PredictionSource], split: str) -> list[Sample]:
-    """The samples of `split` that every run had to answer, in the evalset's order."""
-    from eval.sets.evalset import check_split, split_of_sample
-
-    wanted = check_split(split)
-    first = sources[0]
-    for source in sources[1:]:
-        if source.evalset.sha256 != first.evalset.sha256:
-            raise UsageError(
-                f"{first.label} is on {first.evalset.name} ({first.evalset.sha256[:12]}), {source.label} on "
-                f"{source.evalset.name} ({source.evalset.sha256[:12]}); compare runs on one version of one evalset"
-            )
-    ids = set.intersection(*({sample.id for sample in source.samples} for source in sources))
-    samples = [s for s in first.evalset.samples if s.id in ids and wanted in ("all", split_of_sample(s))]
-    if not samples:
-        raise UsageError(f"no item of split {split} was answered by all of {', '.join(s.label for s in sources)}")
-    return samples
-
-
-def _common_scorer(sources: list[PredictionSource]) -> str:
-    first = sources[0]
-    for source in sources[1:]:
-        if source.scorer != first.scorer:
-            raise UsageError(
-                f"{first.label} is scored by {first.scorer}, {source.label} by {source.scorer}; give one with --scorer"
-            )
-    return first.scorer
-
-
-def _entry(source: PredictionSource, samples: list[Sample], scorer: str, seed: int) -> Entry:
-    """The run's predictions, scored here and now: scores of different versions never meet."""
-    from eval.compare import Entry
-    from eval.scorecard import score_predictions
-    from eval.sets.predictions import read_predictions
-
-    file = read_predictions(source.path)
-    elsewhere = {sample.id for sample in source.evalset.samples} - {sample.id for sample in samples}
-    predictions = [prediction for prediction in file.predictions if prediction.id not in elsewhere]
-    texts: dict[str, str] = {}
-    for prediction in predictions:
-        before = texts.get(prediction.id)
-        texts[prediction.id] = prediction.text if before is None else f"{before}\n---\n{prediction.text}"
-    card = score_predictions(samples, predictions, scorer, seed, malformed=file.malformed)
-    return Entry(source.label, card, texts)
-
-
-def _warn(source: PredictionSource, entry: Entry) -> None:
-    """Whatever a reader of the figures has to know, beside what is printed for machines."""
-    notes = [source.note] if source.note else []
-    card, stored = entry.card, source.path.with_name("scorecard.json")
-    if card.n_missing or card.n_skipped:
-        notes.append(f"{source.label}: {card.n_missing} items without prediction, {card.n_skipped} lines not used")
-    if source.path.name == "predictions.jsonl" and stored.is_file():
-        values = read_json(stored)
-        was = (values.get("scorer"), values.get("scorer_version")) if isinstance(values, dict) else (None, None)
-        if was != (card.scorer, card.scorer_version):
-            notes.append(
-                f"{source.label}: its scorecard.json is by {was[0]} version {was[1]}; here everything is scored by "
-                f"{card.scorer} version {card.scorer_version}, and the two do not compare"
-            )
-    for note in notes:
-        typer.echo(f"warning: {note}", err=True)
 
 
 def _show(comparison: Comparison, n_items: int) -> None:

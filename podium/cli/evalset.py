@@ -95,7 +95,8 @@ def _show(evalset: Evalset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from eval.sets.evalset import DIFFICULTIES, split_of_sample
+    from eval.sets.evalset import split_of_sample
+    from podium.core.records import DIFFICULTIES
 
     cells: Counter[tuple[str, str]] = Counter((sample.section, sample.difficulty) for sample in evalset.samples)
     table = Table("section", box=None, pad_edge=False)

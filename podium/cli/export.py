@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from podium.core.run_files import CONFIG
+
 
 def export(
     run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run: its config and checkpoints.")],
@@ -14,7 +16,7 @@ def export(
     """Write a trained run as a Hugging Face folder: weights with the adapters merged in, config and tokenizer."""
     from podium.core.config import load_config
 
-    config = load_config(run / "config.yaml", {"device.kind": device} if device else None)
+    config = load_config(run / CONFIG, {"device.kind": device} if device else None)
     from trainer.device.devices import select
 
     select(config.device)

@@ -14,6 +14,7 @@ from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 from podium.core.paths import portable
+from podium.core.run_files import CONFIG, SUBMISSION
 
 if TYPE_CHECKING:
     from eval.sets.prompts import PromptSet
@@ -54,7 +55,7 @@ def predict(
     write_predictions(out, answers.predictions, {**prompts.about, **answers.about})
     typer.echo(f"{answers.in_words}; {out}")
     if (challenges or split == "all") and makes_attempts(prompts.scorer):
-        _submit(out.with_name("submission.json"), prompts, answers.predictions)
+        _submit(out.with_name(SUBMISSION), prompts, answers.predictions)
     if challenges:
         typer.echo("no score: the challenges have no solutions here; the competition scores submission.json")
 
@@ -77,7 +78,7 @@ def _config(run: Path, assignments: list[str] | None, device: str | None) -> Run
         raise UsageError(
             f"--set {wrong[0]}: predict changes generate. and device. keys only; the run was trained with the others"
         )
-    return load_config(run / "config.yaml", overrides | ({"device.kind": device} if device else {}))
+    return load_config(run / CONFIG, overrides | ({"device.kind": device} if device else {}))
 
 
 def _answers(config: RunConfig, run: Path, step: int | None, prompts: PromptSet) -> _Answers | None:

@@ -99,17 +99,12 @@ def _table(card: Scorecard) -> Table:
     from rich.table import Table
 
     from eval.scorecard import floored
+    from eval.sets.groups import group_items
 
     table = Table(box=None, pad_edge=False)
     table.add_column("group")
     table.add_column("score", justify="right")
     table.add_column("items", justify="right")
-    for heading, groups in (
-        ("section", card.sections),
-        ("category", card.categories),
-        ("difficulty", card.difficulties),
-    ):
-        for name, group in groups.items():
-            table.add_row(f"{heading} {name}", floored(group.answer_correctness), str(group.n_items))
-        table.add_section()
+    for kind, name, group in group_items(card):
+        table.add_row(f"{kind} {name}", floored(group.answer_correctness), str(group.n_items))
     return table

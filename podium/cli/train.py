@@ -13,6 +13,7 @@ from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import find_file
+from podium.core.run_files import CHECKPOINTS, CONFIG
 from podium.core.states import State
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def _fit(
     from podium.core.config import load_config
     from trainer.run.fit_schedule import fit_schedule, fixed_by
 
-    if (out / "config.yaml").exists():
-        return fixed_by(load_config(out / "config.yaml"), config)
+    if (out / CONFIG).exists():
+        return fixed_by(load_config(out / CONFIG), config)
     fit = fit_schedule(config, library, deadline, interrupts.requested)
     measured = "no step was measured" if fit.step_s is None else f"{fit.step_s:.3g} s a step"
     typer.echo(f"fit_schedule: {measured}; {fit.config.train.max_steps} of {config.train.max_steps} steps planned")
@@ -155,7 +156,7 @@ def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Inter
     if result.state is State.INFEASIBLE:
         raise PodiumError(f"infeasible: {result.reason}; nothing was written")
     if result.state in (State.DIVERGED, State.OOM):
-        kept = out / "checkpoints"
+        kept = out / CHECKPOINTS
         left = f"the last good checkpoint is in {kept}" if kept.is_dir() else "there is no checkpoint yet"
         raise PodiumError(f"{result.reason}; {left}")
     if interrupts.requested() and result.state is State.STOPPED:

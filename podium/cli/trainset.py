@@ -61,11 +61,11 @@ def from_predictions(
     from eval.distillation import correct_predictions
     from eval.scorers import get_scorer
     from eval.sets.predictions import read_predictions
-    from podium.cli.run_files import find_source
+    from podium.runs import find_predictions
     from trainer.data.from_predictions import RightAnswer, trainset_from
 
     folder = home() / "trainsets" / check_name(name, "trainset")
-    source = find_source(predictions, evalset, scorer)
+    source = find_predictions(predictions, evalset, scorer)
     found = correct_predictions(
         source.samples, read_predictions(source.path).predictions, get_scorer(source.scorer), per_item
     )

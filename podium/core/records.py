@@ -48,6 +48,13 @@ class TrainsetManifest(Record):
     sha256: str
 
 
+Difficulty = Literal["easy", "medium", "hard"]
+DIFFICULTIES: tuple[Difficulty, ...] = get_args(Difficulty)  # from easy to hard
+
+# The fields of a Sample by which scores are grouped, and the plural that scorecards and comparisons use as a key.
+GROUPS = {"section": "sections", "category": "categories", "difficulty": "difficulties"}
+
+
 class Sample(Record):
     """One line of an evalset."""
 
@@ -56,20 +63,20 @@ class Sample(Record):
     expected_answer: str = Field(min_length=1)
     section: str = Field(min_length=1)
     category: str = Field(min_length=1)
-    difficulty: Literal["easy", "medium", "hard"]
+    difficulty: Difficulty
     accepted: tuple[str, ...] = ()
     meta: dict[str, Any] = {}  # what its scorer needs beyond the answer; docs/evaluation.md names the keys
 
 
 class Question(Record):
-    """A sample without its answer, which nobody has told us: of a competition's hidden test set."""
+    """An item whose answer is unknown, as in a competition's hidden test set."""
 
     id: str = Field(min_length=1)
     prompt: str = Field(min_length=1)
     meta: dict[str, Any] = {}
 
 
-Prompt = Sample | Question  # what a model can be asked
+Prompt = Sample | Question  # an item that a model can answer: both have an id, a prompt and meta
 
 
 # EOS was written, generate.max_new_tokens were, a stop string was, or the answer's own time ran out.

@@ -6,4 +6,12 @@ METRICS = "metrics.jsonl"  # one line per logged step
 CHECKPOINTS = "checkpoints"
 PREDICTIONS = "predictions.jsonl"
 SCORECARD = "scorecard.json"
-LOCK = "lock.json"  # of a submission run
+
+# Of a submission run:
+LOCK = "lock.json"
+CLAIM = "claim.json"
+MANIFEST = "run_manifest.json"
+SUMMARY = "eval_summary.json"
+OUTPUT_LOG = "kaggle_output_log.txt"
+CHALLENGE_PREDICTIONS = "challenge_predictions.jsonl"  # if eval.challenges was answered
+SUBMISSION = "submission.json"  # if the competition takes such a file (ARC)

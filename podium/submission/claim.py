@@ -1,4 +1,4 @@
-"""The claim: whoever creates claim.json first runs the lock, and nobody after."""
+"""The claim on a lock: the process that creates claim.json may run the lock, and no other process may."""
 
 import os
 import platform
@@ -8,6 +8,7 @@ from pathlib import Path
 from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, to_line
 from podium.core.records import Record, read_record
+from podium.core.run_files import CLAIM
 
 
 class Claim(Record):
@@ -20,14 +21,14 @@ class Claim(Record):
 
 
 def claim_path(run_dir: Path) -> Path:
-    return run_dir / "claim.json"
+    return run_dir / CLAIM
 
 
 def claim_run(run_dir: Path, lock_id: str) -> Claim:
-    """Take the one run that this lock has.
+    """Claim the one run of a lock.
 
     Raises:
-        UsageError: it is taken; says when and where.
+        UsageError: the run was already claimed; the message says when and where.
     """
     claim = Claim(lock_id=lock_id, pid=os.getpid(), host=platform.node(), claimed_at=utc_now())
     if not create_exclusively(claim_path(run_dir), to_line(claim.model_dump())):
@@ -36,7 +37,7 @@ def claim_run(run_dir: Path, lock_id: str) -> Claim:
 
 
 def refuse_claimed(run_dir: Path) -> None:
-    """The early answer, before anything is hashed. Raises UsageError, saying when and where, if the run is taken."""
+    """Raises UsageError, saying when and where, if the run was already claimed. Hashes nothing, so it is quick."""
     if claim_path(run_dir).exists():
         raise _taken(run_dir)
 
@@ -45,7 +46,7 @@ def _taken(run_dir: Path) -> UsageError:
     claim = read_record(Claim, claim_path(run_dir))
     return UsageError(
         f"submission {run_dir.name!r} was already run: claimed {claim.claimed_at} on {claim.host} (pid {claim.pid}); "
-        "a lock is run once, so promote again under another name"
+        "a lock runs once; promote again under another name"
     )
 
 

@@ -1,6 +1,6 @@
-"""The evidence of a submission run: read back from its files, never typed in.
+"""The evidence of a submission run, computed from the files that the run wrote.
 
-run_manifest.json says what became of the run, with the hash of every other file; eval_summary.json is computed from
+run_manifest.json holds the state of the run and the hash of every other file; eval_summary.json is computed from
 predictions.jsonl and the evalset.
 """
 
@@ -14,6 +14,7 @@ from eval.arc_submission import makes_attempts, write_arc_submission
 from eval.scorecard import Scorecard, score_predictions
 from eval.sets.evalset import load_evalset
 from eval.sets.prompts import load_challenges
+from podium.core import run_files
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl, write_json
@@ -25,17 +26,17 @@ from podium.submission.claim import refuse_claimed
 from podium.submission.lock import Lock
 from podium.submission.verify import SHORT, refuse_gaps, without_nulls
 
-MANIFEST, SUMMARY, LOG = "run_manifest.json", "eval_summary.json", "kaggle_output_log.txt"
-PREDICTIONS, METRICS, CONFIG, PROVENANCE = "predictions.jsonl", "metrics.jsonl", "config.yaml", "provenance.json"
-SCORECARD = "scorecard.json"  # item by item; anyone can make it again from the evidence
-# What a finished run has beside its manifest, which holds the hash of each.
-EVIDENCE = ("lock.json", SUMMARY, LOG, PREDICTIONS, METRICS, CONFIG, PROVENANCE)
-SUBMISSION = "submission.json"  # beside these where the evalset is a competition's with such a file (ARC)
-CHALLENGE_PREDICTIONS = "challenge_predictions.jsonl"  # beside these where eval.challenges was answered
+# The files that every complete run has beside its manifest, which holds their hashes. The scorecard is not among them,
+# because anyone can compute it from these.
+EVIDENCE = (
+    *(run_files.LOCK, run_files.SUMMARY, run_files.OUTPUT_LOG, run_files.PREDICTIONS),
+    *(run_files.METRICS, run_files.CONFIG, run_files.PROVENANCE),
+)
+OPTIONAL_EVIDENCE = (run_files.SUBMISSION, run_files.CHALLENGE_PREDICTIONS)
 
 
 class EvalSummary(Record):
-    """`eval_summary.json`. Its scores are those of `split`; dev, which the sweep saw, is beside it in `splits`."""
+    """`eval_summary.json`. The scores are those of `split`; `splits` also has dev, on which the sweep was tuned."""
 
     summary_version: Literal["1"] = "1"
     model_id: str
@@ -47,12 +48,12 @@ class EvalSummary(Record):
     n_items: int = Field(ge=1)
     n_scored: int = Field(ge=0)
     lock_id: str
-    splits: dict[str, dict[str, Any]]  # a scorecard each, less its items
-    challenges: dict[str, Any] | None = None  # what of eval.challenges was answered; it has no score
+    splits: dict[str, dict[str, Any]]  # a scorecard for each, without its items
+    challenges: dict[str, Any] | None = None  # how many of eval.challenges were answered; they have no score
 
 
 class RunManifest(Record):
-    """`run_manifest.json`: what became of the run. Scores are in eval_summary.json, the device in provenance.json."""
+    """`run_manifest.json`: the state of the run. eval_summary.json has the scores, provenance.json the device."""
 
     manifest_version: Literal["1"] = "1"
     name: str
@@ -61,17 +62,17 @@ class RunManifest(Record):
     claimed_at: str  # UTC, ISO 8601
     time_budget_s: float
     steps_locked: int
-    # Once the run has ended:
+    # Set when the run has ended:
     ended_at: str | None = None
-    elapsed_s: float | None = None  # from the start of the command: hashing, start-up and compiling count
+    elapsed_s: float | None = None  # from the start of the command; includes hashing, start-up and compilation
     reason: str | None = None  # why the run is not complete
-    # Once it is complete:
+    # Set when the run is complete:
     steps_trained: int | None = None
     truncated: bool | None = None  # the deadline came before the last locked step
     files: dict[str, str] | None = None  # sha256 by name
 
     @model_validator(mode="after")
-    def _says_all_its_state_needs(self) -> Self:
+    def _has_the_fields_of_its_state(self) -> Self:
         complete = ("steps_trained", "truncated", "files")
         needed = ("ended_at", "elapsed_s", *(complete if self.state is State.COMPLETE else ("reason",)))
         missing = [name for name in needed if getattr(self, name) is None]
@@ -81,37 +82,36 @@ class RunManifest(Record):
 
 
 def submission_samples(config: RunConfig) -> dict[str, tuple[Sample, ...]]:
-    """What a submission is scored on: first eval.submission_split, then the split that the sweep saw, for comparison.
+    """The samples that a submission is scored on, by split: eval.submission_split, then dev for comparison.
 
     Raises:
-        UsageError: evalset missing or malformed, or a split without items.
+        UsageError: the evalset is missing or malformed, or a split has no items.
     """
     evalset = load_evalset(config.eval.evalset)
     return {split: evalset.split(split, config.eval.max_items) for split in (config.eval.submission_split, "dev")}
 
 
 def challenges(config: RunConfig) -> list[Question]:
-    """What eval.challenges asks; nothing where there is none.
-
-    A competition has another file there for its final run, so the lock holds its place, and the evidence its hash.
+    """The questions in the file eval.challenges; empty if the config names no file.
 
     Raises:
-        UsageError: no such file, a malformed one, or a scorer that makes no attempts.
+        UsageError: the file is missing or malformed, or the scorer makes no attempts.
     """
+    # A competition replaces this file for its final run: the lock holds the path only, the evidence the file's hash.
     path = config.eval.challenges
     return [] if path is None else load_challenges(find_file(path), chosen_scorer(config))
 
 
 def to_predict(config: RunConfig) -> list[Sample]:
-    """Every sample of `submission_samples` once. What counts comes first, in case time runs out."""
+    """Every sample of `submission_samples` once; eval.submission_split comes first, in case time runs out."""
     return list({sample.id: sample for samples in submission_samples(config).values() for sample in samples}.values())
 
 
 def score(lock: Lock, run_dir: Path) -> dict[str, Scorecard]:
-    """predictions.jsonl against the evalset, by split, the one that counts first. Raises UsageError for bad files."""
+    """Score predictions.jsonl on each split, eval.submission_split first. Raises UsageError for a bad file."""
     config = lock.run_config()
     evalset = load_evalset(config.eval.evalset)
-    predictions = read_records(Prediction, run_dir / PREDICTIONS)
+    predictions = read_records(Prediction, run_dir / run_files.PREDICTIONS)
     cards = {}
     for split, samples in submission_samples(config).items():
         ids = {sample.id for sample in samples}
@@ -130,25 +130,29 @@ def chosen_scorer(config: RunConfig) -> str:
 
 
 def write_submission(lock: Lock, run_dir: Path) -> bool:
-    """submission.json, where the evalset is a competition's: for eval.challenges, else for what is scored."""
+    """Write submission.json if the scorer makes attempts, and return whether it was written.
+
+    It answers eval.challenges if the config names them, else the items of eval.submission_split.
+    """
     config = lock.run_config()
     if not makes_attempts(chosen_scorer(config)):
         return False
-    samples: Sequence[Prompt] = challenges(config) or submission_samples(config)[config.eval.submission_split]
-    predictions = read_records(Prediction, run_dir / (CHALLENGE_PREDICTIONS if config.eval.challenges else PREDICTIONS))
-    write_arc_submission(run_dir / SUBMISSION, samples, predictions, chosen_scorer(config))
+    prompts: Sequence[Prompt] = challenges(config) or submission_samples(config)[config.eval.submission_split]
+    file = run_files.CHALLENGE_PREDICTIONS if config.eval.challenges else run_files.PREDICTIONS
+    predictions = read_records(Prediction, run_dir / file)
+    write_arc_submission(run_dir / run_files.SUBMISSION, prompts, predictions, chosen_scorer(config))
     return True
 
 
 def files_of(run_dir: Path) -> tuple[str, ...]:
-    """What a finished run has beside its manifest."""
-    return (*EVIDENCE, *(name for name in (SUBMISSION, CHALLENGE_PREDICTIONS) if (run_dir / name).exists()))
+    """The names of the evidence files of a complete run, without its manifest."""
+    return (*EVIDENCE, *(name for name in OPTIONAL_EVIDENCE if (run_dir / name).exists()))
 
 
 def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> EvalSummary:
-    """From `score` and the run's other files. Raises UsageError where one is missing or malformed."""
+    """Summarise the scorecards from `score`. Raises UsageError if a file of the run is missing or malformed."""
     config = lock.run_config()
-    provenance = read_json(run_dir / PROVENANCE)
+    provenance = read_json(run_dir / run_files.PROVENANCE)
     split = config.eval.submission_split
     return EvalSummary(
         model_id=provenance["model_id"],
@@ -168,7 +172,8 @@ def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> Eval
 def _answered(config: RunConfig, run_dir: Path) -> dict[str, Any] | None:
     if config.eval.challenges is None:
         return None
-    path, predictions = find_file(config.eval.challenges), read_records(Prediction, run_dir / CHALLENGE_PREDICTIONS)
+    path = find_file(config.eval.challenges)
+    predictions = read_records(Prediction, run_dir / run_files.CHALLENGE_PREDICTIONS)
     answered = len({prediction.id for prediction in predictions})
     return {"name": path.name, "sha256": sha256_file(path), "n_items": len(challenges(config)), "n_answered": answered}
 
@@ -178,33 +183,34 @@ def steps_trained(run_dir: Path) -> int:
 
 
 def result_block(summary: EvalSummary) -> str:
-    """What a submission prints at its end, in the order that its readers rely on."""
+    """The lines that a submission prints at its end; the order is fixed, because programs parse it."""
     names = ("model_id", "dataset", "eval_set", "primary_score", "final_loss", "n_items", "n_scored")
     lines = ["RESULT SUMMARY", *(f"{name}: {getattr(summary, name)}" for name in names)]
     return "\n".join(lines)
 
 
 def hash_files(run_dir: Path) -> dict[str, str]:
-    """For the manifest: the sha256 of every other file of the evidence."""
+    """The sha256 of every evidence file by name, for the manifest."""
     return {name: sha256_file(run_dir / name) for name in files_of(run_dir)}
 
 
 def write(path: Path, record: Record) -> None:
-    """Raises UsageError, writing nothing, if a value of `record` is a null, a placeholder or NaN."""
+    """Write `record` as JSON. Raises UsageError, and writes nothing, if a value is null, a placeholder or NaN."""
     values = without_nulls(record.model_dump(mode="json"))
     refuse_gaps(values, path.name)
     write_json(path, values)
 
 
 def read_complete(lock: Lock) -> RunManifest:
-    """The manifest of a complete run. Raises UsageError if the lock has not run, or not to its end."""
-    path = submission_dir(lock.name) / MANIFEST
+    """The manifest of a complete run. Raises UsageError if the lock has not been run, or its run is not complete."""
+    path = submission_dir(lock.name) / run_files.MANIFEST
     if not path.is_file():
-        refuse_claimed(path.parent)  # it broke off before its first word
+        refuse_claimed(path.parent)  # it ended before it wrote a manifest
         raise UsageError(f"submission {lock.name!r} has not run; `podium submit {lock.name}` runs it")
     manifest = read_record(RunManifest, path)
     if manifest.lock_id != lock.lock_id:
-        raise UsageError(f"submission {lock.name!r}: {MANIFEST} is of another lock ({manifest.lock_id[:SHORT]})")
+        other = manifest.lock_id[:SHORT]
+        raise UsageError(f"submission {lock.name!r}: {path.name} belongs to another lock ({other}); restore it")
     if manifest.state is not State.COMPLETE:
         why = f" ({manifest.reason})" if manifest.reason else ""
         raise UsageError(f"submission {lock.name!r} is {manifest.state}{why}, must be complete")
@@ -212,8 +218,9 @@ def read_complete(lock: Lock) -> RunManifest:
 
 
 def _last_metrics(run_dir: Path) -> dict[str, Any]:
-    """The last line of metrics.jsonl. Raises UsageError where there is none."""
-    lines = [line for _, line in read_jsonl(run_dir / METRICS)]
+    """The last line of metrics.jsonl. Raises UsageError if the file has no line."""
+    path = run_dir / run_files.METRICS
+    lines = [line for _, line in read_jsonl(path)]
     if not lines:
-        raise UsageError(f"{run_dir / METRICS} has no line; a run that trained leaves at least one")
+        raise UsageError(f"{path} has no line, must have one or more; run the submission again under another name")
     return dict(lines[-1])

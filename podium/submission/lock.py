@@ -1,4 +1,4 @@
-"""The lock: everything that a submission run depends on, written down under one id."""
+"""The lock: a record of everything that a submission run depends on, under one id."""
 
 import dataclasses
 from pathlib import Path
@@ -16,6 +16,7 @@ from podium.core.hashing import sha256_file, sha256_json
 from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
 from podium.core.provenance import code_commit, code_hash, requirements_hash
 from podium.core.records import PromotionRecord, Record, parse_record
+from podium.core.run_files import LOCK
 from podium.submission.claim import utc_now
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
 from trainer.data.tokenizer import tokenizer_files
@@ -25,7 +26,7 @@ PACKAGES = "packages"  # submission_runs/packages/ holds the zips, so no submiss
 
 
 class LockedBudget(Record):
-    """What the run may use, in wall seconds: the config's and its profile's limits, resolved."""
+    """The time limits of the run in wall seconds, resolved from the config and its budget profile."""
 
     profile: str
     time_budget_s: float = Field(gt=0)
@@ -33,9 +34,9 @@ class LockedBudget(Record):
 
 
 class Lock(PromotionRecord):
-    """`submission_runs/<name>/lock.json`: the promotion, and what its config stood on when it was locked.
+    """`submission_runs/<name>/lock.json`: the promotion, and the hashes of the inputs of its config.
 
-    `config` leaves out the keys that are null; RunConfig fills them in again.
+    `config` leaves out keys that are null; RunConfig restores them.
     """
 
     lock_version: Literal["1"] = "1"
@@ -43,9 +44,9 @@ class Lock(PromotionRecord):
     created_at: str  # UTC, ISO 8601
     seeds: dict[str, int]
     budget: LockedBudget
-    hashes: dict[str, str]  # sha256 by what was hashed, see `hash_inputs`
-    code_commit: str | None = None  # absent outside a git checkout; the code itself is among the hashes
-    lock_id: str  # `content_id` when it was written
+    hashes: dict[str, str]  # sha256 by input, see `hash_inputs`
+    code_commit: str | None = None  # absent outside a git checkout; `hashes` has the code itself
+    lock_id: str  # `content_id` at the time of writing
 
     def content_id(self) -> str:
         """sha256 over the canonical JSON of everything but `lock_id`."""
@@ -60,15 +61,15 @@ class Lock(PromotionRecord):
 
 
 def lock_path(name: str) -> Path:
-    return submission_dir(name) / "lock.json"
+    return submission_dir(name) / LOCK
 
 
 def write_lock(promotion: PromotionRecord, name: str) -> Lock:
-    """Hash everything that the promoted config stands on, and write the lock.
+    """Hash every input of the promoted config, and write the lock.
 
     Raises:
-        UsageError: bad name or one that is taken, a missing input, trainset and evalset that overlap, or a gap in the
-            record; nothing was written.
+        UsageError: the name is invalid or taken, an input is missing, trainset and evalset overlap, or the record has a
+            gap; nothing was written.
     """
     refuse_taken(name)
     lock = _build(promotion, name)
@@ -78,10 +79,10 @@ def write_lock(promotion: PromotionRecord, name: str) -> Lock:
 
 
 def refuse_taken(name: str) -> None:
-    """Raises UsageError if `name` cannot be that of a new submission."""
+    """Raises UsageError if a new submission cannot have this name."""
     check_name(name, "submission")
     if name.casefold() == PACKAGES:
-        raise UsageError(f"submission name {name!r}: submission_runs/{PACKAGES}/ holds the packages; use another name")
+        raise UsageError(f"submission name {name!r}: submission_runs/{PACKAGES}/ holds packages; choose another name")
     if submission_dir(name).exists():
         raise _taken(name)
 
@@ -90,36 +91,36 @@ def read_lock(name: str) -> Lock:
     """The lock of submission `name`.
 
     Raises:
-        UsageError: there is none, or a byte of it is not what `write_lock` wrote.
+        UsageError: there is none, or it differs in any byte from what `write_lock` wrote.
     """
     path = lock_path(check_name(name, "submission"))
     if not path.is_file():
         raise UsageError(f"submission {name!r}: {path} does not exist; `podium promote STUDY --as {name}` makes it")
     lock = parse_record(Lock, read_json(path), str(path))
     found = lock.content_id()
-    # The second question is about bytes that do not change the meaning, like white space or 1 for 1.0.
+    # The second condition finds changes that keep the values, such as white space or 1 instead of 1.0.
     if found != lock.lock_id or lock.to_json().encode() != path.read_bytes():
         raise UsageError(
             f"submission {name!r}: lock.json was changed after it was written "
             f"(lock_id expected {lock.lock_id[:SHORT]}, found {found[:SHORT]}); {_REMEDY}"
         )
     if lock.name != name:
-        raise UsageError(f"submission {name!r}: lock.json is that of {lock.name!r}; {_REMEDY}")
+        raise UsageError(f"submission {name!r}: lock.json belongs to {lock.name!r}; {_REMEDY}")
     return lock
 
 
 def verify_inputs(lock: Lock) -> None:
-    """Raises UsageError, naming each one that differs, unless everything that was hashed is still what it was."""
+    """Raises UsageError, naming every input that differs from its hash in the lock."""
     found = differences(lock.hashes, hash_inputs(lock.run_config()))
     if found:
         raise UsageError(f"submission {lock.name!r}: {', '.join(map(str, found))}; {_REMEDY}")
 
 
 def hash_inputs(config: RunConfig) -> dict[str, str]:
-    """The sha256 of everything that a run of `config` reads, by what it is.
+    """The sha256 of every input that a run of `config` reads, by the input's name.
 
     Raises:
-        UsageError: trainset, evalset, model or tokenizer not found.
+        UsageError: the trainset, evalset, model or tokenizer is missing.
     """
     trainset = find_trainset(config.data.trainset)
     hashes = {
@@ -134,7 +135,7 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
 
 
 def _build(promotion: PromotionRecord, name: str) -> Lock:
-    """Raises UsageError as `write_lock` does."""
+    """Build the lock without writing it. Raises UsageError as `write_lock` does."""
     config = parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
     evalset = load_evalset(config.eval.evalset)
     assert_disjoint(evalset, find_trainset(config.data.trainset))
@@ -145,7 +146,7 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
         )
     seeds = {"train": config.train.seed, "bootstrap": 0}
     if config.model.source == "tiny":
-        seeds["model_init"] = config.train.seed  # its weights are drawn from this, and in no file
+        seeds["model_init"] = config.train.seed  # its weights are drawn from this seed; no file holds them
     values = {
         **promotion.model_dump(mode="json"),
         "config": config.model_dump(mode="json"),
@@ -164,7 +165,7 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
 
 
 def _model_hashes(config: RunConfig) -> dict[str, str]:
-    """By file: config.json and the weights of the model (tiny has none, see `seeds`), and the tokenizer's files."""
+    """The hashes of the model's config.json and weights (the tiny model has none) and of the tokenizer's files."""
     model, tokenizer = find_files(config.model)
     hashes = {f"model/{file.relative_to(model).as_posix()}": sha256_file(file) for file in model_files(model)}
     return hashes | {f"tokenizer/{file.name}": sha256_file(file) for file in tokenizer_files(tokenizer)}
@@ -174,4 +175,4 @@ _REMEDY = "restore it, or promote again under another name"
 
 
 def _taken(name: str) -> UsageError:
-    return UsageError(f"submission name {name!r} is taken ({submission_dir(name)}); use another name")
+    return UsageError(f"submission {name!r} already exists ({submission_dir(name)}); choose another name")

@@ -1,4 +1,4 @@
-"""kaggle_output_log.txt: everything that a submission run prints, less its secrets."""
+"""kaggle_output_log.txt: everything that a submission run prints, without secrets."""
 
 import contextlib
 import io
@@ -13,14 +13,14 @@ from podium.core.redaction import redact
 
 @contextlib.contextmanager
 def recorded(path: Path) -> Iterator[None]:
-    """Whatever goes to stdout and stderr, line by line, goes to `path` as well; secrets are taken out of both."""
+    """Copy every line of stdout and stderr to `path`; secrets are redacted in all three."""
     with path.open("w", encoding="utf-8") as file:
         out, err = _Tee(sys.stdout, file), _Tee(sys.stderr, file)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 yield
             except BaseException:
-                # For whoever looks into it later; the terminal gets one line.
+                # The log gets the traceback; the terminal gets one line.
                 file.write(redact(traceback.format_exc()))
                 raise
             finally:
@@ -29,7 +29,10 @@ def recorded(path: Path) -> Iterator[None]:
 
 
 class _Tee(io.TextIOBase):
-    """Passes on whole lines, since a secret may come in two writes; no terminal, so that nothing draws over lines."""
+    """A stream that passes on whole lines, because a secret can be split over two writes.
+
+    It does not report itself as a terminal, so libraries draw no progress bars over the lines.
+    """
 
     def __init__(self, stream: TextIO, file: TextIO) -> None:
         self._stream, self._file = stream, file
@@ -43,7 +46,7 @@ class _Tee(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Stop recording. A library may keep the stream for its own logging, so what comes later is still passed on."""
+        """Stop recording. Later writes still reach the stream, because a library may keep it for its own logging."""
         if self._line:
             self.write("\n")
         self._ended = True

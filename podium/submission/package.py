@@ -1,4 +1,4 @@
-"""The package: the evidence of one finished run in a zip whose bytes anyone can make again."""
+"""Package the evidence of one complete run as a reproducible (byte-identical) zip."""
 
 import io
 import zipfile
@@ -11,7 +11,8 @@ from podium.core.files import read_text, write_bytes
 from podium.core.hashing import sha256_bytes
 from podium.core.paths import home, submission_dir
 from podium.core.redaction import secrets_in
-from podium.submission.evidence import MANIFEST, files_of, read_complete
+from podium.core.run_files import MANIFEST
+from podium.submission.evidence import files_of, read_complete
 from podium.submission.lock import PACKAGES, read_lock
 from podium.submission.verify import differences
 
@@ -22,7 +23,7 @@ _UNIX = 3
 
 @dataclass(frozen=True)
 class Package:
-    """A zip that was written; `size` in bytes."""
+    """A zip that was written; `size` is in bytes."""
 
     path: Path
     sha256: str
@@ -34,8 +35,8 @@ def package(name: str) -> Package:
     """Zip the evidence of submission `name` into submission_runs/packages/.
 
     Raises:
-        UsageError: no such submission, one that is not complete, or a file of it that was changed since, is a link, or
-            holds a secret of this environment; nothing was written.
+        UsageError: there is no such submission, it is not complete, or a file of it was changed, is a link, or holds
+            the value of a secret environment variable; nothing was written.
     """
     manifest = read_complete(read_lock(name))
     names = sorted((*files_of(submission_dir(name)), MANIFEST))
@@ -43,7 +44,7 @@ def package(name: str) -> Package:
     found = {file: sha256_bytes(data) for file, data in contents.items() if file != MANIFEST}
     changed = differences(manifest.files or {}, found)
     if changed:
-        raise UsageError(f"submission {name!r}: {', '.join(map(str, changed))}; a package holds what the run wrote")
+        raise UsageError(f"submission {name!r}: {', '.join(map(str, changed))}; restore the files that the run wrote")
     data = _zip(name, contents)
     path = home() / "submission_runs" / PACKAGES / f"{name}.zip"
     write_bytes(path, data)
@@ -51,16 +52,16 @@ def package(name: str) -> Package:
 
 
 def _read(path: Path) -> bytes:
-    """Raises UsageError: missing, a link, which may lead anywhere, or with a secret in it."""
+    """The bytes of a file. Raises UsageError if it is missing, is a link or holds a secret."""
     if path.is_symlink():
-        raise UsageError(f"{path} is a symbolic link, must be a plain file; put the file itself there")
+        raise UsageError(f"{path} is a symbolic link, must be a plain file; replace the link with the file")
     if secrets := secrets_in(read_text(path)):
-        raise UsageError(f"{path} holds the value of {', '.join(secrets)}; a package must hold no secret, take it out")
+        raise UsageError(f"{path} holds the value of {', '.join(secrets)}; a package must hold no secret; remove it")
     return path.read_bytes()
 
 
 def _zip(name: str, contents: Mapping[str, bytes]) -> bytes:
-    """Sorted, undated and stored: deflate's output differs between builds of zlib."""
+    """A zip with sorted names, fixed dates and no compression, since deflate's output differs between zlib builds."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for file, data in sorted(contents.items()):

@@ -1,6 +1,6 @@
-"""The one run of a lock: verify, claim, train, predict, score, and leave the evidence.
+"""Run a lock once: verify, claim, train, predict, score, and write the evidence.
 
-Works where Ray, Optuna and MLflow are not installed, as on a Kaggle image without internet.
+Works without Ray, Optuna and MLflow, as on a Kaggle image without internet access.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from eval.scorecard import floored
+from podium.core import run_files
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.duration import format_duration
@@ -33,50 +34,50 @@ from trainer.loop import train
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
-# Predicting leaves this share of the reserve for scoring and for writing the evidence.
+# The share of the reserve that prediction leaves for scoring and for writing the evidence.
 EVIDENCE_SHARE = 0.1
 
 
 class RunEnded(PodiumError):
-    """The run was claimed and is not complete; run_manifest.json says the same."""
+    """The run was claimed and did not complete; run_manifest.json has the same state and reason."""
 
     def __init__(self, name: str, state: State, reason: str, exit_code: int = 1) -> None:
         folder = portable(submission_dir(name))
-        super().__init__(f"submission {name!r} {state}: {reason}; see {evidence.LOG} in {folder}")
+        super().__init__(f"submission {name!r} {state}: {reason}; see {run_files.OUTPUT_LOG} in {folder}")
         self.state, self.reason, self.exit_code = state, reason, exit_code
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: raised where the program stands, so that everything open is closed on the way out."""
+    """Raised in the main thread on SIGTERM, so that open files are closed as the stack unwinds."""
 
 
 def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | None = None) -> RunManifest:
     """Run the lock of submission `name`, once.
 
     Raises:
-        UsageError: no lock, a lock or an input that was changed, a run that was claimed before, or no such device here;
-            nothing was written.
-        RunEnded: the run was claimed and did not complete; exit code 1, or 130 and 143 for Ctrl-C and SIGTERM.
+        UsageError: there is no lock, the lock or an input was changed, the run was already claimed, or the device is
+            not available; nothing was written.
+        RunEnded: the run was claimed and did not complete; exit code 1, or 130 after Ctrl-C and 143 after SIGTERM.
     """
     clock = clock or MonotonicClock()
-    started_s = clock.now()  # hashing and start-up come out of the same session as the training
+    started_s = clock.now()  # hashing and start-up count against the time budget
     lock = read_lock(name)
     refuse_claimed(submission_dir(name))
     verify_inputs(lock)
     config = lock.run_config()
     if config.device.distributed:
-        raise UsageError("device.distributed=true: a submission is one process; lock a config without it")
+        raise UsageError("device.distributed=true: a submission runs in one process; lock a config without it")
     device = select(config.device)
     use_compile_cache()
     library = library or ProgramLibrary()
-    # Whatever cannot be read is found out before the claim.
+    # Read every input before the claim, so that an input that cannot be read does not use up the one run.
     evidence.submission_samples(config)
     evidence.challenges(config)
     library.base(config)
     library.trainset(config)
     claim = claim_run(submission_dir(name), lock.lock_id)
     deadline = Deadline(clock, started_s, lock.budget.time_budget_s, lock.budget.reserve_s)
-    return _Run(lock, config, claim, deadline, device, library).to_its_end()
+    return _Run(lock, config, claim, deadline, device, library).run_to_end()
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,14 @@ class _Run:
     def out(self) -> Path:
         return submission_dir(self.lock.name)
 
-    def to_its_end(self) -> RunManifest:
-        with _signals_raise(), self._state_kept():
+    def run_to_end(self) -> RunManifest:
+        with _signals_raise(), self._recorded_if_it_fails():
             self._record(State.RUNNING)
-            with recorded(self.out / evidence.LOG):
+            with recorded(self.out / run_files.OUTPUT_LOG):
                 self._work()
             steps = evidence.steps_trained(self.out)
             facts = {"steps_trained": steps, "truncated": steps < self.config.train.max_steps}
-            return self._record(State.COMPLETE, **facts, files=evidence.hash_files(self.out))  # the log is whole now
+            return self._record(State.COMPLETE, **facts, files=evidence.hash_files(self.out))  # the log is closed
 
     def _work(self) -> None:
         lock = self.lock
@@ -114,7 +115,7 @@ class _Run:
         self._score()
 
     def _train(self) -> None:
-        """Train the locked steps, or what the deadline allows of them. Raises RunEnded where that is nothing."""
+        """Train the locked steps, or as many as the deadline allows. Raises RunEnded if no step could be trained."""
         steps = self.config.train.max_steps
 
         def log(report: Report) -> None:
@@ -128,23 +129,23 @@ class _Run:
             print(f"truncated: {result.reason} after step {result.step} of {steps}")
 
     def _predict(self) -> None:
-        """Predict from the last checkpoint, as far as the reserve allows; what is left out counts as wrong."""
+        """Predict from the last checkpoint until the deadline; an item without a prediction counts as wrong."""
         deadline = replace(self.deadline, reserve_s=self.deadline.reserve_s * EVIDENCE_SHARE)
-        asked, samples = evidence.challenges(self.config), evidence.to_predict(self.config)
+        questions, samples = evidence.challenges(self.config), evidence.to_predict(self.config)
         run = TrainingRun(self.config, self.out, self.library, self.deadline.clock)
         try:
             step = run.restore(for_training=False)
-            answers = run.predict(asked, deadline)  # first: it is what the competition scores
+            answers = run.predict(questions, deadline)  # first, because the competition scores these
             n_cut = run.n_prompts_cut
             predictions = run.predict(samples, deadline)
         finally:
             run.close()
         if not (predictions or answers):
             raise RunEnded(self.lock.name, State.STOPPED, "the time budget left no time for a single prediction")
-        self._write(evidence.PREDICTIONS, predictions)
-        if asked:
-            self._write(evidence.CHALLENGE_PREDICTIONS, answers)
-            answered = f"{len({found.id for found in answers})} of {len(asked)} test outputs answered"
+        self._write(run_files.PREDICTIONS, predictions)
+        if questions:
+            self._write(run_files.CHALLENGE_PREDICTIONS, answers)
+            answered = f"{len({found.id for found in answers})} of {len(questions)} test outputs answered"
             print(f"{self.config.eval.challenges}: {answered}{_shown_cut(n_cut)}; without solutions there is no score")
         answered = f"{len(predictions)} of {len(samples)} prompts answered with the weights of step {step}"
         print(f"{answered}{_shown_cut(run.n_prompts_cut)}")
@@ -153,22 +154,22 @@ class _Run:
         write_jsonl(self.out / name, [found.model_dump(mode="json", exclude_none=True) for found in predictions])
 
     def _score(self) -> None:
-        """Score what was written down, not what is in memory, and end the output with the result."""
+        """Score the predictions file, not what is in memory, and print the result block last."""
         cards = evidence.score(self.lock, self.out)
         for split, card in cards.items():
             low, high = map(floored, card.interval)
             points = f"{floored(card.answer_correctness)} (95% interval {low} to {high})"
             print(f"{split}: answer_correctness {points}, {card.n_items} items, {card.n_missing} without a prediction")
         print(f"the trial had {self.lock.metric} {self.lock.value}")
-        write_json(self.out / evidence.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
+        write_json(self.out / run_files.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
         if evidence.write_submission(self.lock, self.out):
-            print(f"{evidence.SUBMISSION}: in the competition's shape")
+            print(f"{run_files.SUBMISSION}: in the competition's shape")
         summary = evidence.summarise(self.lock, self.out, cards)
-        evidence.write(self.out / evidence.SUMMARY, summary)
+        evidence.write(self.out / run_files.SUMMARY, summary)
         print(evidence.result_block(summary))
 
     def _record(self, state: State, **facts: Any) -> RunManifest:
-        """Write run_manifest.json: what holds from the start, and `facts`."""
+        """Write run_manifest.json with `state` and `facts`."""
         if state.is_final:
             facts |= {"ended_at": utc_now(), "elapsed_s": round(self.deadline.elapsed_s(), 3)}
         manifest = RunManifest(
@@ -180,12 +181,12 @@ class _Run:
             steps_locked=self.config.train.max_steps,
             **facts,
         )
-        evidence.write(self.out / evidence.MANIFEST, manifest)
+        evidence.write(self.out / run_files.MANIFEST, manifest)
         return manifest
 
     @contextlib.contextmanager
-    def _state_kept(self) -> Iterator[None]:
-        """However the run ends, its manifest says so before the error goes on as a RunEnded."""
+    def _recorded_if_it_fails(self) -> Iterator[None]:
+        """Record in the manifest why a run did not complete, then raise the error as a RunEnded."""
         try:
             yield
         except BaseException as error:
@@ -214,8 +215,8 @@ def _as_ended(name: str, error: BaseException) -> RunEnded:
 
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does. After the first of either, others wait until the state is on the disk."""
-    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+    """SIGTERM ends the run as Ctrl-C does. Later signals are ignored, so that the state is still written."""
+    if threading.current_thread() is not threading.main_thread():  # Python installs handlers in the main thread only
         yield
         return
 

@@ -1,4 +1,4 @@
-"""The checks that lock, evidence and package share: nothing missing, and nothing changed."""
+"""Checks of locks, evidence and packages: no value is missing, and no hash has changed."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 from podium.core.errors import UsageError
 
-SHORT = 12  # hex digits that a person compares at a glance
+SHORT = 12  # hex digits of a hash that messages show
 
 # `none` is not among them: it is a value of train.remat.
 _PLACEHOLDERS = {"", "?", "...", "todo", "tbd", "tba", "fixme", "n/a", "null", "nan", "unknown", "placeholder"}
@@ -17,7 +17,7 @@ _TEMPLATE = re.compile(r"<[^<>]*>|\$?\{[^{}]*\}")
 
 @dataclass(frozen=True)
 class Difference:
-    """One hash that is not what it was."""
+    """A hash that differs from the recorded one."""
 
     what: str
     expected: str
@@ -28,14 +28,14 @@ class Difference:
 
 
 def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[Difference]:
-    """Every name whose hash differs, or that one side lacks, sorted by name."""
+    """Every name whose hash differs or is on one side only, sorted by name."""
     names = sorted({*expected, *found})
     pairs = ((name, expected.get(name, "nothing"), found.get(name, "nothing")) for name in names)
     return [Difference(name, was, now) for name, was, now in pairs if was != now]
 
 
 def refuse_gaps(value: Any, where: str) -> None:
-    """Raises UsageError, naming the place, if `value` holds a null, a placeholder, an empty text, NaN or infinity."""
+    """Raises UsageError, naming the key, if `value` holds a null, a placeholder, an empty text, NaN or infinity."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             refuse_gaps(item, f"{where}.{key}")
@@ -43,11 +43,11 @@ def refuse_gaps(value: Any, where: str) -> None:
         for index, item in enumerate(value):
             refuse_gaps(item, f"{where}[{index}]")
     elif _is_gap(value):
-        raise UsageError(f"{where}={value!r}: evidence has no nulls, placeholders or NaN; find out the real value")
+        raise UsageError(f"{where}={value!r}: evidence must hold no null, placeholder or NaN; supply the real value")
 
 
 def without_nulls(value: Any) -> Any:
-    """`value` less the keys of its mappings that are null: their absence says the same, and is no gap."""
+    """`value` without the null entries of its mappings: `refuse_gaps` accepts a missing key, but not a null."""
     if isinstance(value, Mapping):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

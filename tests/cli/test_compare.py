@@ -82,7 +82,7 @@ def test_trials_and_the_submission_that_came_of_one(podium, home, tmp_path_facto
     assert done.err == (
         f"warning: {study}/1 is pruned: its predictions are those of its newest report, at step 0\n"
         f"warning: {study}/1: its scorecard.json is by answer version 1; here everything is scored by answer "
-        "version 2, and the two do not compare\n"
+        "version 2, and the two are not comparable\n"
     )
 
 
@@ -103,15 +103,15 @@ def test_lines_that_do_not_count_are_told(podium, home, evalset):
         (("a.jsonl", "a.jsonl"), "a.jsonl is given twice; compare different runs"),
         (
             ("a.jsonl", "nope"),
-            "'nope' is no predictions file, no run directory, no STUDY/N and no submission; check it",
+            "'nope' is not a predictions file, a run folder, STUDY/N or a submission; check the name",
         ),
-        (("a.jsonl", "x/y/z"), "'x/y/z' is no predictions file, no run directory"),
+        (("a.jsonl", "x/y/z"), "'x/y/z' is not a predictions file, a run folder"),
         (("a.jsonl", "nope/3"), "study 'nope' not found"),
         (("a.jsonl", "evalsets"), "has no predictions.jsonl; `podium predict --run evalsets` makes one"),
         (("a.jsonl", "b.jsonl", "--split", "test"), "split 'test', must be one of dev, holdout, all"),
         (("a.jsonl", "b.jsonl", "--scorer", "x"), "scorer 'x', must be one of answer"),
         (("a.jsonl", "b.jsonl", "--evalset", "tiny_v1"), "the predictions were made for small_v1 (sha256"),
-        (("a.jsonl", "plain.jsonl"), "neither config.yaml nor plain_meta.json says for which evalset; give --evalset"),
+        (("a.jsonl", "plain.jsonl"), "neither config.yaml nor plain_meta.json names an evalset; give --evalset"),
     ],
 )
 def test_wrong_input(podium, home, evalset, arguments, message):

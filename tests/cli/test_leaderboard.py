@@ -57,7 +57,7 @@ def test_other_versions_stand_apart_with_a_warning(podium, home, study):
     write_json(path, {**read_json(path), "scorer_version": "1"})
     done = podium("leaderboard")
     assert done.out.count("scorer   answer version 2") == 2 and done.out.count("scorer   answer version 1") == 1
-    assert "warning: small_v1 (dev) is scored by answer in versions 1, 2, which do not compare" in done.out
+    assert "warning: small_v1 (dev) is scored by answer in versions 1, 2, which are not comparable" in done.out
     evalset = home / "evalsets/small_v1.jsonl"
     evalset.write_text(evalset.read_text() + "\n")
     newer = podium("leaderboard", "--evalset", "small_v1")

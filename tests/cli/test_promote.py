@@ -74,5 +74,5 @@ def test_a_name_is_used_once(home, podium, study):
     before = tree(home / "submission_runs")
     done = podium("promote", study, "--trial", 0, "--as", "one")
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"error: submission name 'one' is taken ({home / 'submission_runs/one'}); use another name\n"
+    assert done.err == f"error: submission 'one' already exists ({home / 'submission_runs/one'}); choose another name\n"
     assert tree(home / "submission_runs") == before

@@ -43,7 +43,7 @@ def test_promote_submit_package(promoted, podium):
     assert (again.code, again.out) == (2, "")
     assert again.err == (
         f"error: submission 'one' was already run: claimed {claim['claimed_at']} on {claim['host']} "
-        f"(pid {claim['pid']}); a lock is run once, so promote again under another name\n"
+        f"(pid {claim['pid']}); a lock runs once; promote again under another name\n"
     )
     assert tree(promoted / "submission_runs") == before
 

@@ -126,7 +126,7 @@ def test_what_does_not_compare_is_refused(evalset):
     for entries, message in (
         ([one], "1 runs to compare, must be two or more"),
         ([one, two, one], "one is given twice; compare different runs"),
-        ([one, exact], "the runs are scored by answer version 2 and exact version 1, which do not compare"),
+        ([one, exact], "the runs are scored by answer version 2 and exact version 1, which are not comparable"),
         ([one, short], "short is not scored on the items to compare; score all runs on the same"),
     ):
         with pytest.raises(UsageError, match=message):

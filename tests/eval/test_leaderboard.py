@@ -35,7 +35,7 @@ def test_what_does_not_compare_has_its_own_board():
         ]
     )
     assert [[row.label for row in board.rows] for board in found] == [["b", "a"], ["c"], ["d"], ["e"]]
-    assert mixed_versions(found) == ["set (dev) is scored by answer in versions 1, 2, which do not compare"]
+    assert mixed_versions(found) == ["set (dev) is scored by answer in versions 1, 2, which are not comparable"]
     assert mixed_versions(found[:2]) == []
 
 

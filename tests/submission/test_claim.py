@@ -35,7 +35,7 @@ def test_a_second_claim_is_refused_with_the_first_ones_facts(home):
     first = claim_run(home, "abc")
     expected = (
         f"submission {home.name!r} was already run: claimed {first.claimed_at} on {first.host} (pid {first.pid}); "
-        "a lock is run once, so promote again under another name"
+        "a lock runs once; promote again under another name"
     )
     for again in (lambda: claim_run(home, "abc"), lambda: refuse_claimed(home)):
         with pytest.raises(UsageError) as caught:

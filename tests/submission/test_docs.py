@@ -3,7 +3,8 @@
 import re
 
 from podium.core.paths import shipped
-from podium.submission.evidence import EVIDENCE, MANIFEST, SCORECARD
+from podium.core.run_files import MANIFEST, SCORECARD
+from podium.submission.evidence import EVIDENCE
 from podium.submission.lock import Lock, write_lock
 from tests.submission.small import promotion
 

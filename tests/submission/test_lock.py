@@ -94,7 +94,7 @@ def test_a_lock_under_another_name_is_refused(data_home):
     write_lock(promotion(), "one")
     lock_file(data_home, "two").parent.mkdir()
     lock_file(data_home).rename(lock_file(data_home, "two"))
-    with pytest.raises(UsageError, match=r"submission 'two': lock\.json is that of 'one'"):
+    with pytest.raises(UsageError, match=r"submission 'two': lock\.json belongs to 'one'"):
         read_lock("two")
 
 
@@ -141,8 +141,8 @@ def test_every_difference_is_named():
         ("", "submission name '': use 1 to 100 letters"),
         ("../up", "submission name '../up': use 1 to 100 letters"),
         (".hidden", "submission name '.hidden': use 1 to 100 letters"),
-        ("packages", "submission name 'packages': submission_runs/packages/ holds the packages"),
-        ("Packages", "submission name 'Packages': submission_runs/packages/ holds the packages"),
+        ("packages", "submission name 'packages': submission_runs/packages/ holds packages"),
+        ("Packages", "submission name 'Packages': submission_runs/packages/ holds packages"),
     ],
 )
 def test_bad_names_write_nothing(data_home, name, message):
@@ -156,7 +156,7 @@ def test_bad_names_write_nothing(data_home, name, message):
 def test_a_name_is_given_once(data_home):
     write_lock(promotion(), "one")
     before = tree(data_home)
-    with pytest.raises(UsageError, match=r"submission name 'one' is taken \(.*\); use another name"):
+    with pytest.raises(UsageError, match=r"submission 'one' already exists \(.*\); choose another name"):
         write_lock(promotion(**{"train.seed": 1}), "one")
     assert tree(data_home) == before
 
@@ -168,7 +168,7 @@ def test_a_name_is_given_once(data_home):
         ({"eval.evalset": "gone"}, "evalset 'gone' not found"),
         ({"model.source": "/gone"}, "model.source='/gone': there is no such folder"),
         ({"budget.profile": "gone"}, "budget.profile='gone', must be one of local"),
-        ({"generate.stop": ["TODO"]}, "lock.config.generate.stop[0]='TODO': evidence has no nulls, placeholders"),
+        ({"generate.stop": ["TODO"]}, "lock.config.generate.stop[0]='TODO': evidence must hold no null, placeholder"),
     ],
 )
 def test_what_is_missing_writes_nothing(data_home, changes, message):

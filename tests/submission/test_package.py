@@ -79,7 +79,7 @@ def test_a_name_that_nobody_promoted(home):
             {"state": "diverged", "reason": "diverged at step 7"},
             r"'done' is diverged \(diverged at step 7\), must be complete",
         ),
-        ({"lock_id": "f" * 64}, r"run_manifest\.json is of another lock \(f{12}\)"),
+        ({"lock_id": "f" * 64}, r"run_manifest\.json belongs to another lock \(f{12}\)"),
     ],
 )
 def test_an_unfinished_run(done_home, changes, message):

@@ -12,7 +12,8 @@ def test_gaps_are_named_with_their_place(gap):
     with pytest.raises(UsageError) as caught:
         refuse_gaps({"fine": 0, "scores": [1.0, {"dev": gap}]}, "eval_summary.json")
     assert str(caught.value) == (
-        f"eval_summary.json.scores[1].dev={gap!r}: evidence has no nulls, placeholders or NaN; find out the real value"
+        f"eval_summary.json.scores[1].dev={gap!r}: evidence must hold no null, placeholder or NaN; "
+        "supply the real value"
     )
 
 

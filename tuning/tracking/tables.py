@@ -8,6 +8,7 @@ from typing import Any
 from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl
+from podium.core.records import GROUPS
 
 PREDICTIONS, SCORES = "tables/predictions.json", "tables/scorecard.json"
 TAG = "mlflow.loggedArtifacts"  # where the pages look for tables
@@ -49,7 +50,7 @@ def _predictions(card: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str,
 def _groups(card: Mapping[str, Any]) -> dict[str, Any]:
     """Overall and by section, category and difficulty: points and items."""
     rows: list[list[Any]] = [["all", "", card["answer_correctness"], card["n_items"]]]
-    for kind in ("sections", "categories", "difficulties"):
+    for kind in GROUPS.values():
         for name, group in card[kind].items():
             rows.append([kind, name, group["answer_correctness"], group["n_items"]])
     return _table(("by", "group", "answer_correctness", "n_items"), rows)
