@@ -13,9 +13,9 @@ from eval.scorers import DEFAULT, get_scorer
 from eval.scorers.base import POINTS, Score
 from eval.sets.evalset import Evalset, ScoredSet
 from eval.sets.groups import grouped
-from eval.sets.predictions import read_predictions, read_scored_set, set_to_score
+from eval.sets.predictions import finish_reasons, read_predictions, read_scored_set, set_to_score
 from podium.core.errors import UsageError
-from podium.core.records import FINISH_REASONS, Prediction, Record, Sample
+from podium.core.records import Prediction, Record, Sample
 
 N_RESAMPLES = 10_000
 INTERVAL_LEVEL = 0.95
@@ -145,12 +145,6 @@ def bootstrap_interval(values: Sequence[float], seed: int, scale: float = POINTS
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return float(low), float(high)
-
-
-def finish_reasons(predictions: Iterable[Prediction]) -> dict[str, int]:
-    """How many predictions ended for each reason that one gives, by its name."""
-    counts = Counter(prediction.finish_reason for prediction in predictions)
-    return {reason: counts[reason] for reason in FINISH_REASONS if counts[reason]}
 
 
 def floored(value: float, digits: int = 2) -> str:

@@ -3,10 +3,12 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
+from podium.core.paths import portable
 from podium.core.records import Prediction, Prompt
 from trainer.device.sharding import in_words
 from trainer.programs.library import ProgramLibrary
@@ -30,6 +32,17 @@ class TrainedRun:
     def answer(self, samples: Sequence[Prompt], deadline: Deadline) -> list[Prediction]:
         """What the model writes after each prompt, as `generate` of the config says. Raises RunFailed: no memory."""
         return self._run.predict(samples, deadline)
+
+    def about(self) -> dict[str, Any]:
+        """What predictions_meta.json says about the model that answered."""
+        return {
+            "run": portable(self._run.out),
+            "step": self.step,
+            "model_id": self.model_id,
+            "config_sha256": self._run.config.hash,
+            "generate": self._run.config.generate.model_dump(mode="json"),
+            "n_prompts_cut": self.n_prompts_cut,
+        }
 
 
 @contextlib.contextmanager

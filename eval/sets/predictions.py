@@ -1,7 +1,8 @@
 """predictions.jsonl, and what predictions_meta.json beside it says about its origin."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from eval.sets.evalset import Evalset, ScoredSet
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_text, write_json, write_jsonl
-from podium.core.records import Prediction, parse_record
+from podium.core.records import FINISH_REASONS, Prediction, parse_record
 from podium.core.redaction import one_line
 
 
@@ -47,6 +48,12 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], about: Mapp
     """Write them, and beside them what they are `about`, with how many there are. Raises PodiumError: a full disk."""
     write_jsonl(path, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
     write_json(meta_path(path), {**about, "n": len(predictions)})
+
+
+def finish_reasons(predictions: Iterable[Prediction]) -> dict[str, int]:
+    """The number of predictions by finish reason; reasons that no prediction has are left out."""
+    counts = Counter(prediction.finish_reason for prediction in predictions)
+    return {reason: counts[reason] for reason in FINISH_REASONS if counts[reason]}
 
 
 def read_scored_set(path: Path) -> ScoredSet | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,6 @@ from podium.cli.processes import only_the_first_speaks
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
-from podium.core.paths import portable
 from podium.core.run_files import CONFIG, SUBMISSION
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def predict(
     step: Annotated[int | None, typer.Option(help="The checkpoint of this step; the newest when not given.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
 ) -> None:
-    """Let a trained run answer an evalset's prompts. On a whole ARC set it writes submission.json, too."""
+    """Let a trained run answer an evalset's prompts. For a whole ARC set, submission.json is written too."""
     from eval.arc_submission import makes_attempts
     from eval.sets.predictions import write_predictions
     from eval.sets.prompts import prompt_set
@@ -49,28 +47,19 @@ def predict(
     config = _config(run, assignments, device)
     prompts = prompt_set(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
     with end_at_once("stopped; nothing was written"):
-        answers = _answers(config, run, step, prompts)
-    if answers is None:
+        predictions, about = _answer(config, run, step, prompts)
+    if not about:
         return
-    write_predictions(out, answers.predictions, {**prompts.about, **answers.about})
-    typer.echo(f"{answers.in_words}; {out}")
+    write_predictions(out, predictions, {**prompts.about, **about})
+    typer.echo(f"{_summary(about, len(predictions))}; {out}")
     if (challenges or split == "all") and makes_attempts(prompts.scorer):
-        _submit(out.with_name(SUBMISSION), prompts, answers.predictions)
+        _write_submission(out.with_name(SUBMISSION), prompts, predictions)
     if challenges:
         typer.echo("no score: the challenges have no solutions here; the competition scores submission.json")
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """`about` is for the meta file."""
-
-    predictions: list[Prediction]
-    in_words: str
-    about: dict[str, Any]
-
-
 def _config(run: Path, assignments: list[str] | None, device: str | None) -> RunConfig:
-    """The run's own, with what was given on the command line. Raises UsageError for what training depended on."""
+    """The run's config with the changes of the command line. Raises UsageError for a key that training depended on."""
     from podium.core.config import load_config, parse_assignment
 
     overrides = dict(parse_assignment(text) for text in assignments or ())
@@ -81,8 +70,11 @@ def _config(run: Path, assignments: list[str] | None, device: str | None) -> Run
     return load_config(run / CONFIG, overrides | ({"device.kind": device} if device else {}))
 
 
-def _answers(config: RunConfig, run: Path, step: int | None, prompts: PromptSet) -> _Answers | None:
-    """None in a process that helps another one to answer."""
+def _answer(
+    config: RunConfig, run: Path, step: int | None, prompts: PromptSet
+) -> tuple[list[Prediction], dict[str, Any]]:
+    """The predictions, and what predictions_meta.json says about them; of several processes, only the first has any."""
+    from eval.sets.predictions import finish_reasons
     from trainer.device.devices import select, use_compile_cache
 
     found = select(config.device)
@@ -97,33 +89,20 @@ def _answers(config: RunConfig, run: Path, step: int | None, prompts: PromptSet)
         where = f"{trained.model_id} from {run} at step {trained.step}"
         typer.echo(f"model: {where}; {len(prompts.prompts)} prompts of {prompts.label}")
         predictions = trained.answer(prompts.prompts, deadline)
-        seconds = deadline.elapsed_s()
-    facts = {"step": trained.step, "model_id": trained.model_id, "n_prompts_cut": trained.n_prompts_cut}
-    return _described(config, run, predictions, seconds, facts) if is_first() else None
+        facts = {"finish_reasons": finish_reasons(predictions), "seconds": round(deadline.elapsed_s(), 3)}
+    return (predictions, {**trained.about(), **facts}) if is_first() else ([], {})
 
 
-def _described(
-    config: RunConfig, run: Path, predictions: list[Prediction], seconds: float, facts: dict[str, Any]
-) -> _Answers:
-    from eval.scorecard import finish_reasons
+def _summary(about: dict[str, Any], n_predictions: int) -> str:
     from podium.cli.score import shown_reasons
 
-    reasons = finish_reasons(predictions)
-    about = {
-        **facts,
-        "finish_reasons": reasons,
-        "generate": config.generate.model_dump(mode="json"),
-        "run": portable(run),
-        "config_sha256": config.hash,
-        "seconds": round(seconds, 3),
-    }
-    cut = f"; {facts['n_prompts_cut']} prompts lost their beginning" if facts["n_prompts_cut"] else ""
-    ended = f" ({shown_reasons(reasons)})" if reasons else ""
-    return _Answers(predictions, f"{len(predictions)} predictions in {format_duration(seconds)}{ended}{cut}", about)
+    cut = f"; {about['n_prompts_cut']} prompts lost their beginning" if about["n_prompts_cut"] else ""
+    ended = f" ({shown_reasons(about['finish_reasons'])})" if about["finish_reasons"] else ""
+    return f"{n_predictions} predictions in {format_duration(about['seconds'])}{ended}{cut}"
 
 
-def _submit(path: Path, prompts: PromptSet, predictions: list[Prediction]) -> None:
+def _write_submission(path: Path, prompts: PromptSet, predictions: list[Prediction]) -> None:
     from eval.arc_submission import write_arc_submission
 
     submission = write_arc_submission(path, prompts.prompts, predictions, prompts.scorer)
-    typer.echo(f"{len(submission)} tasks in the competition's shape, by {prompts.scorer}; {path}")
+    typer.echo(f"{len(submission)} tasks in the competition's format, by {prompts.scorer}; {path}")

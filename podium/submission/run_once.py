@@ -163,7 +163,7 @@ class _Run:
         print(f"the trial had {self.lock.metric} {self.lock.value}")
         write_json(self.out / run_files.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
         if evidence.write_submission(self.lock, self.out):
-            print(f"{run_files.SUBMISSION}: in the competition's shape")
+            print(f"{run_files.SUBMISSION}: in the competition's format")
         summary = evidence.summarise(self.lock, self.out, cards)
         evidence.write(self.out / run_files.SUMMARY, summary)
         print(evidence.result_block(summary))

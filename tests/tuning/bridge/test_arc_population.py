@@ -121,7 +121,7 @@ def test_a_population_is_swept_learned_from_and_submitted(here: Path, capsys: py
     hidden = ("--challenges", "hidden.json", "--split", "dev")
     assert command("predict", "--run", run, *hidden, "--out", "by_hand/p.jsonl") == 0
     printed = capsys.readouterr().out
-    assert "2 tasks in the competition's shape, by arc_program" in printed
+    assert "2 tasks in the competition's format, by arc_program" in printed
     assert "no score: the challenges have no solutions here" in printed
     assert json.loads((here / "by_hand/submission.json").read_text()).keys() == submission.keys()
     assert command("score", "by_hand/p.jsonl", "--evalset", "known") == 2
