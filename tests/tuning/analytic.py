@@ -22,7 +22,7 @@ from podium.core.files import read_json, to_line, write_json, write_text
 from podium.core.records import Report
 from podium.core.states import State
 from trainer.run.metrics_log import MetricsLog
-from tuning.study.files import asked_to_end, stop_file, trial_dir
+from tuning.study.files import asked_to_end, pointer_file, stop_file, trial_dir
 
 CLIFF = 0.05
 
@@ -50,14 +50,14 @@ class AnalyticWorker:
         if not first:
             self._do_what_was_asked(slot)
         if asked_to_end(self.folder, slot):
-            self.save(slot, trial_dir(self.folder, slot) / "pointer.json")
+            self.save(slot, pointer_file(self.folder, slot))
             return Report(step=self.steps[slot], state=State.STOPPED, metrics={})
         if config.train.learning_rate > CLIFF:
             return Report(step=5, state=State.DIVERGED, metrics={}, reason="loss exploded at step 5")
         self.steps[slot] = until_step
         self._log(slot, "advance", until_step)
         MetricsLog(trial_dir(self.folder, slot) / "metrics.jsonl").append({"step": until_step, "loss": 1 / until_step})
-        self.save(slot, trial_dir(self.folder, slot) / "pointer.json")
+        self.save(slot, pointer_file(self.folder, slot))
         state = State.COMPLETE if until_step >= config.train.max_steps else State.RUNNING
         metrics = {"dev/answer_correctness": self.score(config, until_step), "train/loss": 1 / until_step}
         return Report(step=until_step, state=state, metrics=metrics)

@@ -1,7 +1,6 @@
 """What Ray Tune runs as a trial: a client of the worker pool that owns no device."""
 
 import contextlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,24 +9,25 @@ import ray
 from ray.exceptions import RayActorError
 from ray.tune import Trainable
 
-from podium.core.files import read_json
 from podium.core.records import Report
 from podium.core.states import State
 from tuning.protocol import Job
 from tuning.study.files import request_stop
 
-POINTER = "checkpoint.json"
 POOL, STUDY = "pool", "study"  # keys of the config: the pool's name, the study's folder
 POOL_DIED = "the process that holds the workers died"
 
 
 class TrialClient(Trainable):  # type: ignore[misc]
-    """One actor serves many trials after each other (`reuse_actors`). Its Tune checkpoint points to the worker's."""
+    """One actor serves many trials, one after the other (`reuse_actors`).
+
+    It has no Tune checkpoint: Tune saves only trials that it pauses or was told to save regularly, and neither happens
+    here. When an actor dies, the next one runs `setup` and the pool resumes the trial from its own newest checkpoint.
+    """
 
     _job: Job
     _pool: Any  # the actor's handle; None once the pool has died
     _slot: int | None = None
-    _checkpoint: Path | None = None
     _at_step: int = 0
     _repeat: Report | None = None  # what an earlier sweep may not have acted upon
 
@@ -55,7 +55,7 @@ class TrialClient(Trainable):  # type: ignore[misc]
             raise RayActorError(error_msg=POOL_DIED)
         until_step = self._job.next_report(self._at_step)
         if self._slot is None:
-            about = (self._job.number, self._job.config, self._checkpoint, os.getpid())
+            about = (self._job.number, self._job.config, self._job.checkpoint, os.getpid())
             self._slot, asked = ray.get(self._pool.attach.remote(*about))
             until_step = max(until_step, asked)
         report: Report = ray.get(self._pool.advance.remote(self._slot, until_step))
@@ -72,23 +72,9 @@ class TrialClient(Trainable):  # type: ignore[misc]
     def cleanup(self) -> None:
         self._end()
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        path = Path(checkpoint_dir) / POINTER
-        if self._slot is None:  # not begun: the newest checkpoint in the trial's folder, if any
-            path.write_text(json.dumps({"checkpoint": None, "step": self._at_step}))
-        else:
-            ray.get(self._pool.save.remote(self._slot, path))
-
-    def load_checkpoint(self, checkpoint_dir: str) -> None:
-        pointer = read_json(Path(checkpoint_dir) / POINTER)
-        self._end()
-        self._checkpoint = Path(pointer["checkpoint"]) if pointer["checkpoint"] else None
-        self._at_step = pointer["step"]
-        self._repeat = None
-
     def _begin(self, config: dict[str, Any]) -> None:
         self._job = Job.from_config(config)
-        self._slot, self._checkpoint, self._repeat = None, self._job.checkpoint, self._job.last_report
+        self._slot, self._repeat = None, self._job.last_report
         self._at_step = self._job.first_step
 
     def _end(self) -> None:

@@ -20,12 +20,12 @@ import ray
 
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError
-from podium.core.files import is_full_disk, read_text, write_text
+from podium.core.files import write_text
 from podium.core.paths import home, workspace
 from podium.core.records import Report
 from podium.core.states import State
 from tuning.protocol import out_of_time
-from tuning.study.files import end_file, no_room, request_stop, stop_file, trial_dir
+from tuning.study.files import end_file, request_stop, stop_file, trial_dir
 from tuning.workers.assignments import Past, Rules, Seat
 from tuning.workers.cluster import nodes, on_node
 from tuning.workers.failures import Watch
@@ -99,18 +99,14 @@ class Pool:
             return await self._advance(seat, until_step)
 
     async def save(self, slot: int, path: Path) -> None:
-        """Save the trial. Its worker may be on another node than `path`: the pointer goes through the study folder."""
+        """Save the trial and write to `path` where its checkpoint is; `path` is unchanged if the save fails."""
         seat = self._seats[slot]
-        pointer = trial_dir(self._folder, seat.trial_id) / "pointer.json"
+        if seat.place is None or seat.slot is None:
+            return
         try:
-            if seat.place is not None and seat.slot is not None:
-                await seat.place.call("save", seat.slot, pointer)
-                write_text(path, read_text(pointer))
-        except DEATHS as error:  # it goes on from an older one
+            await seat.place.call("save", seat.slot, path)
+        except DEATHS as error:  # the trial resumes from an older checkpoint
             self._bury(seat, seat.watch.cause(str(error)))
-        except PodiumError as error:  # the worker has said why it could not; nobody can copy the trial
-            if is_full_disk(error):
-                await self._stop(no_room(error))
 
     async def detach(self, slot: int) -> None:
         """Free the trial's worker. A slot that is gone already is no error."""
