@@ -1,6 +1,9 @@
-"""`train()`: one run from its first step, or its newest checkpoint, to its end."""
+"""`train()`: one run from its first step, or its newest checkpoint, to its end.
 
-from collections.abc import Callable
+`advance_with_checkpoints` is the loop below it, which a worker of a sweep runs as well.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +17,18 @@ from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
 LOG_STEPS = 10
+SAVABLE = (State.RUNNING, State.COMPLETE, State.STOPPED)  # after a failure the last good checkpoint stays the newest
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    state: State  # COMPLETE, or why it ended before train.max_steps
+    state: State  # COMPLETE, or why the run ended before train.max_steps
     step: int
-    final_loss: float | None  # of the last step; None where no step was finished
+    final_loss: float | None  # of the last step; None if no step was finished
     tokens: int
     elapsed_s: float
     reason: str | None
-    truncated: bool  # the deadline left steps undone
+    truncated: bool  # the deadline came before the last step
 
 
 def train(
@@ -38,16 +42,17 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     on_log: Callable[[Report], None] | None = None,
 ) -> TrainResult:
-    """Train in the folder `out`, saving as it goes. `on_log` hears every LOG_STEPS steps or sooner, and the last.
+    """Train in the folder `out` and save checkpoints there. `on_log` gets a report at least every LOG_STEPS steps, and
+    that of the last step.
 
-    The same config and seed give the same parameters, however often the run was broken off and resumed.
+    The same config and seed give the same parameters, however often the run was interrupted and resumed.
 
     Raises:
-        UsageError: `out` holds a run and `resume` is not set, or a wrong config, model, trainset or checkpoint.
-        PodiumError: the disk refused a file; the last checkpoint is whole.
+        UsageError: `out` holds a run and `resume` is not set; or the config, model, trainset or checkpoint is wrong.
+        PodiumError: a file could not be written; the last checkpoint is whole.
     """
     if not resume and any_process(holds_run(out)):
-        raise UsageError(f"{out} already holds a run; add --resume to go on with it, or choose another folder")
+        raise UsageError(f"{out} already holds a run; add --resume to continue it, or choose another folder")
     deadline = deadline or Deadline.after(None, clock=shared(MonotonicClock()))
     last = config.train.max_steps if until_step is None else min(until_step, config.train.max_steps)
     on_log = on_log or (lambda _: None)
@@ -55,18 +60,12 @@ def train(
     try:
         if resume:
             run.restore()
-        heard = run.step
-        report = run.advance(_next_pause(run.step, last, config), deadline, stop)
-        while report.state is State.RUNNING and run.step < last:
-            on_log(report)
-            heard = run.step
-            if run.step % config.train.save_every_steps == 0:
-                run.save(wait=False)
-            report = run.advance(_next_pause(run.step, last, config), deadline, stop)
-        if run.step > heard:
-            on_log(report)
-        # Else the last good checkpoint stays the newest.
-        if report.state not in (State.DIVERGED, State.OOM, State.INFEASIBLE):
+        logged_step = run.step
+        for report in advance_with_checkpoints(run, last, deadline, stop, (LOG_STEPS, config.train.log_every_steps)):
+            if run.step > logged_step:
+                on_log(report)
+                logged_step = run.step
+        if report.state in SAVABLE:
             run.save()
     finally:
         run.close()
@@ -77,10 +76,31 @@ def holds_run(out: Path) -> bool:
     return (out / "config.yaml").exists() or (out / "checkpoints").exists()
 
 
-def _next_pause(step: int, last: int, config: RunConfig) -> int:
-    """The next step after which something is to be logged or saved."""
-    every = (LOG_STEPS, config.train.log_every_steps, config.train.save_every_steps)
-    return min(last, *((step // n + 1) * n for n in every))
+def advance_with_checkpoints(
+    run: TrainingRun,
+    until_step: int,
+    deadline: Deadline,
+    stop: Callable[[], bool] = lambda: False,
+    pause_every: Sequence[int] = (),
+) -> Iterator[Report]:
+    """Train to `until_step` with pauses; yields the report of each pause, the last one included.
+
+    It pauses at every multiple of train.save_every_steps and of the numbers in `pause_every`. After the report it saves
+    a checkpoint, in the background, at the multiples of train.save_every_steps and when the run is complete or stopped.
+
+    Raises:
+        UsageError, PodiumError: as `TrainingRun.advance` and `TrainingRun.save` do.
+    """
+    save_every = run.config.train.save_every_steps
+    is_running = True
+    while is_running:
+        pauses = ((run.step // steps + 1) * steps for steps in (save_every, *pause_every))
+        report = run.advance(min(until_step, *pauses), deadline, stop)
+        yield report
+        is_running = report.state is State.RUNNING and run.step < until_step
+        is_due = report.state is not State.RUNNING or run.step % save_every == 0
+        if is_due and report.state in SAVABLE:
+            run.save(wait=False)
 
 
 def _result(report: Report, run: TrainingRun) -> TrainResult:

@@ -4,7 +4,6 @@ Four calls, each about one slot; those for different slots may overlap. A worker
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import RunFailed, UsageError
 from podium.core.files import write_json
-from podium.core.paths import find_trainset, portable
+from podium.core.paths import find_evalset, find_trainset, portable
 from podium.core.records import Report, Sample
 from podium.core.states import State
 from tuning.search.space import SearchSpace
@@ -73,6 +72,7 @@ class Worker:
         use_compile_cache()
         self._library = ProgramLibrary()
         self._slots: dict[int, _Slot] = {}
+        self._evalsets: dict[tuple[Path, int, int], Evalset] = {}  # by path, modification time and size
 
     @staticmethod
     def check(space: SearchSpace) -> dict[str, str]:
@@ -95,7 +95,7 @@ class Worker:
         """Make the trial ready where `checkpoint`, or a newer one in its folder, left it. Returns its slot."""
         from trainer.run.training_run import TrainingRun
 
-        evalset = load_evalset(config.eval.evalset)
+        evalset = self._evalset(config.eval.evalset)
         run = TrainingRun(config, trial_dir(self._folder, trial_id), self._library)
         newest = run.newest()
         is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # it had gone on from there
@@ -105,8 +105,12 @@ class Worker:
 
     def advance(self, slot: int, until_step: int) -> Report:
         """Train to `until_step`, then predict and score the dev split. A trial that did not get there has no score."""
-        held = self._slots[slot]
-        report = _with_score(held, self._train(held.run, until_step, stop=partial(asked_to_end, self._folder, slot)))
+        from trainer.loop import advance_with_checkpoints
+
+        held, stop = self._slots[slot], partial(asked_to_end, self._folder, slot)
+        # A checkpoint becomes whole while the model predicts, or before the slot is given back.
+        *_, report = advance_with_checkpoints(held.run, until_step, Deadline.after(None), stop)
+        report = _with_score(held, report)
         programs, hits = (now - then for now, then in zip(self._compiled(), held.compiled, strict=True))
         compiled = {"compile/programs": float(programs), "compile/cache_hits": float(hits)}
         return report.model_copy(update={"metrics": {**report.metrics, **compiled}})
@@ -125,19 +129,18 @@ class Worker:
         compiles = [[*key, count] for key, count in sorted(self._library.compiles.items())]
         return {"device": str(self._device), "compiles": compiles, "compile_s": self._library.compile_s}
 
+    def _evalset(self, name_or_path: str) -> Evalset:
+        """The evalset, read once for all trials of this worker, and again when its file has changed."""
+        path = find_evalset(name_or_path)
+        stat = path.stat()
+        key = (path, stat.st_mtime_ns, stat.st_size)
+        if key not in self._evalsets:
+            self._evalsets[key] = load_evalset(path)
+        return self._evalsets[key]
+
     def _compiled(self) -> tuple[int, int]:
         """How many programs this process has compiled so far, and how many of them JAX's cache on disk had."""
         return sum(self._library.compiles.values()), self._library.cache_hits
-
-    def _train(self, run: "TrainingRun", until_step: int, stop: Callable[[], bool]) -> Report:
-        """Advance, with a checkpoint every train.save_every_steps and where the trial ends or is stopped."""
-        every = run.config.train.save_every_steps
-        while True:
-            report = run.advance(min(until_step, (run.step // every + 1) * every), Deadline.after(None), stop)
-            if report.state in (State.COMPLETE, State.STOPPED) or run.step % every == 0:
-                run.save(wait=False)  # becomes whole while the model predicts, or before the slot is given back
-            if report.state is not State.RUNNING or run.step >= until_step:
-                return report
 
 
 def _with_score(held: _Slot, report: Report) -> Report:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from eval.scorecard import Scorecard
+from eval.sets.evalset import load_evalset
 from podium.core.config import load_config
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl
@@ -18,6 +19,7 @@ from trainer.data.trainsets import write_trainset
 from tuning.search.load import load_space
 from tuning.study.create import create
 from tuning.study.files import stop_file
+from tuning.workers import worker
 from tuning.workers.worker import Worker
 from tuning.workers.worker_process import Host
 
@@ -154,3 +156,33 @@ def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space,
     assert report.reason.startswith("out of device memory") and report.reason.count("--set ") >= 4
     assert "dev/answer_correctness" not in report.metrics
     assert not (folder / "trials" / "000" / "predictions.jsonl").exists()
+
+
+def test_a_trial_that_fails_right_after_a_checkpoint_keeps_its_state(folder, space):
+    """There is nothing to save of a failed run, at a multiple of train.save_every_steps either."""
+    host = Host(Worker, folder)
+    wild = space.config({"train.learning_rate": 1e-3}).with_overrides(
+        {"train.learning_rate": 1e15, "train.schedule": "constant", "train.save_every_steps": 1}
+    )
+    slot = host.attach(0, wild, None)
+    report = host.advance(slot, 6)
+    host.detach(slot)
+    assert report.state is State.DIVERGED
+    assert f"diverged at step {report.step + 1}" in report.reason
+    assert not (folder / "trials" / "000" / "traceback.txt").exists()
+
+
+def test_an_evalset_is_read_once_per_worker_and_again_when_it_has_changed(folder, space, home, monkeypatch):
+    read = []
+    monkeypatch.setattr(worker, "load_evalset", lambda path: read.append(path) or load_evalset(path))
+    here = Worker(folder)
+    for trial in range(3):
+        here.detach(here.attach(trial, space.base_config, None))
+    assert read == [home / "sums.jsonl"]
+    more = {"id": "s10", "prompt": "10+10=?", "expected_answer": "20", **ABOUT}
+    with (home / "sums.jsonl").open("a") as file:
+        file.write(json.dumps(more) + "\n")
+    here.detach(here.attach(3, space.base_config, None))
+    assert len(read) == 2
+    Worker(folder).attach(0, space.base_config, None)
+    assert len(read) == 3
