@@ -3,7 +3,6 @@
 `lower_ours` and `lower_tunix` trace and lower it; nothing is computed and no weights are needed.
 """
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -20,7 +19,8 @@ from trainer.model.architecture import Architecture, Rope
 from trainer.model.base_model import BaseModel
 from trainer.model.decoder import Decoder
 from trainer.model.sources import TINY
-from trainer.programs.compiled import Program
+from trainer.programs.compiler import Compile, CompileRequest
+from trainer.programs.training import TrainingProgram
 
 RANK, ALPHA = 16, 16.0
 ARCH = Architecture(
@@ -62,17 +62,17 @@ def shapes_of(arch: Architecture, dtype: str) -> nnx.State:
     return nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), jnp.dtype(dtype))), nnx.Param)
 
 
-def our_program(arch: Architecture, config: RunConfig, params: nnx.State, compile_: Callable[..., Any]) -> Program:
+def our_program(arch: Architecture, config: RunConfig, params: nnx.State, compile_: Compile) -> TrainingProgram:
     """What `podium train` runs, on weights (or their shapes) that come from no checkpoint."""
     config = config.with_overrides({"model.source": "benchmark"})
-    return Program(config, BaseModel(arch, params, Tokenizer(TINY), "benchmark", TINY), compile_)
+    return TrainingProgram(config, BaseModel(arch, params, Tokenizer(TINY), "benchmark", TINY), compile_)
 
 
 def lower_ours(batch: int, length: int, arch: Architecture = ARCH) -> jax.stages.Lowered:
     """The very step that `podium train` compiles."""
 
-    def lower(_: Any, wanted: Any) -> jax.stages.Lowered:
-        return wanted.lower()
+    def lower(_: Any, request: CompileRequest) -> Any:
+        return request.lower()
 
     return our_program(arch, lora_config(batch, length, "bfloat16"), shapes_of(arch, "bfloat16"), lower).step
 

@@ -34,7 +34,8 @@ from benchmarks.gemma3_1b import ALPHA, ARCH, RANK, lora_config, our_program, sh
 from benchmarks.report import Report, arguments
 from trainer.model.decoder import Decoder
 from trainer.model.weights import save_weights
-from trainer.programs.compiled import Program
+from trainer.programs.compiler import CompileRequest
+from trainer.programs.training import TrainingProgram
 from trainer.step.optimizer import hyperparameters
 
 SMALL = replace(
@@ -48,8 +49,8 @@ PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "B200": 2250e12, "L40S"
 Engine = Callable[[Sequence[np.ndarray]], list[float]]  # trains a step a batch (batch, seq), returns the losses
 
 
-def compile_(_: Any, wanted: Any) -> Any:
-    return jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes).compile()
+def compile_(_: Any, request: CompileRequest) -> Any:
+    return jax.jit(request.function, donate_argnums=request.donate).lower(*request.arguments).compile()
 
 
 def rows(tokens: np.ndarray) -> dict[str, np.ndarray]:
@@ -61,7 +62,7 @@ def rows(tokens: np.ndarray) -> dict[str, np.ndarray]:
     return {name: value[None] for name, value in {**fields, "segment_ids": np.ones_like(tokens)}.items()}
 
 
-def ours(program: Program, batch: int, length: int) -> Engine:
+def ours(program: TrainingProgram, batch: int, length: int) -> Engine:
     config = lora_config(batch, length, "float32").with_overrides({"train.learning_rate": RATE})
     hp, state = hyperparameters(config), list(program.init(0))
 

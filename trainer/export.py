@@ -37,7 +37,7 @@ def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibra
         raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
     meta = read_meta(path)
     check_same_run(path, meta["config"], config, int(path.name))
-    base, program = library.base(config), library.program(config)
+    base, program = library.base(config), library.training_program(config)
     check_same_inputs(path, meta["inputs"], input_hashes(base, None))
     trainable = restore_tree(path, "trainable", program.trainable)
     step = int(path.name)

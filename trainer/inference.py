@@ -10,7 +10,7 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.paths import portable
 from podium.core.records import Prediction, Prompt
-from trainer.device.sharding import in_words
+from trainer.device.sharding import describe_mesh
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
@@ -22,7 +22,7 @@ class TrainedRun:
         self._run, self.step = run, step
         base = library.base(run.config)
         self.model_id = base.model_id
-        self.placement = in_words(base.mesh)  # how the model is divided over devices; empty where it is not
+        self.placement = describe_mesh(base.mesh)  # how the model is divided over devices; empty where it is not
 
     @property
     def n_prompts_cut(self) -> int:

@@ -86,7 +86,7 @@ def train(
 def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
     """Check everything that can be wrong before a file is written, and say what was found."""
     from trainer.device.devices import compute_dtype, use_compile_cache
-    from trainer.device.sharding import in_words
+    from trainer.device.sharding import describe_mesh
     from trainer.loop import holds_run
     from trainer.programs.library import ProgramLibrary
 
@@ -96,7 +96,7 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
     base, trainset = library.base(config), library.trainset(config)
     use_compile_cache()
     how = f"LoRA of rank {config.lora.rank}" if config.lora.enabled else "all parameters"
-    typer.echo(f"device: asked for {config.device.kind}, found {found}{in_words(base.mesh)}")
+    typer.echo(f"device: asked for {config.device.kind}, found {found}{describe_mesh(base.mesh)}")
     chat = ", chat template" if trainset.template == "chat" else ""
     typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}{chat}")
     typer.echo(
@@ -104,7 +104,7 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
         f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because nothing of their completion fits"
         + (f"; packed into {trainset.n_rows} rows" if config.data.packing else "")
     )
-    typer.echo(f"memory: a training step needs {library.program(config).memory_of(max(trainset.lengths))}")
+    typer.echo(f"memory: a training step needs {library.training_program(config).memory_of(max(trainset.lengths))}")
     if is_smoke:
         train = config.train
         typer.echo(

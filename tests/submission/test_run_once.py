@@ -165,7 +165,7 @@ def test_out_of_memory_in_prediction_is_the_state_of_the_run(data_home, monkeypa
     def full(*_):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
 
-    monkeypatch.setattr("trainer.programs.compiled.Program.admit_of", full)
+    monkeypatch.setattr("trainer.programs.decoding.DecodingProgram.admit_of", full)
     error, manifest = ended(data_home)
     assert (error.state, manifest["state"]) == (State.OOM, "oom")
     assert "out of device memory in prediction after step 3; decoding needs" in manifest["reason"]

@@ -47,7 +47,7 @@ def train(
     answers = [prediction.text for prediction in run.predict(SAMPLES, Deadline.after(None))]
     run.save()
     run.close()
-    program = library.program(run.config)
+    program = library.training_program(run.config)
     compiled = program.step.memory_analysis()
     return {
         "mesh": list(library.base(run.config).mesh.devices.shape),

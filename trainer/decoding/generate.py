@@ -20,7 +20,7 @@ SHORTEST_BUCKET = 32
 
 
 @dataclass(frozen=True)
-class Device:
+class DecodingFunctions:
     """The compiled functions of trainer/decoding/slots.py, with parameters and hyperparameters filled in."""
 
     empty: Callable[[], Slots]
@@ -57,7 +57,7 @@ def generate(
     tokenizer: Tokenizer,
     template: Template,
     config: GenerateConfig,
-    device: Device,
+    functions: DecodingFunctions,
     deadline: Deadline,
 ) -> tuple[list[Prediction], int]:
     """`config.num_samples` answers to each prompt, in the order of the samples, and how many prompts were cut.
@@ -67,7 +67,7 @@ def generate(
     the sample's id and its number, and not on what is decoded beside it.
     """
     items, n_cut = _items(samples, template, config)
-    rows = _Rows(items, tokenizer, config, device, deadline)
+    rows = _Rows(items, tokenizer, config, functions, deadline)
     answers = dict(rows.answers())
     return [answers[item.place] for item in items if item.place in answers], n_cut
 
@@ -92,10 +92,10 @@ class _Rows:
         items: Sequence[Item],
         tokenizer: Tokenizer,
         config: GenerateConfig,
-        device: Device,
+        functions: DecodingFunctions,
         deadline: Deadline,
     ) -> None:
-        self._tokenizer, self._config, self._device, self._deadline = tokenizer, config, device, deadline
+        self._tokenizer, self._config, self._functions, self._deadline = tokenizer, config, functions, deadline
         self._waiting = deque(items)
         self._held: list[Item | None] = [None] * config.batch_size
         self._own = [deadline] * config.batch_size  # each row's deadline
@@ -105,7 +105,7 @@ class _Rows:
 
     def answers(self) -> Iterator[tuple[int, Prediction]]:
         """(place, prediction) of each item as it ends, until all have or the deadline has passed."""
-        slots = self._device.empty() if self._waiting else None
+        slots = self._functions.empty() if self._waiting else None
         while (self._waiting or any(self._held)) and not self._deadline.expired():
             if self._n_free() >= min(self._group, len(self._waiting)):
                 while self._waiting and self._n_free():  # an idle row costs more than a group that is not full
@@ -118,7 +118,7 @@ class _Rows:
         idle = np.array([item is None for item in self._held])
         n_free = self._group if self._waiting else len(self._held)
         started_s, n_before = self._deadline.clock.now(), self._n
-        slots = self._device.decode(slots, idle, np.int32(n_free), np.int32(self._burst()))
+        slots = self._functions.decode(slots, idle, np.int32(n_free), np.int32(self._burst()))
         self._n = np.array(slots.n)
         if n_new := int((self._n - n_before).max()):
             self._token_s = (self._deadline.clock.now() - started_s) / n_new
@@ -151,7 +151,7 @@ class _Rows:
             self._held[rows[number]] = item
             keys[number] = item_key(self._config.seed, item.id, item.sample)
         tokens, segment_ids = pad_prompts([item.prompt for item in chosen], self._group, bucket)
-        slots = self._device.admit(slots, tokens, segment_ids, keys, rows)
+        slots = self._functions.admit(slots, tokens, segment_ids, keys, rows)
         for row in rows[: len(chosen)]:
             self._n[row], self._own[row] = (
                 1,

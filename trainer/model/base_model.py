@@ -21,7 +21,7 @@ from podium.core.redaction import one_line
 from trainer.data.tokenizer import Tokenizer
 from trainer.device.devices import compute_dtype
 from trainer.device.memory import device_bytes, tree_bytes
-from trainer.device.sharding import choose_mesh, mesh_facts, mesh_of
+from trainer.device.sharding import choose_mesh, mesh_key, mesh_of
 from trainer.model.architecture import Architecture, architecture_from_hf, check_family
 from trainer.model.decoder import Decoder
 from trainer.model.int8 import quantise_state
@@ -49,7 +49,7 @@ class BaseModel:
 
 def base_key(config: RunConfig) -> tuple[str, ...]:
     """Equal for two configs when `load_base` gives them the same weights in the same dtype in the same places."""
-    return (config.model.model_dump_json(), str(param_dtype(config)), mesh_facts(config))
+    return (config.model.model_dump_json(), str(param_dtype(config)), mesh_key(config))
 
 
 def param_dtype(config: RunConfig) -> jnp.dtype:

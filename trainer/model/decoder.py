@@ -18,7 +18,7 @@ from jax import Array
 from jax.ad_checkpoint import checkpoint_name
 
 from podium.core.config_sections import LoraConfig
-from trainer.device.sharding import rows, whole
+from trainer.device.sharding import gather_layer, shard_rows
 from trainer.model.architecture import Architecture
 from trainer.model.attention import NO_WINDOW, KVCache, RowCache, attend, attend_once, distances, rotate, rotations
 from trainer.model.int8 import dequantise, matmul
@@ -158,7 +158,7 @@ class Decoder(nnx.Module):
         tokens go to its next slots and see those before them; the caller keeps index + seq within its length. With
         a `RowCache` the layers follow each other in the program without a scan: `layers`, which `unstacked` gives.
         """
-        x = rows(jnp.take(self.embedding[...], tokens, axis=0).astype(dtype))  # (batch, seq, hidden)
+        x = shard_rows(jnp.take(self.embedding[...], tokens, axis=0).astype(dtype))  # (batch, seq, hidden)
         if self.arch.embedding_scale is not None:
             x = x * jnp.asarray(self.arch.embedding_scale, dtype)  # rounded to dtype first, as transformers does
         if isinstance(cache, KVCache):
@@ -239,7 +239,7 @@ def _layer_step(
     """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
     x, cache = carry
     state, number, window, rope = inputs
-    x, layer, lora = rows(x), nnx.merge(graph, whole(state)), LoraInputs(lora_alpha)
+    x, layer, lora = shard_rows(x), nnx.merge(graph, gather_layer(state)), LoraInputs(lora_alpha)
     if lora_dropout is not None:
         widest = max(arch.hidden_size, arch.mlp_size, arch.heads * arch.head_dim)
         lora = LoraInputs(lora_alpha, lora_dropout.rate, lora_dropout.kept(number, (*x.shape[:2], widest)))

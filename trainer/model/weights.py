@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from podium.core.errors import UsageError
 from podium.core.files import write_json
-from trainer.device.sharding import parameters_on, put
+from trainer.device.sharding import parameter_shapes, put
 from trainer.model.architecture import Architecture
 from trainer.model.decoder import Decoder
 from trainer.model.int8 import quantise
@@ -85,7 +85,7 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, mesh: Mesh,
     names: dict[VariablePath, list[str]] = {}  # of the tensors that fill a variable, in the order of layers
     for name, slot in slots.items():
         names.setdefault(slot.path, []).append(name)
-    wanted, loaded = dict(nnx.to_flat_state(parameters_on(mesh, shapes))), {}
+    wanted, loaded = dict(nnx.to_flat_state(parameter_shapes(mesh, shapes))), {}
     for path, tensors in names.items():
         beside = (*path[:-1], "scale")  # of a kernel in int8
         places = (path, beside) if beside in wanted and path[-1] == "kernel" else (path,)

@@ -21,7 +21,9 @@ from trainer.device.memory import gb
 from trainer.memory.fixes import fixes
 from trainer.memory.out_of_memory import out_of_memory_ends_the_run
 from trainer.model.base_model import BaseModel, base_key, load_base, weights_bytes
-from trainer.programs.compiled import CompileKey, Program, Wanted
+from trainer.programs.compiler import CompileKey, CompileRequest
+from trainer.programs.decoding import DecodingProgram
+from trainer.programs.training import TrainingProgram
 
 CACHE_HIT = "/jax/compilation_cache/cache_hits"
 
@@ -36,7 +38,7 @@ class ProgramLibrary:
         self._clock = clock or MonotonicClock()
         self._bases: dict[tuple[str, ...], BaseModel] = {}
         self._trainsets: dict[tuple[str, str, str], TokenizedTrainset] = {}
-        self._programs: dict[tuple[str, str], Program] = {}
+        self._programs: dict[tuple[str, str], tuple[TrainingProgram, DecodingProgram]] = {}
         self._lock = threading.RLock()
 
     def base(self, config: RunConfig) -> BaseModel:
@@ -63,23 +65,31 @@ class ProgramLibrary:
                 self._trainsets[key] = load_trainset(folder, tokenizer, config.data)
             return self._trainsets[key]
 
-    def program(self, config: RunConfig) -> Program:
-        """The programs of this config's program key; each of them is compiled when it is first wanted."""
-        with self._lock:
-            key = (config.program_key, "".join(base_key(config)))
-            if key not in self._programs:
-                self._programs[key] = Program(config, self.base(config), self._compile)
-            return self._programs[key]
+    def training_program(self, config: RunConfig) -> TrainingProgram:
+        """The training program of this config's program key. Each function is compiled when it is first used."""
+        return self._programs_of(config)[0]
+
+    def decoding_program(self, config: RunConfig) -> DecodingProgram:
+        """The decoding program of this config's program key. Each function is compiled when it is first used."""
+        return self._programs_of(config)[1]
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Code, libraries and machine; they do not change while a process lives."""
         return provenance()
 
-    def _compile(self, key: CompileKey, wanted: Wanted) -> Any:
+    def _programs_of(self, config: RunConfig) -> tuple[TrainingProgram, DecodingProgram]:
+        with self._lock:
+            key = (config.program_key, "".join(base_key(config)))
+            if key not in self._programs:
+                training = TrainingProgram(config, self.base(config), self._compile)
+                self._programs[key] = training, DecodingProgram(training)
+            return self._programs[key]
+
+    def _compile(self, key: CompileKey, request: CompileRequest) -> jax.stages.Compiled:
         with self._lock:
             started_s, hits = self._clock.now(), _jax_events()[CACHE_HIT]
-            compiled = wanted.lower().compile()
+            compiled = request.lower().compile()
             self.compiles[key] += 1
             self.compile_s += self._clock.now() - started_s
             self.cache_hits += _jax_events()[CACHE_HIT] - hits

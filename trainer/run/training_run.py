@@ -45,7 +45,8 @@ class TrainingRun:
         self.out_of_time = False  # a deadline ended the newest `advance`
         self._clock = clock or shared(MonotonicClock())
         self._compiled_before_s = library.compile_s
-        self._base, self._program = library.base(config), library.program(config)
+        self._base, self._program = library.base(config), library.training_program(config)
+        self._decoding = library.decoding_program(config)
         firsts = (0, *(change.step for change in config.train.changes))
         self._hp = [(step, self._program.place(hyperparameters(config.at(step)))) for step in firsts]
         self._checkpoints = Checkpoints(out / "checkpoints", config.train.keep_checkpoints)
@@ -154,11 +155,11 @@ class TrainingRun:
         with self._failures("in prediction", for_training=False):
             self._initialise()
             hp = self._hp_of(self.step - 1)  # those that its weights were trained with last
-            device = self._program.device(*self._weights, hp)
+            functions = self._decoding.bind(*self._weights, hp)
             tokenizer = self._base.tokenizer
             template = choose_template(tokenizer, self.config.data)
             predictions, self.n_prompts_cut = generate(
-                samples, tokenizer, template, self.config.generate, device, deadline
+                samples, tokenizer, template, self.config.generate, functions, deadline
             )
         return predictions
 
@@ -261,7 +262,7 @@ class TrainingRun:
         def needs() -> str:
             if for_training:
                 return f"a training step needs {self._program.memory_of(self.config.data.max_seq_len)}"
-            return f"decoding needs {self._program.decoding_memory}"
+            return f"decoding needs {self._decoding.memory}"
 
         helps = fixes if for_training else decoding_fixes
         try:

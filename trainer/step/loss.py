@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from trainer.device.sharding import n_meshed, rows_over_data
+from trainer.device.sharding import mesh_size, shard_rows_over_data
 from trainer.model.attention import softcap as _softcap
 
 # Logits held at once, in float32: 128 MiB. With a vocabulary of 262,144 that is 128 tokens a chunk.
@@ -40,7 +40,7 @@ def chunked_cross_entropy(
     """
     *_, length = targets.shape
     of_token = targets.size // length * head.shape[0]  # logits, one token of each row
-    part = max(1, min(length, chunk_elements * n_meshed() // of_token))
+    part = max(1, min(length, chunk_elements * mesh_size() // of_token))
     parts = -(-length // part)
 
     def split(x: Array) -> Array:  # (parts, ..., part, ...), the last one filled up with zeros, so with weight 0
@@ -99,7 +99,7 @@ def _of_part(
     hidden: Array, head: Array, targets: Array, weights: Array, label_smoothing: Array, softcap: float | None
 ) -> Array:
     """Sum of weighted losses: the cross-entropy with the smoothed distribution. hidden: (..., part, hidden)"""
-    hidden, targets, weights = map(rows_over_data, (hidden, targets, weights))
+    hidden, targets, weights = map(shard_rows_over_data, (hidden, targets, weights))
     scores = logits(hidden, head, softcap)  # (..., part, vocab)
     losses = _losses(scores, targets, label_smoothing)  # (..., part)
     return jnp.sum(jnp.where(weights > 0, losses * weights, 0.0))

@@ -86,8 +86,8 @@ def test_decoding_from_the_stack_writes_the_same(
     """As an accelerator does it, which has no memory to spare for copies of the weights."""
     other = TrainingRun(run.config, tmp_path / "run", ProgramLibrary())
     other.restore(run.save())
-    other._program._makes_copies = False  # before anything of it is compiled
-    assert run._program.decoding_memory.copies > 0 == other._program.decoding_memory.copies
+    other._decoding._makes_copies = False  # before anything of it is compiled
+    assert run._decoding.memory.copies > 0 == other._decoding.memory.copies
     assert other.predict(make_samples(*PROMPTS), forever) == run.predict(make_samples(*PROMPTS), forever)
     other.close()
 
@@ -164,7 +164,7 @@ def test_a_row_that_has_ended_goes_to_the_next_prompt(
     run: TrainingRun, make_samples: Callable, forever: Deadline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twelve prompts in four rows take fewer tokens a row than three batches of the longest answer would."""
-    program, states = run._program, []
+    program, states = run._decoding, []
     admit_of = program.admit_of
 
     def noting(length: int) -> Callable:
@@ -189,13 +189,13 @@ def test_every_row_is_used_where_prompts_wait(
 ) -> None:
     """Nine rows take prompts two by two, and the ninth is not left empty for want of a tenth."""
     fresh = TrainingRun(config.with_overrides({"generate.batch_size": 9}), tmp_path / "nine", library)
-    decode, n_idle = fresh._program.decode, []
+    decode, n_idle = fresh._decoding.decode, []
 
     def noting(*inputs: object) -> object:
         n_idle.append(int(inputs[5].sum()))
         return decode(*inputs)
 
-    monkeypatch.setattr(type(fresh._program), "decode", property(lambda _: noting))
+    monkeypatch.setattr(type(fresh._decoding), "decode", property(lambda _: noting))
     assert len(fresh.predict(make_samples(*PROMPTS, *PROMPTS), forever)) == 14
     assert n_idle[0] == 0
     fresh.close()
@@ -204,7 +204,7 @@ def test_every_row_is_used_where_prompts_wait(
 @pytest.fixture
 def clock(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """It moves by a second for every token that the rows go on together."""
-    clock, decode = FakeClock(), run._program.decode
+    clock, decode = FakeClock(), run._decoding.decode
 
     def timed(*inputs: object) -> object:
         n_before = np.array(inputs[4].n)
@@ -212,7 +212,7 @@ def clock(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
         clock.advance(float((np.array(slots.n) - n_before).max()))
         return slots
 
-    monkeypatch.setattr(type(run._program), "decode", property(lambda _: timed))
+    monkeypatch.setattr(type(run._decoding), "decode", property(lambda _: timed))
     return clock
 
 

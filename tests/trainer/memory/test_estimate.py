@@ -23,8 +23,8 @@ from trainer.model.architecture import Architecture
 from trainer.model.base_model import BaseModel
 from trainer.model.decoder import Decoder
 from trainer.model.sources import TINY
-from trainer.programs.compiled import Program
 from trainer.programs.library import ProgramLibrary
+from trainer.programs.training import TrainingProgram
 from trainer.run.training_run import TrainingRun
 
 SMALL = replace(
@@ -47,10 +47,10 @@ def compiled(arch: Architecture, overrides: dict[str, Any]) -> tuple[Memory, Mem
     params = nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype, int8=int8)), nnx.Param)
     base = BaseModel(arch, params, Tokenizer(TINY), "shapes", TINY)
 
-    def compile_(_: Any, wanted: Any) -> Any:
-        return jax.jit(wanted.function, donate_argnums=wanted.donate).lower(*wanted.shapes).compile()
+    def compile_(_: Any, request: Any) -> Any:
+        return jax.jit(request.function, donate_argnums=request.donate).lower(*request.arguments).compile()
 
-    program, length = Program(config, base, compile_), config.data.max_seq_len
+    program, length = TrainingProgram(config, base, compile_), config.data.max_seq_len
     before = program.memory_of(length)
     _ = program.step
     return before, program.memory_of(length)
@@ -89,12 +89,12 @@ def test_gemma_3_1b_fits_and_grows_slowly() -> None:
 
 
 def test_weights_and_optimizer_are_counted_exactly(library: ProgramLibrary, config: RunConfig) -> None:
-    program = library.program(config)
+    program = library.training_program(config)
     trainable, frozen, opt_state = program.init(0)
     memory = program.memory_of(32)
     assert memory.weights == tree_bytes((trainable, frozen)) == sum(x.nbytes for x in jax.tree.leaves(trainable))
     assert memory.optimizer == sum(leaf.nbytes for leaf in jax.tree.leaves(opt_state))
-    adapters = library.program(config.with_overrides({"lora.enabled": True, "lora.rank": 2})).memory_of(32)
+    adapters = library.training_program(config.with_overrides({"lora.enabled": True, "lora.rank": 2})).memory_of(32)
     assert adapters.optimizer < memory.optimizer / 10
     assert memory.weights < adapters.weights < 1.1 * memory.weights
 

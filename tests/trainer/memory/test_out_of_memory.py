@@ -14,8 +14,9 @@ from podium.core.config import RunConfig, parse_assignment
 from podium.core.errors import RunFailed
 from podium.core.states import State
 from trainer.loop import train
-from trainer.programs.compiled import Program
+from trainer.programs.decoding import DecodingProgram
 from trainer.programs.library import ProgramLibrary
+from trainer.programs.training import TrainingProgram
 from trainer.run.training_run import TrainingRun
 
 
@@ -40,7 +41,7 @@ def saved(tmp_path: Path, library: ProgramLibrary, config: RunConfig) -> RunConf
 def test_in_training(
     tmp_path: Path, library: ProgramLibrary, saved: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Program, "step_of", lambda *_: full)
+    monkeypatch.setattr(TrainingProgram, "step_of", lambda *_: full)
     result = train(saved, tmp_path / "run", library=library, resume=True)
     assert (result.state, result.step) == (State.OOM, 2)
     assert "out of device memory in training after step 2; a training step needs" in result.reason
@@ -62,7 +63,7 @@ def test_in_prediction(
 ) -> None:
     run = TrainingRun(saved, tmp_path / "run", library)
     run.restore(for_training=False)
-    monkeypatch.setattr(Program, "admit_of", lambda *_: full)
+    monkeypatch.setattr(DecodingProgram, "admit_of", lambda *_: full)
     with pytest.raises(
         RunFailed, match=r"in prediction after step 2; decoding needs .* \(weights .*, cache "
     ) as failed:
@@ -98,7 +99,7 @@ def test_other_errors_of_the_device_go_through(
     def broken(*_: Any) -> None:
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
-    monkeypatch.setattr(Program, "step_of", lambda *_: broken)
+    monkeypatch.setattr(TrainingProgram, "step_of", lambda *_: broken)
     run = TrainingRun(config, tmp_path / "run", library)
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
         run.advance(1, forever)

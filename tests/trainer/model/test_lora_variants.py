@@ -127,7 +127,7 @@ def test_dropout_follows_from_its_key_and_differs_between_layers() -> None:
 def test_dropout_in_a_step_follows_from_seed_and_step(library: ProgramLibrary, config: RunConfig) -> None:
     adapters = {"lora.enabled": True, "lora.rank": 2, "lora.targets": ["q", "v"]}
     lora = config.with_overrides({**adapters, "lora.dropout": 0.5})
-    program, trainset = library.program(lora), library.trainset(lora)
+    program, trainset = library.training_program(lora), library.trainset(lora)
     batch = trainset.batch(0, 0, 1, 8)
 
     def grad_norm(rate: float, seed: int, step: int) -> float:
@@ -184,7 +184,7 @@ def test_an_int8_base_trains(library: ProgramLibrary, config: RunConfig) -> None
             "train.learning_rate": 0.02,
         }
     )
-    program, batch = library.program(int8), library.trainset(int8).batch(0, 0, 1, 8)
+    program, batch = library.training_program(int8), library.trainset(int8).batch(0, 0, 1, 8)
     trainable, frozen, opt_state = program.init(0)
     losses = []
     for step in range(6):

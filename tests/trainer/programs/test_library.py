@@ -8,7 +8,7 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.states import State
-from trainer.programs.compiled import Wanted
+from trainer.programs.compiler import CompileRequest
 from trainer.programs.library import CACHE_HIT, ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
@@ -90,7 +90,7 @@ def test_what_is_loaded_once_is_shared(library: ProgramLibrary, config: RunConfi
     other = config.with_overrides({"train.learning_rate": 1e-5, "train.batch_size": 4})
     assert library.base(config) is library.base(other)
     assert library.trainset(config) is library.trainset(other)
-    assert library.program(config) is not library.program(other)
+    assert library.training_program(config) is not library.training_program(other)
     longer = config.with_overrides({"data.max_seq_len": 40})
     assert library.trainset(config) is not library.trainset(longer)
 
@@ -111,5 +111,5 @@ def test_answers_of_the_cache_on_disk_are_counted(library: ProgramLibrary) -> No
     place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     one = jax.ShapeDtypeStruct((1,), "float32", sharding=place)
     hits = library.cache_hits
-    library._compile(("key", "found", "f32[1]"), Wanted(found, (one,), place, mesh))
+    library._compile(("key", "found", "f32[1]"), CompileRequest(found, (one,), place, mesh))
     assert library.cache_hits == hits + 1

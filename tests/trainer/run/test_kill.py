@@ -26,8 +26,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     long = config.with_overrides({"train.max_steps": 400, "train.save_every_steps": 5, "train.log_every_steps": 4})
     (tmp_path / "config.yaml").write_text(long.to_yaml())
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    library.program(long).init(0)
-    _ = library.program(long).step  # compiled, so that the child finds it in the cache
+    library.training_program(long).init(0)
+    _ = library.training_program(long).step  # compiled, so that the child finds it in the cache
 
     command = [sys.executable, "-m", "podium.cli.main", "train", str(tmp_path / "config.yaml"), "--out", str(killed)]
     environment = {**os.environ, "PODIUM_WORKSPACE": str(compile_workspace)}
@@ -55,8 +55,8 @@ def test_thirty_kills_at_random_instants_change_nothing(
     long = config.with_overrides({"train.max_steps": 100_000, "train.save_every_steps": 3, "train.log_every_steps": 4})
     (tmp_path / "config.yaml").write_text(long.to_yaml())
     killed, whole, draw = tmp_path / "killed", tmp_path / "whole", random.Random(0)
-    library.program(long).init(0)
-    _ = library.program(long).step
+    library.training_program(long).init(0)
+    _ = library.training_program(long).step
 
     command = [sys.executable, "-m", "podium.cli.main", "train", str(tmp_path / "config.yaml"), "--out", str(killed)]
     environment = {**os.environ, "PODIUM_WORKSPACE": str(compile_workspace)}
@@ -81,7 +81,7 @@ def test_thirty_kills_at_random_instants_change_nothing(
 
 def check_same_end(killed: Path, whole: Path, end: int, library: ProgramLibrary, config: RunConfig) -> None:
     """The same parameters, bit for bit, and the same lines, times aside."""
-    shapes = library.program(config).trainable
+    shapes = library.training_program(config).trainable
     found, expected = (
         jax.tree.leaves(restore_tree(out / "checkpoints" / str(end), "trainable", shapes)) for out in (killed, whole)
     )

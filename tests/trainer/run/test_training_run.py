@@ -42,7 +42,8 @@ def lines(run: TrainingRun) -> list[dict]:
 def final_parameters(run: TrainingRun, library: ProgramLibrary) -> list[np.ndarray]:
     path = run.out / "checkpoints" / str(run.step)
     return [
-        np.asarray(x) for x in jax.tree.leaves(restore_tree(path, "trainable", library.program(run.config).trainable))
+        np.asarray(x)
+        for x in jax.tree.leaves(restore_tree(path, "trainable", library.training_program(run.config).trainable))
     ]
 
 

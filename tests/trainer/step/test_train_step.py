@@ -14,7 +14,7 @@ from trainer.step.optimizer import hyperparameters
 
 def one_step(library: ProgramLibrary, config: RunConfig, **changed: np.ndarray) -> tuple:
     """(trainable, metrics) after step 0 from the seed's parameters."""
-    program, trainset = library.program(config), library.trainset(config)
+    program, trainset = library.training_program(config), library.trainset(config)
     trainable, frozen, opt_state = program.init(config.train.seed)
     batch = trainset.batch(0, 0, config.train.gradient_accumulation_steps, config.train.batch_size)
     hp = {**hyperparameters(config), **changed}
@@ -60,14 +60,14 @@ def test_loss_is_the_mean_over_learned_tokens(library: ProgramLibrary, config: R
 
 
 def test_a_step_that_is_not_finite_leaves_the_parameters_alone(library: ProgramLibrary, config: RunConfig) -> None:
-    before = leaves(library.program(config).init(config.train.seed)[0])
+    before = leaves(library.training_program(config).init(config.train.seed)[0])
     after, metrics = one_step(library, config, **{"train.learning_rate": np.asarray(np.inf, np.float32)})
     assert not metrics["finite"]
     assert all((a == b).all() for a, b in zip(before, leaves(after), strict=True))
 
 
 def test_hyperparameters_reach_the_compiled_step(library: ProgramLibrary, config: RunConfig) -> None:
-    before = leaves(library.program(config).init(config.train.seed)[0])
+    before = leaves(library.training_program(config).init(config.train.seed)[0])
 
     def moved(**changed: np.ndarray) -> float:
         after, _ = one_step(library, config, **{f"train.{key}": value for key, value in changed.items()})
@@ -85,7 +85,7 @@ def test_lora_moves_the_adapters_only(library: ProgramLibrary, config: RunConfig
     names = {jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(trainable)}
     assert len(names) == 4 and all(".lora." in name for name in names)
     assert metrics["finite"]
-    opt_state = library.program(lora).opt_state
+    opt_state = library.training_program(lora).opt_state
     assert sum(leaf.size for leaf in jax.tree.leaves(opt_state)) < 3 * sum(leaf.size for leaf in leaves(trainable))
 
 
@@ -93,7 +93,7 @@ def test_float16_gradients_that_overflow_halve_the_scale_and_change_nothing_else
     library: ProgramLibrary, config: RunConfig
 ) -> None:
     half = config.with_overrides({"train.dtype": "float16"})
-    program, hp = library.program(half), hyperparameters(half)
+    program, hp = library.training_program(half), hyperparameters(half)
     batch = library.trainset(half).batch(0, 0, 1, 8)
     trainable, frozen, (optimizer_state, _) = program.init(0)
     start, n_before = leaves(trainable), leaves(optimizer_state)

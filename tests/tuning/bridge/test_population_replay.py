@@ -42,7 +42,7 @@ def space(home, store):  # noqa: ARG001
 
 
 def parameters(run_dir, config):
-    like = ProgramLibrary().program(config).trainable
+    like = ProgramLibrary().training_program(config).trainable
     path = run_dir / "checkpoints" / str(config.train.max_steps)
     return [np.asarray(leaf) for leaf in jax.tree.leaves(restore_tree(path, "trainable", like))]
 

@@ -139,7 +139,8 @@ def test_every_searched_trainset_is_checked(home):
 
 
 @pytest.mark.parametrize(
-    ("where", "step"), [("trainer.programs.compiled.Program.admit_of", 3), ("trainer.programs.library.load_base", 0)]
+    ("where", "step"),
+    [("trainer.programs.decoding.DecodingProgram.admit_of", 3), ("trainer.programs.library.load_base", 0)],
 )
 def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space, monkeypatch, where, step):
     def full(*_):
