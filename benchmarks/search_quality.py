@@ -40,7 +40,8 @@ from benchmarks.simulation import (
     values_of,
 )
 from tuning.backends.ray_tune import SPARE_CLIENTS
-from tuning.bridge.searcher import AVOID, OptunaBridge
+from tuning.bridge.outcome import AVOIDED_STATES
+from tuning.bridge.searcher import OptunaBridge
 from tuning.study.trial import TrialView
 
 TABLES = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")
@@ -183,7 +184,7 @@ class TellsFail(OptunaBridge):
     """As ours, but what diverged is told as a failure, which is what a bridge without constraints can do."""
 
     def _tell(self, trial: Any, view: TrialView) -> None:
-        if view.state in AVOID:
+        if view.state in AVOIDED_STATES:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             super()._tell(trial, view)

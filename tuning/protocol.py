@@ -1,6 +1,6 @@
-"""What passes through Ray Tune: a job on its way to a trial, a report on its way back. Both travel as one JSON text.
+"""The messages that pass through Ray Tune: a job to a trial, reports back. Each is one JSON string.
 
-Tune copies, flattens and prints a trial's config and results again and again; one string it leaves alone.
+Tune copies, flattens and prints a trial's config and results many times; a string costs it nothing.
 """
 
 from collections.abc import Mapping
@@ -13,32 +13,32 @@ from podium.core.states import State
 
 
 class Job(Record):
-    """One trial to run. It is the trial's Tune config."""
+    """One trial to run, or a part of one. It is the Tune config of the trial."""
 
     number: int
     config: RunConfig
     report_every_steps: int
     metric: str
     protected: bool  # the scheduler never stops it
-    reports: dict[int, float]  # of an earlier sweep: step -> metric
-    last_report: Report | None = None  # of that sweep, which may have ended before it was acted upon
-    # Of a part of a population's trial: where it begins and ends, and what it then leaves for those that copy it.
+    reports: dict[int, float]  # from an earlier sweep: step -> metric
+    last_report: Report | None = None  # from an earlier sweep, which may have ended before it acted on the report
+    # For a part of a population's trial: its first and last step, and the files by which other members copy it.
     start: int = 0
     end: int | None = None
-    checkpoint: Path | None = None  # to begin with, instead of the trial's own newest
-    pointer: Path | None = None  # file to be written, that says where its checkpoint is
+    checkpoint: Path | None = None  # to start from, instead of the trial's own newest
+    pointer: Path | None = None  # file to write at the end of the part, with the path of the checkpoint
 
     @property
-    def first_step(self) -> int:
-        """Where it stands as far as anyone heard."""
+    def last_known_step(self) -> int:
+        """The newest step that the driver knows the trial to have reached."""
         return max([self.start, *self.reports, self.last_report.step if self.last_report else 0])
 
-    def has_come_to_its_end(self, report: Report) -> bool:
-        """Whether the report is that of the end of a part, and of no trial."""
+    def ends_part(self, report: Report) -> bool:
+        """Whether the report is the last one of a part, while the trial itself continues."""
         return self.end is not None and report.state is State.RUNNING and report.step >= self.end
 
     def result(self, report: Report) -> dict[str, Any]:
-        return to_result(report, self.metric, is_last=self.has_come_to_its_end(report))
+        return to_result(report, self.metric, is_last=self.ends_part(report))
 
     def to_config(self) -> dict[str, str]:
         return {"job": self.model_dump_json()}
@@ -54,7 +54,7 @@ class Job(Record):
 
 
 def to_result(report: Report, metric: str, is_last: bool = False) -> dict[str, Any]:
-    """A Tune result: what its schedulers read (step, metric, done), and the report itself."""
+    """A Tune result: what Tune's schedulers read (step, metric, done), and the report as JSON."""
     done = is_last or report.state.is_final
     result: dict[str, Any] = {"step": report.step, "done": done, "report": report.model_dump_json()}
     if metric in report.metrics:
@@ -66,8 +66,8 @@ def read_report(result: Mapping[str, Any]) -> Report:
     return Report.model_validate_json(result["report"])
 
 
-def out_of_time(limit_s: float, killed: bool = False) -> Report:
-    """Of a trial that ran for longer than it may; `killed` says that its worker had to be."""
+def timeout_report(limit_s: float, killed: bool = False) -> Report:
+    """The report of a trial that ran for longer than `limit_s`; `killed` if its worker was killed to end it."""
     how = "; its worker did not end it when asked to, and was killed" if killed else ""
     reason = f"it ran for longer than trial_timeout_s={limit_s:g}{how}"
     return Report(step=0, state=State.FAILED, metrics={}, reason=reason)

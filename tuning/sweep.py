@@ -34,7 +34,7 @@ from tuning.study.stops import stop_reason
 from tuning.study.study import LIMIT, StudyView, asked_trials, existing, load_study_space, study_view
 from tuning.study.transfer import source_for
 from tuning.study.trial import UNFINISHED
-from tuning.workers.sync import Mirror, Mirrored, check_url, driving
+from tuning.workers.sync import SyncedWorkerKind, Syncer, check_url, sync_driver
 from tuning.workers.worker import Worker, WorkerKind
 
 FILES_AT = "files_at"  # of an Optuna study: the fsspec URL where its files are kept as well
@@ -169,7 +169,7 @@ class _Plan:
 
 def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> StudyView:
     from tuning.bridge.population import PopulationBridge
-    from tuning.bridge.searcher import OptunaBridge, job_of
+    from tuning.bridge.searcher import OptunaBridge, job_for
 
     folder = study_dir(study.study_name)
     WorkersLock(folder).wait_for_none()
@@ -181,7 +181,7 @@ def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> Stu
     scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
     preload(
         scheduler,
-        [job_of(trial) for trial in study_view(study).trials if trial.reports and trial.state not in UNFINISHED],
+        [job_for(trial) for trial in study_view(study).trials if trial.reports and trial.state not in UNFINISHED],
     )
     with tracking.Tracker(study, space, plan.tracking_uri) as tracker, _files(study, plan) as (make_worker, brings):
         heard_by = (*brings, tracker.on_event, _give_up(folder), enough, *plan.listeners)
@@ -208,8 +208,8 @@ def _files(study: Any, plan: _Plan) -> Iterator[tuple[WorkerKind, tuple[Listener
         yield plan.worker, ()
         return
     folder = study_dir(study.study_name)
-    with driving(Mirror(url, folder), folder, [trial.number for trial in asked_trials(study)]) as brings:
-        yield Mirrored(plan.worker, url), (brings,)
+    with sync_driver(Syncer(url, folder), folder, [trial.number for trial in asked_trials(study)]) as brings:
+        yield SyncedWorkerKind(plan.worker, url), (brings,)
 
 
 def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a sweep's trials run: in this process, or on Ray. Both run the same searcher, scheduler and workers."""
+"""Where the trials of a sweep run: in this process, or on Ray, with the same searcher, scheduler and workers."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ BACKENDS = ("auto", "ray", "inline")
 
 
 def make_backend(name: str, space: SearchSpace, n_trials: int, address: str | None = None) -> Backend:
-    """The backend of that name; `address` is that of the Ray cluster to join.
+    """The backend of that name. `address`: of the Ray cluster to join.
 
     Raises:
-        UsageError: no such backend, an address without Ray, or devices that are not there.
+        UsageError: unknown backend, an address with a backend that is not Ray, or missing devices.
         PodiumError: Ray did not start or answer.
     """
     if name not in BACKENDS:
@@ -24,7 +24,9 @@ def make_backend(name: str, space: SearchSpace, n_trials: int, address: str | No
         name = choose(space.workers.count, n_trials, bool(address) or _ray_runs())
     if name == "inline":
         if address:
-            raise UsageError(f"--address {address} and --backend inline are both given; a cluster needs --backend ray")
+            raise UsageError(
+                f"--address {address} and --backend inline are both given; use --backend ray to run on a cluster"
+            )
         from tuning.backends.inline import InlineBackend
 
         return InlineBackend()
@@ -34,10 +36,10 @@ def make_backend(name: str, space: SearchSpace, n_trials: int, address: str | No
 
 
 def choose(workers: int | str, n_trials: int, ray_runs: bool) -> str:
-    """What `auto` means: Ray where it runs already, and where starting it can pay for itself.
+    """The backend that `auto` stands for: Ray if it is running, or if the sweep is long enough to repay its start.
 
-    It costs about 10 seconds to start, with its processes and an import of JAX in each worker, and gains nothing where
-    there is one device to work on. With no more than two trials a worker there is too little to win that back.
+    Starting Ray takes about 10 seconds, for its processes and an import of JAX in each worker. With one
+    worker that gains nothing, and with at most two trials per worker too little.
     """
     if ray_runs:
         return "ray"

@@ -1,4 +1,4 @@
-"""What every backend has: it runs a sweep's trials and says how its time was spent."""
+"""The contract of a backend: it runs the trials of a sweep and returns how its time was spent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a backend runs."""
+    """What a backend needs to run a sweep."""
 
     folder: Path
     space: SearchSpace
@@ -27,21 +27,21 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Usage:
-    """How a backend spent its time, from the first trial's start to the last report."""
+    """How a backend spent its time, from the start of the first trial to the last report."""
 
     span_s: float
-    workers: list[Mapping[str, Any]]  # busy_s, and what the worker says of itself
+    workers: list[Mapping[str, Any]]  # for each worker: busy_s, and its `stats`
 
     @property
     def busy_share(self) -> float | None:
-        """The share of that time that workers were busy, on average; None where nothing ran."""
+        """The mean share of that time that a worker was busy; None if nothing ran."""
         if not self.span_s or not self.workers:
             return None
         return float(sum(worker["busy_s"] for worker in self.workers)) / (self.span_s * len(self.workers))
 
 
 class Backend(Protocol):
-    """Made, and so checked, before a study is: it raises UsageError where the devices asked for are not there."""
+    """Constructed before the study, so that missing devices raise UsageError before anything is written."""
 
     name: str
     n_workers: int
@@ -51,7 +51,7 @@ class Backend(Protocol):
 
 
 class NoBackend:
-    """For a study whose trials have all ended: the sweep before may have died before it had said so everywhere."""
+    """Used when every trial has ended but an interrupted sweep has not recorded that everywhere."""
 
     name = "none"
     n_workers = 0
@@ -60,4 +60,4 @@ class NoBackend:
         return Usage(0.0, [])
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to release."""

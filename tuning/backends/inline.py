@@ -1,4 +1,4 @@
-"""The in-process twin of the Ray backend: one worker, one trial after the other, the same decisions."""
+"""The inline backend: one worker in this process, one trial after another, with the same decisions as on Ray."""
 
 import contextlib
 import threading
@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from podium.core.files import write_text
 from podium.core.records import Report
 from tuning.backends.base import Sweep, Usage
-from tuning.protocol import Job, out_of_time
+from tuning.protocol import Job, timeout_report
 from tuning.search.schedulers.replay import TrialStandIn
 from tuning.study.files import end_file
-from tuning.workers.worker_process import Host
+from tuning.workers.worker_process import WorkerProcess
 
 T = TypeVar("T")
 STOP = "STOP"  # as ray.tune spells it
@@ -28,23 +28,23 @@ class InlineBackend:
         self._busy_s = 0.0
 
     def run(self, sweep: Sweep) -> Usage:
-        host = Host(sweep.make_worker, sweep.folder)
+        worker = WorkerProcess(sweep.make_worker, sweep.folder)
         started_s = time.monotonic()
         for number in count():
             config = sweep.bridge.suggest(f"inline-{number}")
             if not isinstance(config, dict):
                 break
-            self._run_trial(sweep, host, TrialStandIn(f"inline-{number}", config))
-        return Usage(time.monotonic() - started_s, [{**host.stats(), "busy_s": self._busy_s}])
+            self._run_trial(sweep, worker, TrialStandIn(f"inline-{number}", config))
+        return Usage(time.monotonic() - started_s, [{**worker.stats(), "busy_s": self._busy_s}])
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to release."""
 
-    def _run_trial(self, sweep: Sweep, host: Host, trial: TrialStandIn) -> None:
-        """Advance from report to report until the trial or the scheduler ends it: what Tune does with its clients."""
+    def _run_trial(self, sweep: Sweep, worker: WorkerProcess, trial: TrialStandIn) -> None:
+        """Advance from report to report until the trial ends or the scheduler stops it, as Tune does."""
         job = Job.from_config(trial.config)
         sweep.scheduler.on_trial_add(None, trial)
-        with contextlib.closing(self._reports(sweep, host, job)) as reports:
+        with contextlib.closing(self._reports(sweep, worker, job)) as reports:
             for report in reports:
                 result = job.result(report)
                 if result["done"]:
@@ -55,22 +55,22 @@ class InlineBackend:
                 sweep.bridge.on_trial_result(trial.trial_id, result)
         sweep.bridge.on_trial_complete(trial.trial_id, result)
 
-    def _reports(self, sweep: Sweep, host: Host, job: Job) -> Generator[Report]:
-        """What the trial reports, without end; first what an earlier sweep may not have acted upon."""
-        step, limit_s = job.first_step, sweep.space.trial_timeout_s
+    def _reports(self, sweep: Sweep, worker: WorkerProcess, job: Job) -> Generator[Report]:
+        """The trial's reports, without end. The first may be one that an earlier sweep did not act on."""
+        step, limit_s = job.last_known_step, sweep.space.trial_timeout_s
         if job.last_report:
             yield job.last_report
-        with _time_limit(end_file(sweep.folder, job.number), limit_s) as is_up:
-            slot = self._call(host.attach, job.number, job.config, job.checkpoint)
+        with _time_limit(end_file(sweep.folder, job.number), limit_s) as timed_out:
+            slot = self._call(worker.attach, job.number, job.config, job.checkpoint)
             try:
                 while True:
-                    report = self._call(host.advance, slot, job.next_report(step))
+                    report = self._call(worker.advance, slot, job.next_report(step))
                     step = report.step
-                    if job.pointer and job.has_come_to_its_end(report):
-                        self._call(host.save, slot, job.pointer)
-                    yield out_of_time(limit_s) if limit_s and is_up() else report
+                    if job.pointer and job.ends_part(report):
+                        self._call(worker.save, slot, job.pointer)
+                    yield timeout_report(limit_s) if limit_s and timed_out() else report
             finally:
-                self._call(host.detach, slot)
+                self._call(worker.detach, slot)
 
     def _call(self, function: Callable[..., T], *arguments: Any) -> T:
         started_s = time.monotonic()
@@ -82,7 +82,10 @@ class InlineBackend:
 
 @contextlib.contextmanager
 def _time_limit(end: Path, limit_s: float | None) -> Iterator[Callable[[], bool]]:
-    """Ask the trial to `end` at its next step when its time is up. What hangs within a step, nothing ends here."""
+    """Make the file `end`, which ends the trial at its next step, after `limit_s` seconds. Yields whether it was made.
+
+    A trial that hangs within a step does not end.
+    """
     end.unlink(missing_ok=True)
     timer = threading.Timer(limit_s or 0.0, lambda: write_text(end, "its time is up"))
     if limit_s is not None:

@@ -1,4 +1,4 @@
-"""Ray Tune over the worker pool. The recipe here was measured to keep every worker busy from first trial to last."""
+"""The Ray backend: Ray Tune over the worker pool. Its settings were measured to keep every worker busy."""
 
 import logging
 import os
@@ -14,23 +14,22 @@ from tuning.backends.base import Sweep, Usage
 from tuning.search.space import SearchSpace
 from tuning.workers import cluster
 from tuning.workers.resources import cores_here, plan
-from tuning.workers.runtime_env import shipment
+from tuning.workers.runtime_env import runtime_env_for
 
-SPARE_CLIENTS = 1  # whose trial waits for the next free worker, so that no worker waits for a trial
+SPARE_CLIENTS = 1  # each has a trial that waits for the next idle worker, so that no worker waits for a trial
 
 
 class RayBackend:
     name = "ray"
 
     def __init__(self, space: SearchSpace, n_trials: int, address: str | None = None) -> None:
-        """Starts Ray here, or joins the cluster at `address`, else the one that RAY_ADDRESS names or this process has
-        joined already.
+        """Join the cluster at `address`, or the one of RAY_ADDRESS, or the one joined before; else start Ray here.
 
         Raises:
-            UsageError: an address that cannot be used, or devices that are not there.
+            UsageError: the address cannot be used, or devices are missing.
             PodiumError: Ray did not start or answer.
         """
-        # What Ray prints of a dead worker is a paragraph that names neither trial nor cause; read when it is imported.
+        # Silences what Ray prints of dead workers, which names neither trial nor cause. Ray reads this on import.
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
         import ray
 
@@ -50,25 +49,25 @@ class RayBackend:
     def run(self, sweep: Sweep) -> Usage:
         import ray
 
-        from tuning.workers.assignments import Rules
+        from tuning.workers.assignments import TrialLimits
         from tuning.workers.pool import start_pool
 
-        n_clients = min(self._n_clients(), sweep.bridge.n_to_run)
+        n_clients = min(self._n_clients(), sweep.bridge.n_jobs)
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
-        n_first = min(n_clients, sweep.bridge.n_at_once)  # who come without a part having ended
-        rules = Rules(sweep.space.max_failures, sweep.space.trial_timeout_s)
-        pool = start_pool(sweep.make_worker, sweep.folder, self._plan, n_first, pool_name, rules)
+        n_first = min(n_clients, sweep.bridge.n_initial_jobs)  # clients that start at once
+        limits = TrialLimits(sweep.space.max_failures, sweep.space.trial_timeout_s)
+        pool = start_pool(sweep.make_worker, sweep.folder, self._plan, n_first, pool_name, limits)
         try:
-            started = pool.ready.remote()  # Tune and its clients start meanwhile
+            started = pool.ready.remote()  # in the background, while Tune and its clients start
             _tune(sweep, pool_name, n_clients)
             return _usage(pool, started)
         finally:
-            ray.kill(pool)  # and with it the workers, which it owns
+            ray.kill(pool)  # the workers end too: the pool owns them
 
     def _n_clients(self) -> int:
-        """With one worker a trial is asked for when the one before is told, so that proposals do not depend on timing.
-        More spare ones would take a core's time at the start, seconds each, and propose trials longer before they run.
-        A cluster may grow to as many workers as there are clients: there are twice as many."""
+        # With one worker the next trial is proposed after the result of the one before, so that proposals do not depend
+        # on timing. More spare clients would each take seconds of CPU time at the start, and propose trials earlier
+        # than needed. A cluster may grow to as many workers as there are clients.
         if self.n_workers == 1 and (self._plan.limit == 1 or not self._on_cluster):
             return 1
         return 2 * self.n_workers if self._on_cluster else self.n_workers + SPARE_CLIENTS
@@ -81,17 +80,17 @@ class RayBackend:
 
 
 def start_ray(address: str | None = None, space: SearchSpace | None = None) -> None:
-    """A Ray of our own, or the cluster at `address`, which gets our code and the data of `space`.
+    """Start Ray here, or join the cluster at `address` and upload our code and the data of `space` to it.
 
     Raises:
         PodiumError: Ray did not start or answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # What a cluster has is its own to say; token authentication stays on as Ray has it.
+    # The cluster defines its own resources. Token authentication stays as Ray sets it up.
     if address is None:
         _init("local", num_cpus=len(cores_here()), object_store_memory=256 * 2**20)
     else:
-        with shipment(space) as runtime_env:
+        with runtime_env_for(space) as runtime_env:
             _init(address, runtime_env=runtime_env)
 
 
@@ -112,7 +111,7 @@ def _init(address: str, **options: Any) -> None:
         where, hint = ("here", "try --backend inline") if address == "local" else (address, cluster.HINT)
         raise PodiumError(f"Ray did not start or answer ({where}): {_cause(error)}; {hint}") from error
     if callable(before) and threading.current_thread() is threading.main_thread():
-        # Ray's own ends the process where it is, and prints its stack; ours lets trials end with a checkpoint.
+        # Ray's handler ends the process at once and prints its stack; ours lets trials end with a checkpoint.
         signal.signal(signal.SIGTERM, before)
 
 
@@ -130,17 +129,17 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
             tune_config=tune.TuneConfig(
                 search_alg=sweep.bridge,
                 scheduler=sweep.scheduler,
-                num_samples=sweep.bridge.n_to_run,
+                num_samples=sweep.bridge.n_jobs,
                 max_concurrent_trials=n_clients,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
                 name=sweep.folder.name,
-                storage_path=scratch,  # Tune's own records; the study's are Optuna's
+                storage_path=scratch,  # for Tune's own records; the study is in Optuna's storage
                 verbose=0,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                # The pool counts too, and says it better: one more, so that a client is there to hear it.
+                # The pool counts failures too, with a better message. One more here, so that a client gets it.
                 failure_config=tune.FailureConfig(max_failures=sweep.space.max_failures + 1),
             ),
         ).fit()
@@ -149,7 +148,7 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
 
 
 def _usage(pool: Any, started: Any) -> Usage:
-    """How busy the workers were; nothing is known of that once the pool's own process has died."""
+    """How busy the workers were; empty if the process of the pool has died."""
     import ray
 
     try:
@@ -166,9 +165,9 @@ def _quiet_tune(n_clients: int) -> None:
         {
             "TUNE_MAX_PENDING_TRIALS_PG": str(n_clients),
             "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # cut the driver's memory from 730 to 238 MB
-            "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # its own records, which nobody reads: they would grow with the trials
+            "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # Tune's own records are never read, and would grow with the trials
             "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a diverged trial reports no score
-            "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours lets trials end with a checkpoint
+            "TUNE_DISABLE_SIGINT_HANDLER": "1",  # our handler lets trials end with a checkpoint
             "RAY_AIR_NEW_OUTPUT": "0",
             "RAY_CHDIR_TO_TRIAL_DIR": "0",
         }
@@ -177,6 +176,6 @@ def _quiet_tune(n_clients: int) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """The last line of a Ray error, which is the cause where a remote traceback comes with it."""
+    """The last line of a Ray error, which is the cause if the error includes a remote traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""What Ray Tune runs as a trial: a client of the worker pool that owns no device."""
+"""The Trainable that Ray Tune runs for a trial: a client of the worker pool, which owns no device itself."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from podium.core.states import State
 from tuning.protocol import Job
 from tuning.study.files import request_stop
 
-POOL, STUDY = "pool", "study"  # keys of the config: the pool's name, the study's folder
+POOL, STUDY = "pool", "study"  # keys of the config: name of the pool's actor, folder of the study
 POOL_DIED = "the process that holds the workers died"
 
 
@@ -28,56 +28,56 @@ class TrialClient(Trainable):  # type: ignore[misc]
     _job: Job
     _pool: Any  # the actor's handle; None once the pool has died
     _slot: int | None = None
-    _at_step: int = 0
-    _repeat: Report | None = None  # what an earlier sweep may not have acted upon
+    _step: int = 0
+    _last_report: Report | None = None  # from an earlier sweep that may not have acted on it; returned first
 
     def setup(self, config: dict[str, Any]) -> None:
         self._study = Path(config[STUDY])
         self._pool = None
-        with contextlib.suppress(ValueError, RayActorError):  # the pool died; step() says so
+        with contextlib.suppress(ValueError, RayActorError):  # the pool died; `step` reports it
             self._pool = ray.get_actor(config[POOL])
             ray.get(self._pool.join.remote())
-        self._begin(config)
+        self._start_job(config)
 
     def step(self) -> dict[str, Any]:
-        if self._repeat:
-            report, self._repeat = self._repeat, None
+        if self._last_report:
+            report, self._last_report = self._last_report, None
             return self._job.result(report)
         try:
-            return self._job.result(self._advanced())
+            return self._job.result(self._advance())
         except RayActorError:
             request_stop(self._study, POOL_DIED, failed=True)
             return self._job.result(Report(step=0, state=State.STOPPED, metrics={}, reason=POOL_DIED))
 
-    def _advanced(self) -> Report:
+    def _advance(self) -> Report:
         """The trial's next report. Raises RayActorError when the pool died."""
         if self._pool is None:
             raise RayActorError(error_msg=POOL_DIED)
-        until_step = self._job.next_report(self._at_step)
+        until_step = self._job.next_report(self._step)
         if self._slot is None:
-            about = (self._job.number, self._job.config, self._job.checkpoint, os.getpid())
-            self._slot, asked = ray.get(self._pool.attach.remote(*about))
-            until_step = max(until_step, asked)
+            arguments = (self._job.number, self._job.config, self._job.checkpoint, os.getpid())
+            self._slot, requested_step = ray.get(self._pool.attach.remote(*arguments))
+            until_step = max(until_step, requested_step)
         report: Report = ray.get(self._pool.advance.remote(self._slot, until_step))
-        self._at_step = report.step
-        if self._job.pointer and self._job.has_come_to_its_end(report):
+        self._step = report.step
+        if self._job.pointer and self._job.ends_part(report):
             ray.get(self._pool.save.remote(self._slot, self._job.pointer))
         return report
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._end()
-        self._begin(new_config)
+        self._detach()
+        self._start_job(new_config)
         return True
 
     def cleanup(self) -> None:
-        self._end()
+        self._detach()
 
-    def _begin(self, config: dict[str, Any]) -> None:
+    def _start_job(self, config: dict[str, Any]) -> None:
         self._job = Job.from_config(config)
-        self._slot, self._repeat = None, self._job.last_report
-        self._at_step = self._job.first_step
+        self._slot, self._last_report = None, self._job.last_report
+        self._step = self._job.last_known_step
 
-    def _end(self) -> None:
+    def _detach(self) -> None:
         if self._slot is not None:
             self._pool.detach.remote(self._slot)
             self._slot = None

@@ -1,4 +1,4 @@
-"""The trials in the worker pool: what each has there, and what befell it."""
+"""The trials in the worker pool: which worker each one has, and how its processes failed so far."""
 
 import asyncio
 import os
@@ -9,54 +9,54 @@ from pathlib import Path
 from podium.core.config import RunConfig
 from podium.core.records import Report
 from podium.core.states import State
-from tuning.workers.failures import Watch
-from tuning.workers.worker_slots import Place
+from tuning.workers.failures import CrashReporter
+from tuning.workers.worker_slots import WorkerSlot
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How long a trial's patience lasts: deaths of its processes that it survives, seconds that it may run."""
+class TrialLimits:
+    """How many deaths of its processes a trial survives, and how many seconds it may run on workers."""
 
     max_failures: int
     trial_timeout_s: float | None
 
 
 @dataclass
-class Past:
-    """What a trial keeps when its client dies, and hands on to the next one."""
+class TrialHistory:
+    """What the pool remembers of a trial when its client dies, for the next client."""
 
-    asked: int = 0  # the step that a client asked for last, and may not have heard of
-    deaths: int = 0  # of its workers and its clients
-    cause: str = ""  # of the last
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one thing at a time is done with a trial
+    requested_step: int = 0  # the newest step that a client asked for; its report may have been lost with the client
+    n_deaths: int = 0  # of the trial's workers and clients
+    last_cause: str = ""  # of the newest death
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by the one call that works on the trial
 
-    def end(self, rules: Rules) -> Report | None:
-        """The trial's last report, once too many of its processes have died."""
-        if self.deaths <= rules.max_failures:
+    def final_report(self, limits: TrialLimits) -> Report | None:
+        """The report of a failed trial once too many of its processes have died, else None."""
+        if self.n_deaths <= limits.max_failures:
             return None
-        reason = f"its {self.cause}; max_failures={rules.max_failures} retries were used up"
+        reason = f"its {self.last_cause}; max_failures={limits.max_failures} retries were used up"
         return Report(step=0, state=State.FAILED, metrics={}, reason=reason)
 
 
 @dataclass(eq=False)
-class Seat:
+class Assignment:
     """A trial in the pool, with a worker or waiting for one."""
 
     trial_id: int
     config: RunConfig
     checkpoint: Path | None
-    client: int  # its process, on the pool's own node
-    past: Past
-    place: Place | None = None
-    slot: int | None = None  # on that worker
-    ran_s: float = 0.0
-    watch: Watch = field(default_factory=partial(Watch.begin, Path(os.devnull)))  # since it has that worker
-    is_left: bool = False  # nobody waits for it any more
+    client_pid: int  # a process on the pool's own node
+    history: TrialHistory
+    worker: WorkerSlot | None = None
+    trial_slot: int | None = None  # what the worker's `attach` returned
+    ran_s: float = 0.0  # on workers
+    crash_reporter: CrashReporter = field(default_factory=partial(CrashReporter.start, Path(os.devnull)))
+    is_released: bool = False  # the trial's client has detached or died
 
     @property
-    def client_lives(self) -> bool:
+    def client_is_alive(self) -> bool:
         try:
-            os.kill(self.client, 0)
+            os.kill(self.client_pid, 0)
         except ProcessLookupError:
             return False
         return True

@@ -1,4 +1,4 @@
-"""The Ray cluster that a sweep runs on: its address, its nodes, and who has to stay with the driver."""
+"""The Ray cluster that a sweep runs on: its address, its nodes, and what has to run on the driver's node."""
 
 import os
 import socket
@@ -12,11 +12,11 @@ HINT = "`ray status` on this machine must show the cluster, and the driver must 
 
 
 def check_address(address: str | None, joined: bool = False) -> str | None:
-    """`auto`, HOST:PORT, or None for a Ray of our own; `joined` says that this process is in a cluster already.
+    """Returns `auto`, HOST:PORT, or None to start Ray here. `joined`: this process has joined a cluster already.
 
     Raises:
-        UsageError: anything else, or another cluster than the joined one.
-        PodiumError: nothing listens there.
+        UsageError: another form of address, or not the cluster that was joined.
+        PodiumError: nothing listens at the address.
     """
     if address in (None, "", "local", "auto"):
         return address if address == "auto" else None
@@ -36,12 +36,14 @@ def check_address(address: str | None, joined: bool = False) -> str | None:
             f"no Ray cluster answers at {address} ({error.strerror or error}); start one there: ray start --head"
         ) from error
     if joined and address != _joined_address():
-        raise UsageError(f"--address {address}: this process is in the Ray cluster {_joined_address()} already")
+        raise UsageError(
+            f"--address {address}: this process has already joined the Ray cluster {_joined_address()}; use that"
+        )
     return address
 
 
 def nodes() -> list[Node]:
-    """Those that are alive, the driver's first."""
+    """The nodes that are alive, the driver's first."""
     import ray
 
     alive = [Node(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
@@ -49,14 +51,14 @@ def nodes() -> list[Node]:
 
 
 def on_node(node: str) -> Any:
-    """Ray's way to say that an actor lives on this node or not at all."""
+    """A scheduling strategy for actors that must run on this node."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(node, soft=False)
 
 
 def client_resources() -> dict[str, float]:
-    """What keeps Tune's clients with the driver: a sliver of its node, since {"cpu": 0} alone is refused."""
+    """Resources that place Tune's clients on the driver's node. {"cpu": 0} alone is refused by Tune."""
     import ray
 
     own = next(node for node in nodes() if node.id == _own_node())
@@ -65,7 +67,7 @@ def client_resources() -> dict[str, float]:
 
 
 def code_comes_with_job() -> bool:
-    """Whether `ray job submit` brought the driver here, and the code with it."""
+    """Whether `ray job submit` started the driver, and so brought the code to every node."""
     return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
 
 

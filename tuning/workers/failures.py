@@ -1,4 +1,4 @@
-"""What a worker's process died of, and what it printed last."""
+"""Why a worker's process died, and what it printed last."""
 
 import faulthandler
 import os
@@ -12,7 +12,7 @@ TAIL_LINES, TAIL_BYTES = 30, 32_768
 
 
 def keep_output(path: Path) -> None:
-    """Append what this process prints from now on to `path`, and where it stood when a fatal signal ends it."""
+    """Append what this process prints from now on to `path`, and its stack when a fatal signal ends it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         os.dup2(file.fileno(), 1)
@@ -21,49 +21,49 @@ def keep_output(path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """How a worker's log and its machine stood when a trial came; `tail` and `cause` are about what came after."""
+class CrashReporter:
+    """Reports how a process died, from what it logged and what the kernel counted since `start`."""
 
     log: Path = Path(os.devnull)
-    log_size: int = 0
-    kernel_kills: int = 0
+    log_offset: int = 0  # size of the log in bytes at the start
+    oom_kills: int = 0  # `oom_kill_count` at the start
 
     @classmethod
-    def begin(cls, log: Path) -> "Watch":
-        return cls(log, log.stat().st_size if log.is_file() else 0, kernel_kills())
+    def start(cls, log: Path) -> "CrashReporter":
+        return cls(log, log.stat().st_size if log.is_file() else 0, oom_kill_count())
 
-    def tail(self) -> list[str]:
-        """The last lines that the worker printed; none where its log is not on this machine."""
+    def log_tail(self) -> list[str]:
+        """The last lines that were logged since the start; empty if the log is on another machine."""
         if not self.log.is_file():
             return []
         with self.log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(self.log_size, size - TAIL_BYTES))
+            file.seek(max(self.log_offset, size - TAIL_BYTES))
             text = file.read().decode("utf-8", errors="replace")
         return redact(text).splitlines()[-TAIL_LINES:]
 
-    def cause(self, ray_says: str) -> str:
-        """How the process ended, in words that follow `its worker`.
+    def cause(self, ray_error: str) -> str:
+        """How the process ended, as a predicate: "its worker" + cause. `ray_error` is the message of Ray's exception.
 
-        Nobody waits for a process of Ray's, so its exit status is lost; this is put together from what is left of it.
+        The exit status of Ray's processes is not available, so the cause is inferred.
         """
-        pid = re.search(r"\bpid: (\d+)", ray_says)
-        who = f"(process {pid[1]}) " if pid else ""
-        if fatal := next((line for line in self.tail() if line.startswith("Fatal Python error: ")), None):
-            return f"{who}crashed: {fatal.removeprefix('Fatal Python error: ')}"
-        if code := re.search(r"exit code (\d+)", ray_says):
-            return f"{who}ended itself with exit code {code[1]}"
-        if "running low on memory" in ray_says or "due to OOM" in ray_says:
-            return f"{who}was killed by Ray, because the machine ran low on memory"
-        if kernel_kills() > self.kernel_kills:
-            return f"{who}was killed by the kernel, because memory ran out (OOM)"
-        if re.search(r"\bnode (has )?(died|was terminated)", ray_says):
+        pid = re.search(r"\bpid: (\d+)", ray_error)
+        process = f"(process {pid[1]}) " if pid else ""
+        if fatal := next((line for line in self.log_tail() if line.startswith("Fatal Python error: ")), None):
+            return f"{process}crashed: {fatal.removeprefix('Fatal Python error: ')}"
+        if code := re.search(r"exit code (\d+)", ray_error):
+            return f"{process}exited with code {code[1]}"
+        if "running low on memory" in ray_error or "due to OOM" in ray_error:
+            return f"{process}was killed by Ray, because the machine ran low on memory"
+        if oom_kill_count() > self.oom_kills:
+            return f"{process}was killed by the kernel, because memory ran out (OOM)"
+        if re.search(r"\bnode (has )?(died|was terminated)", ray_error):
             return "was lost with its node"
-        return f"{who}was killed (SIGKILL), or ended itself without a word"
+        return f"{process}was killed (SIGKILL) or exited without a message"
 
 
-def kernel_kills() -> int:
-    """How many processes the kernel has ended for want of memory since the machine started; 0 if it does not say."""
+def oom_kill_count() -> int:
+    """How many processes the kernel has killed since boot because memory ran out; 0 if it does not say."""
     path = Path("/proc/vmstat")
     found = re.search(r"^oom_kill (\d+)$", path.read_text(), re.MULTILINE) if path.is_file() else None
     return int(found[1]) if found else 0

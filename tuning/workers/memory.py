@@ -1,4 +1,4 @@
-"""How much memory a trial took at most, as its worker's process sees it."""
+"""The peak memory of a trial, measured in its worker's process."""
 
 import contextlib
 import os
@@ -6,31 +6,31 @@ import re
 import sys
 from pathlib import Path
 
-CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-RESET_PEAK = "5"  # proc(5): sets the peak resident size to what is resident now
+CLEAR_REFS, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+RESET_PEAK = "5"  # proc(5): sets the peak resident size to the present one
 
 
 def reset_peak() -> None:
-    """Begin anew, where the system can: Linux, for the host's memory. A device's peak is that of its process so far."""
+    """Forget the peak of the host's memory, on Linux. A device's peak stays: it covers the life of the process."""
     with contextlib.suppress(OSError):
-        CLEAR.write_text(RESET_PEAK)
+        CLEAR_REFS.write_text(RESET_PEAK)
 
 
 def peak_memory_gb() -> float | None:
-    """In units of 1e9 bytes: the accelerator's where JAX runs on one, else the process's; None where unknown."""
+    """In units of 1e9 bytes: of the accelerator if JAX runs on one, else of the process; None if unknown."""
     on_device = device_memory_gb("peak_bytes_in_use")
     return on_device if on_device is not None else _status_gb("VmHWM")
 
 
 def resident_gb() -> float | None:
-    """What the process holds of the host's memory now, in units of 1e9 bytes; None where unknown."""
+    """The host memory that the process holds now, in units of 1e9 bytes; None if unknown."""
     return _status_gb("VmRSS")
 
 
 def device_memory_gb(name: str = "bytes_in_use") -> float | None:
-    """A figure of JAX's `memory_stats`, in units of 1e9 bytes; None where JAX is not in use, or on the CPU."""
+    """A value of JAX's `memory_stats`, in units of 1e9 bytes; None on the CPU, or if JAX is not imported."""
     jax = sys.modules.get("jax")
-    # Asked in this order: in a process told to use the CPU, JAX is not started for the question.
+    # In this order, so that JAX is not initialised in a process that was told to use the CPU.
     if jax is None or os.environ.get("JAX_PLATFORMS") == "cpu" or jax.default_backend() == "cpu":
         return None
     found = (jax.local_devices()[0].memory_stats() or {}).get(name)

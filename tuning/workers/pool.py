@@ -1,9 +1,12 @@
 """The worker pool: Ray actors that hold the devices, behind the four calls of a single worker.
 
-The pool is an actor itself, because its callers, the clients that Tune starts, are processes of their own. It gives
-each trial the next free worker, preferring one that has its program compiled, fills the place of one that died and
-goes on with its trial from the newest checkpoint, as it does for the next client of a trial whose client died, makes
-places of the devices that a new node brings, and ends a trial whose time is up.
+The pool is an actor itself, because its callers, the clients that Tune starts, are processes of their own. The pool
+
+- gives each trial the next idle worker, if possible one that has compiled the trial's program;
+- replaces a worker that died, and resumes its trial from the newest checkpoint;
+- lets the next client of a trial continue when the trial's client died;
+- adds workers for the devices of a new node;
+- ends a trial that has run for longer than `trial_timeout_s`.
 """
 
 import asyncio
@@ -24,252 +27,268 @@ from podium.core.files import write_text
 from podium.core.paths import home, workspace
 from podium.core.records import Report
 from podium.core.states import State
-from tuning.protocol import out_of_time
+from tuning.protocol import timeout_report
 from tuning.study.files import end_file, request_stop, stop_file, trial_dir
-from tuning.workers.assignments import Past, Rules, Seat
+from tuning.workers.assignments import Assignment, TrialHistory, TrialLimits
 from tuning.workers.cluster import nodes, on_node
-from tuning.workers.failures import Watch
+from tuning.workers.failures import CrashReporter
 from tuning.workers.resources import Plan
 from tuning.workers.worker import WorkerKind
-from tuning.workers.worker_slots import DEATHS, Place
+from tuning.workers.worker_slots import WORKER_DIED, WorkerSlot
 
 BARRIER_TIMEOUT_S = 60.0
-STATS_TIMEOUT_S = 30.0  # a worker may be just being started again
-LOOK_EVERY_S = 2.0  # for new nodes, and for clients that died
-END_GRACE_S = 5.0  # what a trial whose time is up has to end at a step
+STATS_TIMEOUT_S = 30.0  # a worker may be restarting
+MONITOR_EVERY_S = 2.0  # for new nodes, and for clients that died
+END_GRACE_S = 5.0  # how long a trial that has timed out may take to end at a step
 
 
 class Pool:
-    """Made into an actor by `start_pool`. Every call may wait; none blocks another."""
+    """Made into an actor by `start_pool`. Every call may wait; none blocks another.
+
+    `slot` is the number that stands for a trial in the calls of its client; `worker` is a WorkerSlot.
+    """
 
     def __init__(
         self,
         make: WorkerKind,
         study_folder: Path,
         plan: Plan,
-        clients: int,
+        n_clients: int,
         environment: Mapping[str, str],
-        rules: Rules,
+        limits: TrialLimits,
     ) -> None:
-        self._folder, self._plan, self._rules = study_folder, plan, rules
-        self._place = partial(Place, make, study_folder, environment)
-        self._places = [self._place(group, index) for index, group in enumerate(plan.groups(nodes()))]
-        self._free: set[Place] = set()
-        self._changed = asyncio.Condition()
-        self._seats: dict[int, Seat] = {}
-        self._pasts: defaultdict[int, Past] = defaultdict(Past)  # by trial
-        self._slots = count()
-        self._missing_clients, self._all_here = clients, asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
+        self._folder, self._plan, self._limits = study_folder, plan, limits
+        self._new_worker = partial(WorkerSlot, make, study_folder, environment)
+        self._workers = [self._new_worker(group, index) for index, group in enumerate(plan.groups(nodes()))]
+        self._idle: set[WorkerSlot] = set()
+        self._idle_or_stop = asyncio.Condition()  # notified when a worker becomes idle, or waiting may be pointless
+        self._assignments: dict[int, Assignment] = {}  # by slot
+        self._histories: defaultdict[int, TrialHistory] = defaultdict(TrialHistory)  # by trial
+        self._next_slot = count()
+        self._n_clients_missing, self._all_joined = n_clients, asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps weak references only
 
     async def ready(self) -> None:
-        """Until every worker has started. If one cannot, the sweep is stopped and this raises what kept it."""
+        """Wait until every worker has started. If one cannot start, stop the sweep and raise its error."""
         try:
-            await asyncio.gather(*(self._fill(place) for place in self._places))
-        except DEATHS:
-            await self._stop("a worker did not start")
+            await asyncio.gather(*(self._start(worker) for worker in self._workers))
+        except WORKER_DIED:
+            await self._stop_sweep("a worker did not start")
             raise
-        self._do(self._look_around())
+        self._run_task(self._monitor())
 
     async def join(self) -> None:
-        """A barrier for the clients: Tune would cancel the later ones while the first are taking all the trials."""
-        self._missing_clients -= 1
-        if self._missing_clients <= 0:
-            self._all_here.set()
+        """A barrier for the clients. Without it the first ones take all trials, and Tune cancels the later ones."""
+        self._n_clients_missing -= 1
+        if self._n_clients_missing <= 0:
+            self._all_joined.set()
         try:
-            await asyncio.wait_for(self._all_here.wait(), BARRIER_TIMEOUT_S)
-        except TimeoutError:  # Tune started fewer; better a sweep with those than none
-            self._all_here.set()
+            await asyncio.wait_for(self._all_joined.wait(), BARRIER_TIMEOUT_S)
+        except TimeoutError:  # Tune started fewer clients: run with those
+            self._all_joined.set()
 
-    async def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None, client: int) -> tuple[int, int]:
-        """A slot for the trial, which gets a worker when it is first advanced, and the step to advance it to where an
-        earlier client of its asked for that and died, else 0. `client` is the process that asks."""
-        for slot, seat in list(self._seats.items()):
-            if seat.trial_id == trial_id:
-                await self._bury_client(slot)
-        slot, past = next(self._slots), self._pasts[trial_id]
-        self._seats[slot] = Seat(trial_id, config, checkpoint, client, past)
+    async def attach(
+        self, trial_id: int, config: RunConfig, checkpoint: Path | None, client_pid: int
+    ) -> tuple[int, int]:
+        """Returns a slot for the trial, and the step to which an earlier client that died had advanced it, else 0.
+
+        The trial gets a worker when it is first advanced. `client_pid` is the process that calls.
+        """
+        for slot, assignment in list(self._assignments.items()):
+            if assignment.trial_id == trial_id:
+                await self._release_after_client_death(slot)
+        slot, history = next(self._next_slot), self._histories[trial_id]
+        self._assignments[slot] = Assignment(trial_id, config, checkpoint, client_pid, history)
         end_file(self._folder, trial_id).unlink(missing_ok=True)
-        return slot, past.asked
+        return slot, history.requested_step
 
     async def advance(self, slot: int, until_step: int) -> Report:
-        seat = self._seats[slot]
-        seat.past.asked = until_step
-        async with seat.past.turn:
-            return await self._advance(seat, until_step)
+        assignment = self._assignments[slot]
+        assignment.history.requested_step = until_step
+        async with assignment.history.lock:
+            return await self._advance(assignment, until_step)
 
     async def save(self, slot: int, path: Path) -> None:
         """Save the trial and write to `path` where its checkpoint is; `path` is unchanged if the save fails."""
-        seat = self._seats[slot]
-        if seat.place is None or seat.slot is None:
+        assignment = self._assignments[slot]
+        if assignment.worker is None or assignment.trial_slot is None:
             return
         try:
-            await seat.place.call("save", seat.slot, path)
-        except DEATHS as error:  # the trial resumes from an older checkpoint
-            self._bury(seat, seat.watch.cause(str(error)))
+            await assignment.worker.call("save", assignment.trial_slot, path)
+        except WORKER_DIED as error:  # the trial resumes from an older checkpoint
+            self._replace_worker_of(assignment, assignment.crash_reporter.cause(str(error)))
 
     async def detach(self, slot: int) -> None:
-        """Free the trial's worker. A slot that is gone already is no error."""
-        if seat := self._seats.get(slot):
-            self._pasts.pop(seat.trial_id, None)
-            await self._leave(slot)
+        """Release the trial's worker. Does nothing for a slot that was released before."""
+        if assignment := self._assignments.get(slot):
+            self._histories.pop(assignment.trial_id, None)
+            await self._release(slot)
 
     async def usage(self) -> dict[str, Any]:
         """How busy the workers were, from the first trial's start to the last report, and what each compiled."""
-        started = [place.first_s for place in self._places if place.first_s is not None]
-        span_s = max(place.last_s for place in self._places) - min(started) if started else 0.0
-        workers = await asyncio.gather(*(place.usage(STATS_TIMEOUT_S) for place in self._places))
+        started = [worker.first_call_s for worker in self._workers if worker.first_call_s is not None]
+        span_s = max(worker.last_call_s for worker in self._workers) - min(started) if started else 0.0
+        workers = await asyncio.gather(*(worker.usage(STATS_TIMEOUT_S) for worker in self._workers))
         return {"span_s": span_s, "workers": workers}
 
-    async def _advance(self, seat: Seat, until_step: int) -> Report:
-        while (end := seat.past.end(self._rules)) is None:
-            if seat.place is None and not await self._seat(seat):
+    async def _advance(self, assignment: Assignment, until_step: int) -> Report:
+        while (final_report := assignment.history.final_report(self._limits)) is None:
+            if assignment.worker is None and not await self._assign_worker(assignment):
                 return Report(step=0, state=State.STOPPED, metrics={}, reason="the sweep was stopped")
             try:
-                if seat.slot is None:
-                    seat.slot = await self._in_time(seat, "attach", seat.trial_id, seat.config, seat.checkpoint)
-                report: Report = await self._in_time(seat, "advance", seat.slot, until_step)
+                if assignment.trial_slot is None:
+                    arguments = (assignment.trial_id, assignment.config, assignment.checkpoint)
+                    assignment.trial_slot = await self._call_in_time(assignment, "attach", *arguments)
+                report: Report = await self._call_in_time(assignment, "advance", assignment.trial_slot, until_step)
                 return report
             except TimeoutError:
-                assert self._rules.trial_timeout_s is not None
-                return out_of_time(self._rules.trial_timeout_s, killed=seat.place is None)
-            except DEATHS as error:
-                self._bury(seat, seat.watch.cause(str(error)))
-        return end
+                assert self._limits.trial_timeout_s is not None
+                return timeout_report(self._limits.trial_timeout_s, killed=assignment.worker is None)
+            except WORKER_DIED as error:
+                self._replace_worker_of(assignment, assignment.crash_reporter.cause(str(error)))
+        return final_report
 
-    async def _seat(self, seat: Seat) -> bool:
-        """Wait for a worker that lives and give it to the trial. False when the sweep is to stop, or nobody waits."""
-        key = seat.config.program_key
-        while seat.place is None:
-            async with self._changed:
-                await self._changed.wait_for(lambda: seat.is_left or self._free or stop_file(self._folder).exists())
-                if seat.is_left or stop_file(self._folder).exists():
-                    self._changed.notify()
+    async def _assign_worker(self, assignment: Assignment) -> bool:
+        """Wait for an idle worker that is alive and give it to the trial. False if the sweep stops or the trial was
+        released meanwhile."""
+        key = assignment.config.program_key
+
+        def must_give_up() -> bool:
+            return assignment.is_released or stop_file(self._folder).exists()
+
+        while assignment.worker is None:
+            async with self._idle_or_stop:
+                await self._idle_or_stop.wait_for(lambda: self._idle or must_give_up())
+                if must_give_up():
+                    self._idle_or_stop.notify()  # pass it on: another trial may wait for the idle worker
                     return False
-                place = min(self._free, key=lambda place: (key not in place.programs, place.index))
-                self._free.remove(place)
-            if await place.answers():
-                seat.place, seat.slot = place, None
-                seat.watch = Watch.begin(place.log)
-                place.programs.add(key)
-            else:  # it died while it had nothing to do
-                self._refill(place)
+                worker = min(self._idle, key=lambda worker: (key not in worker.program_keys, worker.index))
+                self._idle.remove(worker)
+            if await worker.is_alive():
+                assignment.worker, assignment.trial_slot = worker, None
+                assignment.crash_reporter = CrashReporter.start(worker.log)
+                worker.program_keys.add(key)
+            else:  # it died while idle
+                self._replace(worker)
         return True
 
-    async def _in_time(self, seat: Seat, name: str, *arguments: Any) -> Any:
-        """A worker's answer. Where the trial's time is up, it is asked to end; a worker that does not, is killed.
+    async def _call_in_time(self, assignment: Assignment, name: str, *arguments: Any) -> Any:
+        """Call the trial's worker. When the trial times out, ask it to end, and kill the worker if it does not.
 
         Raises:
-            TimeoutError: the trial's time was up.
+            TimeoutError: the trial has timed out.
         """
-        assert seat.place is not None
-        limit_s, started_s = self._rules.trial_timeout_s, time.monotonic()
-        call = asyncio.ensure_future(seat.place.call(name, *arguments))
+        assert assignment.worker is not None
+        limit_s, started_s = self._limits.trial_timeout_s, time.monotonic()
+        call = asyncio.ensure_future(assignment.worker.call(name, *arguments))
         try:
-            left_s = None if limit_s is None else max(0.0, limit_s - seat.ran_s)
+            left_s = None if limit_s is None else max(0.0, limit_s - assignment.ran_s)
             if call in (await asyncio.wait({call}, timeout=left_s))[0]:
                 return call.result()
-            write_text(end_file(self._folder, seat.trial_id), "its time is up")
+            write_text(end_file(self._folder, assignment.trial_id), "its time is up")
             if call not in (await asyncio.wait({call}, timeout=END_GRACE_S))[0]:
-                seat.place.kill()
+                assignment.worker.kill()
                 await asyncio.wait({call})
-                self._bury(seat, "did not end when it was asked to, and was killed")
+                self._replace_worker_of(assignment, "did not end when it was asked to, and was killed")
             raise TimeoutError
         finally:
-            seat.ran_s += time.monotonic() - started_s
+            assignment.ran_s += time.monotonic() - started_s
 
-    async def _release(self, place: Place) -> None:
-        async with self._changed:
-            self._free.add(place)
-            self._changed.notify()
+    def _replace_worker_of(self, assignment: Assignment, cause: str) -> None:
+        """Record that the trial's worker died, and start another in its slot. The trial waits for an idle worker."""
+        assert assignment.worker is not None
+        self._record_death(assignment, f"worker {cause}")
+        self._replace(assignment.worker)
+        assignment.worker = None
 
-    def _bury(self, seat: Seat, cause: str) -> None:
-        """The seat's worker is dead: keep what it said last, and fill its place."""
-        assert seat.place is not None
-        self._mourn(seat, f"worker {cause}")
-        self._refill(seat.place)
-        seat.place = None  # it goes on from the newest checkpoint
+    async def _release_after_client_death(self, slot: int) -> None:
+        """Release the worker of a trial whose client died: the trial's next client attaches again."""
+        if assignment := self._assignments.get(slot):
+            cause = assignment.crash_reporter.cause(f"pid: {assignment.client_pid}")
+            self._record_death(assignment, f"client {cause}")
+            await self._release(slot)
 
-    async def _bury_client(self, slot: int) -> None:
-        """The client that held this slot is dead, and has left its worker to the next one, or to other trials."""
-        if seat := self._seats.get(slot):
-            self._mourn(seat, f"client {seat.watch.cause(f'pid: {seat.client}')}")
-            await self._leave(slot)
+    def _record_death(self, assignment: Assignment, cause: str) -> None:
+        assignment.history.n_deaths += 1
+        assignment.history.last_cause = cause
+        lines = [f"its {cause}", *assignment.crash_reporter.log_tail()]
+        with contextlib.suppress(PodiumError):  # a full disk may be why it died
+            write_text(trial_dir(self._folder, assignment.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
 
-    def _mourn(self, seat: Seat, cause: str) -> None:
-        seat.past.deaths, seat.past.cause = seat.past.deaths + 1, cause
-        lines = [f"its {cause}", *seat.watch.tail()]
-        with contextlib.suppress(PodiumError):  # a full disk may be what it died of
-            write_text(trial_dir(self._folder, seat.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
-
-    async def _leave(self, slot: int) -> None:
-        """Give up a seat, once what was asked for it is done: nobody else may work on the trial meanwhile."""
-        seat = self._seats.pop(slot)
-        seat.is_left = True
-        async with self._changed:
-            self._changed.notify_all()
-        async with seat.past.turn:
-            if (place := seat.place) is None:
+    async def _release(self, slot: int) -> None:
+        """Take the worker from a trial, once the call that works on the trial has returned."""
+        assignment = self._assignments.pop(slot)
+        assignment.is_released = True
+        async with self._idle_or_stop:
+            self._idle_or_stop.notify_all()
+        async with assignment.history.lock:
+            if (worker := assignment.worker) is None:
                 return
             try:
-                if seat.slot is not None:
-                    await place.call("detach", seat.slot)
-            except DEATHS:
-                self._refill(place)
+                if assignment.trial_slot is not None:
+                    await worker.call("detach", assignment.trial_slot)
+            except WORKER_DIED:
+                self._replace(worker)
             else:
-                await self._release(place)
+                await self._mark_idle(worker)
 
-    def _refill(self, place: Place) -> None:
-        place.bury()
-        self._do(self._fill_or_stop(place))
+    async def _mark_idle(self, worker: WorkerSlot) -> None:
+        async with self._idle_or_stop:
+            self._idle.add(worker)
+            self._idle_or_stop.notify()
 
-    async def _look_around(self) -> None:
-        """From time to time: are there new nodes, and do all clients live?"""
+    async def _start(self, worker: WorkerSlot) -> None:
+        await worker.start()
+        await self._mark_idle(worker)
+
+    async def _start_or_stop_sweep(self, worker: WorkerSlot) -> None:
+        """If the worker cannot start, the sweep continues with the others; without any it stops."""
+        try:
+            await self._start(worker)
+        except WORKER_DIED as error:
+            if all(other.cannot_start for other in self._workers):
+                cause = CrashReporter(worker.log).cause(str(error))
+                await self._stop_sweep(f"no worker is left; the last one {cause}")
+
+    def _replace(self, worker: WorkerSlot) -> None:
+        worker.discard()
+        self._run_task(self._start_or_stop_sweep(worker))
+
+    async def _monitor(self) -> None:
+        """Look for clients that died and for new nodes, for as long as the pool lives."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            for slot in [slot for slot, seat in self._seats.items() if not seat.client_lives]:
-                self._do(self._bury_client(slot))
-            await self._grow()
+            await asyncio.sleep(MONITOR_EVERY_S)
+            for slot in [slot for slot, one in self._assignments.items() if not one.client_is_alive]:
+                self._run_task(self._release_after_client_death(slot))
+            await self._add_workers()
 
-    async def _grow(self) -> None:
-        """Make a place of every device that a new node brings, as far as the plan goes."""
+    async def _add_workers(self) -> None:
+        """Start workers on the devices of new nodes, up to the plan's limit."""
         alive = await asyncio.to_thread(nodes)
         names = {node.id for node in alive}
-        taken = [place.group for place in self._places if place.group.node in names]
+        taken = [worker.group for worker in self._workers if worker.group.node in names]
         for group in self._plan.groups(alive, taken):
-            self._places.append(self._place(group, len(self._places)))
-            self._do(self._fill_or_stop(self._places[-1]))
+            self._workers.append(self._new_worker(group, len(self._workers)))
+            self._run_task(self._start_or_stop_sweep(self._workers[-1]))
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fill(self, place: Place) -> None:
-        await place.fill()
-        await self._release(place)
-
-    async def _fill_or_stop(self, place: Place) -> None:
-        """A sweep goes on with the workers that it has; with none it ends."""
-        try:
-            await self._fill(place)
-        except DEATHS as error:
-            if all(other.is_lost for other in self._places):
-                await self._stop(f"no worker is left; the last one {Watch(place.log).cause(str(error))}")
-
-    async def _stop(self, reason: str) -> None:
+    async def _stop_sweep(self, reason: str) -> None:
         request_stop(self._folder, reason, failed=True)
-        async with self._changed:
-            self._changed.notify_all()
+        async with self._idle_or_stop:
+            self._idle_or_stop.notify_all()
 
 
-def start_pool(make: WorkerKind, study_folder: Path, plan: Plan, clients: int, name: str, rules: Rules) -> Any:
+def start_pool(make: WorkerKind, study_folder: Path, plan: Plan, n_clients: int, name: str, limits: TrialLimits) -> Any:
     """Start the pool and its workers. Returns the actor's handle; clients find it by `name`."""
     environment = {"PODIUM_HOME": str(home()), "PODIUM_WORKSPACE": str(workspace()), "PWD": str(Path.cwd())}
-    # With the driver and the clients: the loss of another node takes none of them.
+    # On the node of the driver and the clients, so that the loss of another node takes none of them.
     options = {"num_cpus": 0, "scheduling_strategy": on_node(ray.get_runtime_context().get_node_id())}
     return (
         ray.remote(Pool)
         .options(name=name, max_concurrency=1000, **options)
-        .remote(make, study_folder, plan, clients, environment, rules)
+        .remote(make, study_folder, plan, n_clients, environment, limits)
     )

@@ -1,4 +1,4 @@
-"""How many workers a machine or cluster can hold, and what each of them gets. Nothing here starts JAX or Ray."""
+"""How many workers a machine or cluster can hold, and which devices each one gets. Nothing here starts JAX or Ray."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +10,13 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from tuning.search.worker_options import Workers
 
-RESOURCES = {"gpu": "GPU", "tpu": "TPU", "cpu": "CPU"}  # device.kind -> as Ray counts it
+RESOURCES = {"gpu": "GPU", "tpu": "TPU", "cpu": "CPU"}  # device.kind -> name of the resource in Ray
 WORDS = {"GPU": "GPU", "TPU": "TPU chip", "CPU": "core"}
 
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the cluster, as Ray counts what it has."""
+    """A machine of the cluster, with its resources as Ray counts them."""
 
     id: str
     resources: Mapping[str, float]
@@ -27,22 +27,22 @@ class Node:
 
 @dataclass(frozen=True)
 class DeviceGroup:
-    """What one worker holds: the `slot`-th `size` devices of a node."""
+    """The devices of one worker: those numbered from `index * size` to before `(index + 1) * size` on a node."""
 
     node: str
     resource: str
     size: int
-    slot: int
+    index: int
 
     @property
     def cores(self) -> tuple[int, ...] | None:
-        """Which of the cores that a process may use on that node, counted from 0; None for a worker with a device."""
-        first = self.slot * self.size
+        """Indices into the cores that a process may use on that node; None for a worker with an accelerator."""
+        first = self.index * self.size
         return tuple(range(first, first + self.size)) if self.resource == "CPU" else None
 
     @property
     def ray_resources(self) -> dict[str, Any]:
-        """Ray hides the other devices of the node by the `num_gpus` and TPU that an actor asks for."""
+        """What the worker's actor requests. Ray hides the other GPUs and TPU chips of the node from it."""
         return {
             "num_cpus": self.size if self.resource == "CPU" else 0,
             "num_gpus": self.size if self.resource == "GPU" else 0,
@@ -52,48 +52,52 @@ class DeviceGroup:
 
 @dataclass(frozen=True)
 class Plan:
-    """`limit` workers at most, each with `size` devices of one kind."""
+    """At most `limit` workers, each with `size` devices of one kind."""
 
     resource: str
     size: int
     limit: int
 
     def groups(self, nodes: Iterable[Node], taken: Sequence[DeviceGroup] = ()) -> list[DeviceGroup]:
-        """Device groups beside those that are `taken`, up to the limit: each on the node with most to spare."""
-        free = {node.id: self._slots(node, taken) for node in nodes}
+        """Further device groups, up to the limit. Each is on the node with the most room beside the `taken` ones."""
+        free = {node.id: self._free_indices(node, taken) for node in nodes}
         chosen: list[DeviceGroup] = []
         while len(taken) + len(chosen) < self.limit and any(free.values()):
             node = max(free, key=lambda node: len(free[node]))  # the first of equals
             chosen.append(DeviceGroup(node, self.resource, self.size, free[node].pop(0)))
         return chosen
 
-    def _slots(self, node: Node, taken: Sequence[DeviceGroup]) -> list[int]:
-        used = {group.slot for group in taken if group.node == node.id}
-        return [slot for slot in range(node.count(self.resource) // self.size) if slot not in used]
+    def _free_indices(self, node: Node, taken: Sequence[DeviceGroup]) -> list[int]:
+        used = {group.index for group in taken if group.node == node.id}
+        return [index for index in range(node.count(self.resource) // self.size) if index not in used]
 
 
 def cores_here() -> list[int]:
-    """The cores that this process may use: a container may have been given fewer than the machine has."""
+    """The cores that this process may use: in a container they may be fewer than those of the machine."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def accelerators_here() -> int:
-    """GPUs and TPU chips of this machine by their device files: asking JAX would take hold of them."""
+    """How many GPUs and TPU chips this machine has, by their device files: JAX would reserve them."""
     patterns = ("nvidia[0-9]*", "accel[0-9]*", "vfio/[0-9]*")
     return sum(len(list(Path("/dev").glob(pattern))) for pattern in patterns)
 
 
 def plan(config: RunConfig, workers: Workers, trials: int, nodes: Sequence[Node]) -> Plan:
-    """A GPU or `chips` TPU chips a worker where there are some and the config wants them, else cores.
+    """Workers with one GPU or `chips` TPU chips each, if there are any and the config allows them, else with cores.
 
     Raises:
-        UsageError: an accelerator is asked for that no node has, or more workers than the devices allow.
+        UsageError: no node has the accelerator that the config names, or there are too few devices for the workers.
     """
     resource = _resource(config.device.kind, nodes)
     if workers.chips > 1 and resource != "TPU":
-        raise UsageError(f"workers.chips={workers.chips}, but the workers get {WORDS[resource]}s; it is for TPU chips")
+        raise UsageError(
+            f"workers.chips={workers.chips}, but the workers get {WORDS[resource]}s; leave it out, it is for TPU chips"
+        )
     if workers.cores and resource != "CPU":
-        raise UsageError(f"workers.cores={workers.cores}, but the workers get {WORDS[resource]}s; it is for the CPU")
+        raise UsageError(
+            f"workers.cores={workers.cores}, but the workers get {WORDS[resource]}s; leave it out, it is for the CPU"
+        )
     counts = [node.count(resource) for node in nodes]
     size = workers.chips if resource == "TPU" else workers.cores or 1
     room = sum(n // size for n in counts)
@@ -117,7 +121,7 @@ def _resource(kind: str, nodes: Sequence[Node]) -> str:
 
 
 def _share(cores: Sequence[int], n_workers: int) -> int:
-    """The most cores that each of the workers can have."""
+    """The largest number of cores that each of the workers can have."""
     size = max(1, sum(cores) // n_workers)
     while size > 1 and sum(n // size for n in cores) < n_workers:
         size -= 1
@@ -127,4 +131,5 @@ def _share(cores: Sequence[int], n_workers: int) -> int:
 def _too_many(n_workers: int, size: int, word: str, counts: Sequence[int], room: int) -> str:
     asked = f"workers={n_workers}" + (f" of {size} {word}s each" if size > 1 else "")
     there = f"{sum(counts)} {word}s" + (f" on {len(counts)} machines" if len(counts) > 1 else "")
-    return f"{asked}, but there are {there}; ask for {room} or fewer" if room else f"{asked}, but there are {there}"
+    advice = f"ask for {room} or fewer" if room else "give each fewer"
+    return f"{asked}, but there are {there}; {advice}"

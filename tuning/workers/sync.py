@@ -1,11 +1,11 @@
-"""A study's files at an fsspec URL (s3://bucket/x, gs://, file:///mnt/x), for nodes that share no disk.
+"""Keeps a study's files in sync with an fsspec URL (s3://bucket/x, gs://, file:///mnt/x), for nodes that share no disk.
 
     URL/STUDY/space.yaml        the study
-    URL/STUDY/stop              while the sweep is asked to stop
-    URL/STUDY/trials/NNN/...    a run directory; its manifest.json names what the newest whole copy consists of
+    URL/STUDY/stop              exists while the sweep is asked to stop
+    URL/STUDY/trials/NNN/...    a run directory; its manifest.json lists the files of the newest complete upload
 
-A worker brings a trial's folder before it attaches the trial, and sends it after every report and when it lets the
-trial go, so another node goes on from the newest checkpoint that was sent.
+A worker downloads a trial's folder before it attaches the trial, and uploads it after every report and when it detaches
+the trial. So another node resumes the trial from the newest checkpoint that was uploaded.
 """
 
 import contextlib
@@ -23,110 +23,114 @@ from podium.core.records import Report
 from podium.core.redaction import one_line, redact
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event, Listener
-from tuning.study.files import stop_file
+from tuning.study.files import stop_file, trial_dir
 from tuning.workers.worker import WorkerKind, WorkerProtocol
 
 MANIFEST = "manifest.json"
-CHECKPOINTS = "checkpoints"  # files below it never change once they are there
-LOOK_EVERY_S = 1.0
-TRIES = 3
-DRIVERS_OWN = ("events.jsonl", "log_tail.txt", "end")  # what the driver writes into a trial's folder
+CHECKPOINTS = "checkpoints"  # files below it never change once they exist
+POLL_EVERY_S = 1.0
+MAX_TRIES = 3
+DRIVER_FILES = ("events.jsonl", "log_tail.txt", "end")  # which the driver writes into a trial's folder
 
 
 def check_url(url: str) -> str:
-    """Raises UsageError for what fsspec does not know or cannot write to."""
+    """Returns `url`. Raises UsageError if fsspec does not know its protocol or cannot write there."""
     if url.startswith("memory:"):
-        raise UsageError(f"--storage {url}: every process has a memory of its own; name a folder that all nodes reach")
+        raise UsageError(f"--storage {url}: each process has its own memory; name a folder that all nodes can reach")
     try:
-        mirror = Mirror(url, Path("podium-check"))
-        mirror.send_text("stop", "")
-        mirror.forget("stop")
+        syncer = Syncer(url, Path("podium-check"))
+        syncer.upload_text("stop", "")
+        syncer.delete("stop")
     except (ImportError, ValueError, OSError) as error:
         raise UsageError(
-            f"--storage {redact(url)}: cannot be written ({one_line(error)}); name a folder by fsspec URL"
+            f"--storage {redact(url)}: cannot write there ({one_line(error)}); name a folder by its fsspec URL"
         ) from error
     return url
 
 
-class Mirror:
-    """The study in `folder`, as it stands at `url`. What the file system raises comes out as OSError."""
+class Syncer:
+    """Uploads and downloads files of the study in `folder`, below `url`. Errors of the file system are OSErrors."""
 
     def __init__(self, url: str, folder: Path) -> None:
         from fsspec.core import url_to_fs
 
         self._fs, root = url_to_fs(url, use_listings_cache=False)
         self._root, self._folder = f"{root.rstrip('/')}/{folder.name}", folder
-        self._sent: dict[str, tuple[int, int]] = {}  # file -> (when changed, size) as last sent
+        self._uploaded: dict[str, tuple[int, int]] = {}  # file -> its (mtime_ns, size) when it was uploaded
 
-    def send_text(self, name: str, text: str) -> None:
-        """Whole or not at all: object stores put so, and elsewhere it is renamed into place."""
+    def upload_text(self, name: str, text: str) -> None:
+        """Write a file at once, or not at all."""
         self._put(name, text.encode())
 
-    def has(self, name: str) -> bool:
+    def exists(self, name: str) -> bool:
         return bool(self._fs.exists(f"{self._root}/{name}"))
 
-    def forget(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm(f"{self._root}/{name}")
 
-    def send_file(self, name: str) -> None:
+    def upload_file(self, name: str) -> None:
         path = self._folder / name
         stat = path.stat()
-        if self._sent.get(name) != (stat.st_mtime_ns, stat.st_size):
+        if self._uploaded.get(name) != (stat.st_mtime_ns, stat.st_size):
             self._put(name, path.read_bytes())
-            self._sent[name] = (stat.st_mtime_ns, stat.st_size)
+            self._uploaded[name] = (stat.st_mtime_ns, stat.st_size)
 
-    def bring_file(self, name: str) -> None:
+    def download_file(self, name: str) -> None:
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.mirror.tmp")
+        temporary = path.with_name(f".{path.name}.sync.tmp")
         self._fs.get_file(f"{self._root}/{name}", str(temporary))
         temporary.replace(path)
 
-    def send(self, folder: str) -> None:
-        """Send what changed in a folder of the study, then say in its manifest what it consists of now."""
-        for tries_left in reversed(range(TRIES)):
+    def upload(self, folder: str) -> None:
+        """Upload what changed in a folder of the study, then its manifest, then delete what is not in the manifest."""
+        for tries_left in reversed(range(MAX_TRIES)):
             try:
                 files = self._files(folder)
                 for name in files:
-                    self.send_file(name)
+                    self.upload_file(name)
                 break
-            except FileNotFoundError:  # an old checkpoint was retired meanwhile
+            except FileNotFoundError:  # an old checkpoint was deleted meanwhile
                 if not tries_left:
                     raise
         before = self._manifest(folder) or {}
-        self.send_text(f"{folder}/{MANIFEST}", json.dumps(files))
+        self.upload_text(f"{folder}/{MANIFEST}", json.dumps(files))
         for name in before.keys() - files.keys():
-            self.forget(name)
-            self._sent.pop(name, None)
+            self.delete(name)
+            self._uploaded.pop(name, None)
 
-    def bring(self, folder: str, checkpoints: bool = True) -> None:
-        """Make a folder of the study what was last sent, as far as anything was."""
+    def download(self, folder: str, checkpoints: bool = True) -> None:
+        """Download the newest complete upload of a folder of the study, if there is one.
+
+        Checkpoints that are not part of it are deleted here. Without `checkpoints`, none is downloaded or deleted.
+        """
         files = self._manifest(folder)
         if files is None:
             return
         for name, size in files.items():
-            kept = f"/{CHECKPOINTS}/" in name
+            is_checkpoint = f"/{CHECKPOINTS}/" in name
             path = self._folder / name
-            if (checkpoints or not kept) and not (kept and path.is_file() and path.stat().st_size == size):
-                self.bring_file(name)
+            is_here = is_checkpoint and path.is_file() and path.stat().st_size == size
+            if (checkpoints or not is_checkpoint) and not is_here:
+                self.download_file(name)
         if checkpoints:
-            self._drop_others(folder, files)
+            self._delete_unlisted_checkpoints(folder, files)
 
-    def _drop_others(self, folder: str, files: dict[str, int]) -> None:
-        """Checkpoints that were never sent, or retired since: the trial went on elsewhere without them."""
-        known = {Path(name).relative_to(folder).parts[1] for name in files if f"/{CHECKPOINTS}/" in name}
+    def _delete_unlisted_checkpoints(self, folder: str, files: dict[str, int]) -> None:
+        """Delete checkpoints that were never uploaded or were deleted since: another node continued without them."""
+        listed = {Path(name).relative_to(folder).parts[1] for name in files if f"/{CHECKPOINTS}/" in name}
         for path in (self._folder / folder / CHECKPOINTS).glob("*"):
-            if path.is_dir() and path.name not in known:
+            if path.is_dir() and path.name not in listed:
                 shutil.rmtree(path)
 
     def _files(self, folder: str) -> dict[str, int]:
-        """File -> size of what is whole; temporary names are left out."""
+        """The complete files below a folder with their sizes; files with temporary names are left out."""
         found = {}
         for path in sorted((self._folder / folder).rglob("*")):
             name = path.relative_to(self._folder)
-            unfinished = any(part.startswith(".") or "tmp" in part for part in name.parts)
-            if path.is_file() and not unfinished and path.name not in DRIVERS_OWN:
+            is_temporary = any(part.startswith(".") or "tmp" in part for part in name.parts)
+            if path.is_file() and not is_temporary and path.name not in DRIVER_FILES:
                 found[name.as_posix()] = path.stat().st_size
         return found
 
@@ -137,6 +141,7 @@ class Mirror:
             return None
 
     def _put(self, name: str, data: bytes) -> None:
+        # Object stores write a file at once or not at all; elsewhere it is renamed into place.
         target = f"{self._root}/{name}"
         self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         if "file" not in self._fs.protocol:
@@ -148,8 +153,8 @@ class Mirror:
 
 
 @dataclass(frozen=True)
-class Mirrored:
-    """A WorkerKind whose workers keep a study's files at `url` and bring from there what another node had."""
+class SyncedWorkerKind:
+    """A WorkerKind whose workers keep the trials' folders in sync with `url`."""
 
     make: WorkerKind
     url: str
@@ -157,81 +162,83 @@ class Mirrored:
     def check(self, space: SearchSpace) -> dict[str, str]:
         return self.make.check(space)
 
-    def __call__(self, study_folder: Path) -> "MirroredWorker":
-        mirror = Mirror(self.url, study_folder)
-        mirror.bring_file("space.yaml")
-        watch_stop(mirror, study_folder)
-        return MirroredWorker(self.make(study_folder), mirror, study_folder)
+    def __call__(self, study_folder: Path) -> "SyncedWorker":
+        syncer = Syncer(self.url, study_folder)
+        syncer.download_file("space.yaml")
+        follow_stop_file(syncer, study_folder)
+        return SyncedWorker(self.make(study_folder), syncer)
 
 
-class MirroredWorker:
-    def __init__(self, worker: WorkerProtocol, mirror: Mirror, folder: Path) -> None:
-        self._worker, self._mirror, self._folder = worker, mirror, folder
+class SyncedWorker:
+    """A worker that downloads and uploads the folder of each of its trials."""
+
+    def __init__(self, worker: WorkerProtocol, syncer: Syncer) -> None:
+        self._worker, self._syncer = worker, syncer
         self._trials: dict[int, str] = {}  # slot -> the trial's folder
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
-        trial = f"trials/{trial_id:03d}"
-        self._mirror.bring(trial)
+        trial = trial_dir(Path(), trial_id).as_posix()
+        self._syncer.download(trial)
         slot = self._worker.attach(trial_id, config, checkpoint)
         self._trials[slot] = trial
         return slot
 
     def advance(self, slot: int, until_step: int) -> Report:
         report = self._worker.advance(slot, until_step)
-        self._mirror.send(self._trials[slot])
+        self._syncer.upload(self._trials[slot])
         return report
 
     def save(self, slot: int, path: Path) -> None:
         self._worker.save(slot, path)
-        self._mirror.send(self._trials[slot])
+        self._syncer.upload(self._trials[slot])
 
     def detach(self, slot: int) -> None:
-        self._worker.detach(slot)  # a checkpoint that was still being written is whole after this
-        self._mirror.send(self._trials.pop(slot))
+        self._worker.detach(slot)  # this waits for a checkpoint that is still being written
+        self._syncer.upload(self._trials.pop(slot))
 
     def stats(self) -> dict[str, Any]:
         return self._worker.stats()
 
 
-def watch_stop(mirror: Mirror, folder: Path) -> None:
-    """Have the stop file of this node's copy follow the mirror's, for as long as the process lives."""
+def follow_stop_file(syncer: Syncer, folder: Path) -> None:
+    """Start a thread that makes a stop file in this node's `folder` when one was uploaded."""
 
     def watch() -> None:
         pause = threading.Event()
-        while not pause.wait(LOOK_EVERY_S):
-            with contextlib.suppress(OSError):  # a network that is away for a moment
-                if mirror.has("stop"):
+        while not pause.wait(POLL_EVERY_S):
+            with contextlib.suppress(OSError):  # the network may fail for a moment
+                if syncer.exists("stop"):
                     stop_file(folder).touch()
 
-    threading.Thread(target=watch, name="mirror-stop", daemon=True).start()
+    threading.Thread(target=watch, name="sync-stop", daemon=True).start()
 
 
 @contextlib.contextmanager
-def driving(mirror: Mirror, folder: Path, trials: Iterable[int]) -> Iterator[Listener]:
-    """What the driver does: send the study, bring what its `trials` left there, and pass on that the sweep shall stop.
-    The listener brings what a trial that ended left, but for its checkpoints.
+def sync_driver(syncer: Syncer, folder: Path, trials: Iterable[int]) -> Iterator[Listener]:
+    """The driver's side: uploads the study, downloads the folders of its `trials`, and uploads the stop file once it
+    exists. The listener downloads the folder of a trial that ended. Checkpoints are not downloaded.
 
     Raises:
-        PodiumError: the mirror cannot be used.
+        PodiumError: the URL cannot be used.
     """
 
-    def bring(number: int) -> None:
-        mirror.bring(f"trials/{number:03d}", checkpoints=False)
+    def download(number: int) -> None:
+        syncer.download(trial_dir(Path(), number).as_posix(), checkpoints=False)
 
     def listen(event: Event) -> None:
         if event.kind == "finished":
-            with contextlib.suppress(OSError):  # it is there still, and a resume brings it
-                bring(event.trial.number)
+            with contextlib.suppress(OSError):  # a resume downloads it
+                download(event.trial.number)
 
     try:
-        mirror.forget("stop")
-        mirror.send_file("space.yaml")
+        syncer.delete("stop")
+        syncer.upload_file("space.yaml")
         for number in trials:
-            bring(number)
+            download(number)
     except OSError as error:
         raise PodiumError(f"--storage cannot be used: {redact(str(error))}") from error
     ended = threading.Event()
-    watcher = threading.Thread(target=_pass_on_stop, args=(mirror, folder, ended), name="mirror-driver", daemon=True)
+    watcher = threading.Thread(target=_upload_stop_file, args=(syncer, folder, ended), name="sync-driver", daemon=True)
     watcher.start()
     try:
         yield listen
@@ -240,8 +247,8 @@ def driving(mirror: Mirror, folder: Path, trials: Iterable[int]) -> Iterator[Lis
         watcher.join()
 
 
-def _pass_on_stop(mirror: Mirror, folder: Path, ended: threading.Event) -> None:
-    while not ended.wait(LOOK_EVERY_S):
+def _upload_stop_file(syncer: Syncer, folder: Path, ended: threading.Event) -> None:
+    while not ended.wait(POLL_EVERY_S):
         with contextlib.suppress(OSError):
-            if stop_file(folder).exists() and not mirror.has("stop"):
-                mirror.send_text("stop", "")
+            if stop_file(folder).exists() and not syncer.exists("stop"):
+                syncer.upload_text("stop", "")

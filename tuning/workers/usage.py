@@ -1,7 +1,4 @@
-"""What a trial's worker used of its machine, measured where the trial runs: in the worker's own process.
-
-MLflow's own sampler would make every worker a writer to the store, and would show the machine rather than the trial.
-"""
+"""CPU and memory that a trial uses, measured in its worker's process."""
 
 import os
 import time
@@ -10,17 +7,16 @@ from tuning.workers.memory import device_memory_gb, resident_gb
 from tuning.workers.resources import cores_here
 
 
-class Meter:
-    """From one reading to the next. Its names are those under which MLflow's pages look for system metrics."""
+# MLflow's own sampler would make every worker a writer to the store, and measure the machine rather than the trial.
+class UsageMeter:
+    """Measures from one reading to the next. The names of its metrics are those that MLflow's pages look for."""
 
     def __init__(self) -> None:
         self._cpu_s, self._at_s = _cpu_s(), time.monotonic()
 
     def read(self) -> dict[str, float]:
-        """Since the last reading: percent of the cores that this process may use, its child processes included.
-
-        As of now: memory of the process and, where JAX runs on an accelerator, of the device; in units of 1e9 bytes.
-        """
+        """CPU use since the last reading, child processes included, in percent of all cores that this process may use;
+        and memory now, in units of 1e9 bytes, of the process and, if JAX runs on an accelerator, of the device."""
         cpu_s, at_s = _cpu_s(), time.monotonic()
         used_s, wall_s = cpu_s - self._cpu_s, at_s - self._at_s
         self._cpu_s, self._at_s = cpu_s, at_s
@@ -31,5 +27,5 @@ class Meter:
 
 
 def _cpu_s() -> float:
-    """CPU seconds of this process with all its threads, and of children that have ended."""
+    """CPU seconds of all threads of this process, and of child processes that have ended."""
     return sum(os.times()[:4])

@@ -1,6 +1,6 @@
-"""A worker: what holds a device, keeps it warm, and advances whichever trials it is given.
+"""A worker: it holds a device, keeps compiled programs and base weights, and advances the trials that it is given.
 
-Four calls, each about one slot; those for different slots may overlap. A worker has one slot until trials are packed.
+It has four calls, each for one slot. Calls for different slots may overlap. A slot holds one trial.
 """
 
 import math
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from trainer.run.training_run import TrainingRun
 
 
-LOSS_ITEMS = 64  # of the dev split, for dev/loss: a small share of what predicting costs
+LOSS_ITEMS = 64  # of the dev split, for dev/loss; cheap beside the predictions
 
 
 class WorkerProtocol(Protocol):
-    """What a sweep needs of a worker. `stats` says what its process has compiled."""
+    """What a sweep calls. `attach` returns the slot for the other calls; `stats` says what the process has compiled."""
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int: ...
     def advance(self, slot: int, until_step: int) -> Report: ...
@@ -43,12 +43,12 @@ class WorkerProtocol(Protocol):
 
 
 class WorkerKind(Protocol):
-    """Makes a worker from a study's folder; sent to other processes."""
+    """Makes a worker for a study's folder. It is pickled and sent to other processes."""
 
     def __call__(self, study_folder: Path) -> WorkerProtocol: ...
 
     def check(self, space: SearchSpace) -> dict[str, str]:
-        """What must hold before there is a study: raises UsageError. Returns the hashes that trials depend on."""
+        """Raises UsageError if trials cannot run; called before the study is created. Returns hashes of their data."""
         ...
 
 
@@ -56,12 +56,12 @@ class WorkerKind(Protocol):
 class _Slot:
     run: "TrainingRun"
     evalset: Evalset
-    samples: tuple[Sample, ...]  # of its dev split
-    compiled: tuple[int, int]  # what the library had compiled, and found in the cache, when the trial came
+    samples: tuple[Sample, ...]  # of the dev split
+    compile_counts: tuple[int, int]  # `Worker._compile_counts` when the trial was attached
 
 
 class Worker:
-    """The real one: it trains with the trainer and scores on the dev split of the config's evalset."""
+    """Trains with the trainer and scores on the dev split of the config's evalset."""
 
     def __init__(self, study_folder: Path) -> None:
         from trainer.device.devices import select, use_compile_cache
@@ -76,9 +76,12 @@ class Worker:
 
     @staticmethod
     def check(space: SearchSpace) -> dict[str, str]:
-        """Data is there, no prompt is in both sets, and the scorer can judge the items. Raises UsageError."""
+        """Raises UsageError if data is missing, a prompt is in both sets, or the scorer cannot judge an item."""
         if space.base_config.device.distributed:
-            raise UsageError("device.distributed=true: a trial is one process; leave it out, Ray finds the other hosts")
+            raise UsageError(
+                "device.distributed=true, must be false in a sweep, where a trial is one process; "
+                "leave it out, Ray uses the other hosts"
+            )
         evalset = load_evalset(space.base_config.eval.evalset)
         scorer = get_scorer(evalset.chosen_scorer(space.base_config.eval.scorer))
         for sample in evalset.split("dev"):
@@ -92,40 +95,40 @@ class Worker:
         return hashes
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
-        """Make the trial ready where `checkpoint`, or a newer one in its folder, left it. Returns its slot."""
+        """Restore the trial from `checkpoint`, or from a newer one in its folder. Returns its slot."""
         from trainer.run.training_run import TrainingRun
 
         evalset = self._evalset(config.eval.evalset)
         run = TrainingRun(config, trial_dir(self._folder, trial_id), self._library)
         newest = run.newest()
-        is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # it had gone on from there
+        is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # the trial has trained beyond it
         run.restore(None if is_ahead else checkpoint)
-        self._slots[trial_id] = _Slot(run, evalset, evalset.split("dev", config.eval.max_items), self._compiled())
+        self._slots[trial_id] = _Slot(run, evalset, evalset.split("dev", config.eval.max_items), self._compile_counts())
         return trial_id
 
     def advance(self, slot: int, until_step: int) -> Report:
-        """Train to `until_step`, then predict and score the dev split. A trial that did not get there has no score."""
+        """Train to `until_step`, then predict and score the dev split. A trial that ended before has no score."""
         from trainer.loop import advance_with_checkpoints
 
-        held, stop = self._slots[slot], partial(asked_to_end, self._folder, slot)
+        trial, stop = self._slots[slot], partial(asked_to_end, self._folder, slot)
         # A checkpoint becomes whole while the model predicts, or before the slot is given back.
-        *_, report = advance_with_checkpoints(held.run, until_step, Deadline.after(None), stop)
-        report = _with_score(held, report)
-        programs, hits = (now - then for now, then in zip(self._compiled(), held.compiled, strict=True))
+        *_, report = advance_with_checkpoints(trial.run, until_step, Deadline.after(None), stop)
+        report = _with_score(trial, report)
+        programs, hits = (now - then for now, then in zip(self._compile_counts(), trial.compile_counts, strict=True))
         compiled = {"compile/programs": float(programs), "compile/cache_hits": float(hits)}
         return report.model_copy(update={"metrics": {**report.metrics, **compiled}})
 
     def save(self, slot: int, path: Path) -> None:
-        """Save the trial and write to `path` where its checkpoint is."""
+        """Save the trial, and write the folder and step of its checkpoint to `path` as JSON."""
         run = self._slots[slot].run
         write_json(path, {"checkpoint": str(run.save()), "step": run.step})
 
     def detach(self, slot: int) -> None:
-        if held := self._slots.pop(slot, None):
-            held.run.close()
+        if trial := self._slots.pop(slot, None):
+            trial.run.close()
 
     def stats(self) -> dict[str, Any]:
-        """The device, every compile as (program key, function, shapes, how often), and the seconds they took."""
+        """The device, each compilation as [program key, function, shapes, count], and the seconds of all of them."""
         compiles = [[*key, count] for key, count in sorted(self._library.compiles.items())]
         return {"device": str(self._device), "compiles": compiles, "compile_s": self._library.compile_s}
 
@@ -138,32 +141,32 @@ class Worker:
             self._evalsets[key] = load_evalset(path)
         return self._evalsets[key]
 
-    def _compiled(self) -> tuple[int, int]:
-        """How many programs this process has compiled so far, and how many of them JAX's cache on disk had."""
+    def _compile_counts(self) -> tuple[int, int]:
+        """How many programs this process has compiled so far, and how many of them came from JAX's cache on disk."""
         return sum(self._library.compiles.values()), self._library.cache_hits
 
 
-def _with_score(held: _Slot, report: Report) -> Report:
+def _with_score(trial: _Slot, report: Report) -> Report:
     if report.state not in (State.RUNNING, State.COMPLETE):
         return report
     try:
-        return report.model_copy(update={"metrics": {**report.metrics, **_score(held)}})
-    except RunFailed as failure:  # out of memory in prediction; what was trained is saved
+        return report.model_copy(update={"metrics": {**report.metrics, **_score(trial)}})
+    except RunFailed as failure:  # out of memory in prediction; the training is saved
         return report.model_copy(update={"state": failure.state, "reason": str(failure)})
 
 
-def _score(held: _Slot) -> dict[str, float]:
-    """Predict and score the dev split; the files of the newest report stay in the trial's folder."""
-    run, config = held.run, held.run.config
-    predictions = run.predict(held.samples, Deadline.after(None))
-    about = held.evalset.scored_set("dev", config.eval.max_items)
-    scorer = held.evalset.chosen_scorer(config.eval.scorer)
-    card = score_predictions(held.samples, predictions, scorer, evalset=about)
+def _score(trial: _Slot) -> dict[str, float]:
+    """Predict and score the dev split. The trial's folder keeps the files of the newest report."""
+    run, config = trial.run, trial.run.config
+    predictions = run.predict(trial.samples, Deadline.after(None))
+    about = trial.evalset.scored_set("dev", config.eval.max_items)
+    scorer = trial.evalset.chosen_scorer(config.eval.scorer)
+    card = score_predictions(trial.samples, predictions, scorer, evalset=about)
     write_predictions(
         run.out / "predictions.jsonl",
         predictions,
         {
-            "evalset": {"name": held.evalset.name, "sha256": held.evalset.sha256},
+            "evalset": {"name": trial.evalset.name, "sha256": trial.evalset.sha256},
             "split": "dev",
             **({"max_items": config.eval.max_items} if config.eval.max_items else {}),
             "n_prompts_cut": run.n_prompts_cut,
@@ -174,5 +177,5 @@ def _score(held: _Slot) -> dict[str, float]:
     )
     write_json(run.out / "scorecard.json", card.model_dump(mode="json"))
     scores = {"dev/answer_correctness": card.answer_correctness, "dev/primary_score": card.primary_score}
-    loss = run.loss_on(held.samples[:LOSS_ITEMS])
+    loss = run.loss_on(trial.samples[:LOSS_ITEMS])
     return scores if loss is None or not math.isfinite(loss) else {**scores, "dev/loss": loss}

@@ -1,4 +1,4 @@
-"""What a worker lives in, here or in a Ray actor of its own: binds it to its cores, turns crashes into reports."""
+"""The process of a worker, this one or a Ray actor. It binds itself to cores and reports errors of trials."""
 
 import contextlib
 import os
@@ -20,12 +20,12 @@ from tuning.study.locks import WorkersLock
 from tuning.workers.failures import keep_output
 from tuning.workers.memory import peak_memory_gb, reset_peak
 from tuning.workers.resources import cores_here
-from tuning.workers.usage import Meter
+from tuning.workers.usage import UsageMeter
 from tuning.workers.worker import WorkerKind
 
 
-class Host:
-    """The four calls of a worker, none of which raises for what a trial does: that is a report with state failed."""
+class WorkerProcess:
+    """The four calls of a worker. They do not raise errors of a trial: `advance` reports them as the trial's state."""
 
     def __init__(
         self,
@@ -35,90 +35,91 @@ class Host:
         environment: Mapping[str, str] | None = None,
         log: Path | None = None,
     ) -> None:
-        """`environment` is the driver's, for a process that was started before the driver was, and in another folder;
-        `log` gets what such a process prints."""
+        """`environment` and `log` are for a Ray actor: the driver's environment variables and current folder, and the
+        file that gets what the process prints."""
         os.environ.update(environment or {})
         if environment:
-            with contextlib.suppress(OSError):  # a node without that folder has what was sent to it
-                os.chdir(environment["PWD"])  # a relative path in a config means what it means to the driver
+            with contextlib.suppress(OSError):  # on a node without that folder, Ray's runtime environment has the files
+                os.chdir(environment["PWD"])  # so that relative paths in a config mean the same as in the driver
         if log:
-            study_folder = _folder_here(study_folder)
+            study_folder = _local_study_folder(study_folder)
             keep_output(study_folder / "workers" / log.name)
-            self._presence = WorkersLock(study_folder).share()
+            self._workers_lock = WorkersLock(study_folder).share()
         if cores:
             bind_to_cores(cores)
         self._folder = study_folder
         self._worker = make(study_folder)
-        self._meter = Meter()
-        self._numbers = count()
-        self._slots: dict[int, tuple[int, int | Report]] = {}  # ours -> (trial, the worker's slot or why there is none)
+        self._meter = UsageMeter()
+        self._next_slot = count()
+        # Slot -> (trial, the slot in the worker, or the report of why `attach` failed)
+        self._slots: dict[int, tuple[int, int | Report]] = {}
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
-        held: int | Report
+        attached: int | Report
         reset_peak()
         try:
-            held = self._worker.attach(trial_id, config, checkpoint)
+            attached = self._worker.attach(trial_id, config, checkpoint)
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
-            held = self._failure(trial_id, error)
-        slot = next(self._numbers)
-        self._slots[slot] = (trial_id, held)
+            attached = self._failure_report(trial_id, error)
+        slot = next(self._next_slot)
+        self._slots[slot] = (trial_id, attached)
         return slot
 
     def advance(self, slot: int, until_step: int) -> Report:
-        trial_id, held = self._slots[slot]
-        if isinstance(held, Report):
-            return held
+        trial_id, attached = self._slots[slot]
+        if isinstance(attached, Report):
+            return attached
         try:
-            report = self._measured(self._worker.advance(held, until_step))
-            if report.state not in (State.STOPPED, State.FAILED):  # those say nothing that a resume should hear again
+            report = self._with_usage(self._worker.advance(attached, until_step))
+            if report.state not in (State.STOPPED, State.FAILED):  # a resume must not act on these again
                 write_text(report_file(self._folder, trial_id), report.model_dump_json())
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
-            return self._failure(trial_id, error)
+            return self._failure_report(trial_id, error)
         return report
 
     def save(self, slot: int, path: Path) -> None:
-        """What keeps it from being saved goes to the trial's folder: `path` is not written then."""
-        trial_id, held = self._slots[slot]
-        if isinstance(held, int):
+        """Save the trial. If that fails, the reason goes to the trial's folder and `path` is not written."""
+        trial_id, attached = self._slots[slot]
+        if isinstance(attached, int):
             try:
-                self._worker.save(held, path)
-            except Exception as error:  # noqa: BLE001  the trial goes on; nobody can copy it
-                self._failure(trial_id, error)
+                self._worker.save(attached, path)
+            except Exception as error:  # noqa: BLE001  the trial continues; no other trial can copy it
+                self._failure_report(trial_id, error)
 
     def detach(self, slot: int) -> None:
-        trial_id, held = self._slots.pop(slot, (0, None))
-        if isinstance(held, int):
+        trial_id, attached = self._slots.pop(slot, (0, None))
+        if isinstance(attached, int):
             try:
-                self._worker.detach(held)
-            except Exception as error:  # noqa: BLE001  the trial's fate is known; this goes beside it
-                self._failure(trial_id, error)
+                self._worker.detach(attached)
+            except Exception as error:  # noqa: BLE001  the trial has ended already; the error is recorded beside it
+                self._failure_report(trial_id, error)
 
     def stats(self) -> dict[str, Any]:
         return {"pid": os.getpid(), **self._worker.stats()}
 
-    def _measured(self, report: Report) -> Report:
-        """The report with what the trial used of the machine, unless the worker knows better."""
+    def _with_usage(self, report: Report) -> Report:
+        """Add what the trial used of the machine to the report. Metrics of the worker with the same name win."""
         peak = peak_memory_gb()
         used = {**self._meter.read(), **({} if peak is None else {"peak_memory_gb": peak})}
         return report.model_copy(update={"metrics": {**used, **report.metrics}})
 
-    def _failure(self, trial_id: int, error: Exception) -> Report:
-        """A report that says why in one line; the traceback goes to the trial's folder. A full disk is not the trial's
-        doing: it stops the sweep."""
+    def _failure_report(self, trial_id: int, error: Exception) -> Report:
+        """A report with the reason in one line; the traceback goes to the trial's folder. A full disk, which is not the
+        trial's fault, stops the sweep instead."""
         if is_full_disk(error):
             request_stop(self._folder, redact(no_room(error)), failed=True)
             return Report(step=0, state=State.STOPPED, metrics={}, reason="the disk is full")
         lines = traceback.format_exception(error)
-        with contextlib.suppress(PodiumError):  # a full disk may be what the trial died of
+        with contextlib.suppress(PodiumError):  # a full disk may be why the trial failed
             write_text(trial_dir(self._folder, trial_id) / "traceback.txt", redact("".join(lines)))
         reason = str(error) if isinstance(error, PodiumError) else f"{type(error).__name__}: {error}"
         state = error.state if isinstance(error, RunFailed) else State.FAILED
         return Report(step=0, state=state, metrics={}, reason=one_line(reason))
 
 
-def _folder_here(study_folder: Path) -> Path:
-    """The study's folder on this node: another than the driver's where PODIUM_NODE_WORKSPACE says so, and there it is
-    made. A sweep with --storage keeps the two alike."""
+def _local_study_folder(study_folder: Path) -> Path:
+    """The study's folder on this node. If PODIUM_NODE_WORKSPACE is set, it is created there; a sweep with --storage
+    then keeps it in sync with the driver's."""
     own = os.environ.get("PODIUM_NODE_WORKSPACE")
     if not own:
         return study_folder
@@ -128,11 +129,12 @@ def _folder_here(study_folder: Path) -> Path:
 
 
 def bind_to_cores(cores: tuple[int, ...]) -> None:
-    """Bind this process, the threads it has and those it will have, and tell XLA to use no more threads than that.
+    """Bind this process, with its present and future threads, to `cores`, and limit XLA to as many threads.
 
-    `cores` are counted from 0 among those that the process may use here. Ray may count more than there are.
-    Must come before JAX is imported. One process a core was measured at 1.3 times the tokens/s of one process on both.
+    `cores` are indices into the cores that the process may use here, modulo their number: Ray may count more cores than
+    there are. Call it before JAX is imported.
     """
+    # Measured on 2 cores: two processes with a core each train 1.3 times the tokens/s of one process on both.
     allowed = cores_here()
     chosen = {allowed[core % len(allowed)] for core in cores}
     for thread in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():  # noqa: PTH112, PTH208

@@ -1,4 +1,4 @@
-"""The places of the worker pool: each with its devices and its log, filled by one Ray actor after another."""
+"""The worker slots of the pool. Each has its devices and its log, and holds one Ray actor (a worker) after another."""
 
 import asyncio
 import time
@@ -12,80 +12,85 @@ from ray.exceptions import ActorUnschedulableError, NodeDiedError, OutOfMemoryEr
 from tuning.workers.cluster import on_node
 from tuning.workers.resources import DeviceGroup
 from tuning.workers.worker import WorkerKind
-from tuning.workers.worker_process import Host
+from tuning.workers.worker_process import WorkerProcess
 
-# What a call to a dead worker raises, or to one whose node is gone.
-DEATHS = (RayActorError, ActorUnschedulableError, NodeDiedError, OutOfMemoryError)
-START_TRIES = 3
-REFUSED = "error raised in its creation task"  # how Ray says that a constructor raised: it would again
+# What a call to a worker raises when its process has died or its node is gone.
+WORKER_DIED = (RayActorError, ActorUnschedulableError, NodeDiedError, OutOfMemoryError)
+MAX_START_TRIES = 3
+CONSTRUCTOR_RAISED = "error raised in its creation task"  # Ray's words for it; another try would raise again
 
 
-class Place:
-    """A worker's place. `fill` starts an actor in it, `bury` gives up the one that is there."""
+class WorkerSlot:
+    """One worker's devices, log and counters. `start` starts a worker here, `discard` gives up the one that is here.
+
+    Not to be confused with the number that a worker's `attach` returns, which stands for a trial.
+    """
 
     def __init__(
         self, make: WorkerKind, study_folder: Path, environment: Mapping[str, str], group: DeviceGroup, index: int
     ) -> None:
         self.group, self.index, self.log = group, index, study_folder / "workers" / f"{index}.log"
-        self._actor_class = ray.remote(Host).options(**group.ray_resources, scheduling_strategy=on_node(group.node))
+        options = {**group.ray_resources, "scheduling_strategy": on_node(group.node)}
+        self._actor_class = ray.remote(WorkerProcess).options(**options)
         self._arguments = (make, study_folder, group.cores, environment, self.log)
         self._actor: Any = None
-        self.is_lost = False  # it could not be filled again
-        self.programs: set[str] = set()
-        self.deaths = 0
-        self.busy_s = self.last_s = 0.0
-        self.first_s: float | None = None
+        self.cannot_start = False  # the newest `start` gave up
+        self.program_keys: set[str] = set()  # of the programs that the worker has compiled
+        self.n_deaths = 0  # of workers in this slot
+        self.busy_s = self.last_call_s = 0.0
+        self.first_call_s: float | None = None
 
-    async def fill(self) -> None:
-        """Start a worker and wait until it answers, again where it dies at once.
+    async def start(self) -> None:
+        """Start a worker and wait until it answers. One that dies at once is started again.
 
         Raises:
-            DEATHS: its constructor raised, or it died START_TRIES times.
+            WORKER_DIED: its constructor raised, or it died MAX_START_TRIES times.
         """
-        for tries_left in reversed(range(START_TRIES)):
+        for tries_left in reversed(range(MAX_START_TRIES)):
             self._actor = self._actor_class.remote(*self._arguments)
             try:
                 await self._actor.stats.remote()
-            except DEATHS as error:
-                if REFUSED in str(error) or not tries_left:
-                    self.is_lost = True
+            except WORKER_DIED as error:
+                if CONSTRUCTOR_RAISED in str(error) or not tries_left:
+                    self.cannot_start = True
                     raise
-                self.deaths += 1
+                self.n_deaths += 1
             else:
                 return
 
     async def call(self, name: str, *arguments: Any) -> Any:
-        """Raises one of DEATHS when the worker dies."""
+        """Call a method of the worker. Raises one of WORKER_DIED."""
         started_s = time.monotonic()
-        self.first_s = self.first_s or started_s
+        self.first_call_s = self.first_call_s or started_s
         try:
             return await getattr(self._actor, name).remote(*arguments)
         finally:
-            self.last_s = time.monotonic()
-            self.busy_s += self.last_s - started_s
+            self.last_call_s = time.monotonic()
+            self.busy_s += self.last_call_s - started_s
 
-    async def answers(self) -> bool:
+    async def is_alive(self) -> bool:
         try:
             await self._actor.stats.remote()
-        except DEATHS:
+        except WORKER_DIED:
             return False
         return True
 
     def kill(self) -> None:
         ray.kill(self._actor)
 
-    def bury(self) -> None:
+    def discard(self) -> None:
+        """Give up a worker that no longer answers."""
         self.kill()  # it may only have lost its connection, and would keep the devices
-        self.deaths, self.programs = self.deaths + 1, set()
+        self.n_deaths, self.program_keys = self.n_deaths + 1, set()
 
     async def usage(self, timeout_s: float) -> dict[str, Any]:
-        """What the worker says of itself, if it does, and how long it was busy."""
+        """The worker's `stats` if it answers in time, how long this slot was busy, and how many workers died in it."""
         stats: dict[str, Any] = {}
-        n_deaths = self.deaths
+        n_deaths = self.n_deaths
         try:
             stats = await asyncio.wait_for(self._actor.stats.remote(), timeout_s)
         except TimeoutError:
             pass
-        except DEATHS:  # it died with nothing left to do, or is being buried now
-            n_deaths += not self.is_lost
-        return {**stats, "busy_s": self.busy_s, "deaths": max(self.deaths, n_deaths)}
+        except WORKER_DIED:  # it died while idle, or is being replaced now
+            n_deaths += not self.cannot_start
+        return {**stats, "busy_s": self.busy_s, "deaths": max(self.n_deaths, n_deaths)}

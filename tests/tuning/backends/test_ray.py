@@ -97,7 +97,7 @@ def test_a_trial_that_kills_its_workers_fails_with_what_they_said(run_sweep):
     doomed = study.trial(1)
     states = [State.COMPLETE, State.FAILED, State.COMPLETE, State.COMPLETE]
     assert [trial.state for trial in study.trials] == states
-    assert "was killed (SIGKILL), or ended itself" in doomed.reason
+    assert "was killed (SIGKILL) or exited without a message" in doomed.reason
     assert "max_failures=1 retries were used up" in doomed.reason
     assert log_tail(doomed)[-1] == "trial 1 is doomed"
     assert sum(worker["deaths"] for worker in study.summary["workers"]) == 2
@@ -175,7 +175,7 @@ def test_a_trial_whose_clients_die_again_and_again_fails(run_sweep):
     failed = [trial for trial in study.trials if trial.state is State.FAILED]
     assert study.trial(1) in failed
     for trial in failed:
-        assert "killed (SIGKILL), or ended itself without a word; max_failures=1 retries were used up" in trial.reason
+        assert "killed (SIGKILL) or exited without a message; max_failures=1 retries were used up" in trial.reason
         assert trial.reason.startswith(log_tail(trial)[0])
 
 

@@ -158,7 +158,7 @@ def test_a_running_trial_is_adopted_with_its_reports(bridge, study, space):
     bridge.stop_rest()
     assert fates(load_study(study.study_name)) == {0: (State.STOPPED, None, 10)}
     later = OptunaBridge(open_storage(study_dir(study.study_name)), space, limit=5)
-    assert later.n_to_run == 5
+    assert later.n_jobs == 5
     job = Job.from_config(later.suggest("again"))
     assert (job.number, job.reports) == (0, {10: 40.0})
     later.on_trial_result("again", result(10, State.RUNNING, 41.0))  # it went back to an earlier checkpoint

@@ -18,7 +18,7 @@ from tuning.search.load import load_space
 from tuning.search.space import SearchSpace
 from tuning.study.create import create
 from tuning.workers.worker import Worker
-from tuning.workers.worker_process import Host
+from tuning.workers.worker_process import WorkerProcess
 
 SPACES = sorted((shipped() / "search_spaces").glob("*.yaml"))
 BASES = sorted((shipped() / "search_spaces/base").glob("*.yaml"))
@@ -83,7 +83,7 @@ def smoke(config: RunConfig, home: Path) -> dict[str, object]:
 
 def tried(space: SearchSpace, config: RunConfig) -> State:
     """Two steps and a report of a trial in a worker."""
-    host = Host(Worker, study_dir(create(space, None, Worker.check(space)).study_name))
+    host = WorkerProcess(Worker, study_dir(create(space, None, Worker.check(space)).study_name))
     slot = host.attach(0, config, None)
     report = host.advance(slot, 2)
     host.detach(slot)

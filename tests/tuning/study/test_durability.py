@@ -28,8 +28,8 @@ from tuning.study.create import create
 from tuning.study.locks import WorkersLock
 from tuning.study.study import load_study
 from tuning.tracking import Tracker, store
-from tuning.workers import failures as deaths
-from tuning.workers.failures import Watch
+from tuning.workers import failures
+from tuning.workers.failures import CrashReporter
 
 TAME = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
 
@@ -258,20 +258,20 @@ def test_a_crash_leaves_its_cause_and_its_last_lines(tmp_path, code, cause):
         f"from pathlib import Path; from tuning.workers.failures import keep_output; keep_output(Path({str(log)!r})); "
     )
     subprocess.run([sys.executable, "-c", keep + "print('before')"], check=True)
-    watch = Watch.begin(log)
+    reporter = CrashReporter.start(log)
     assert subprocess.run([sys.executable, "-c", keep + code]).returncode < 0
-    assert watch.cause("the actor died\n\tpid: 12\n") == f"(process 12) {cause}"
-    assert any("Fatal Python error" in line for line in watch.tail())
-    assert "before" not in watch.tail()
+    assert reporter.cause("the actor died\n\tpid: 12\n") == f"(process 12) {cause}"
+    assert any("Fatal Python error" in line for line in reporter.log_tail())
+    assert "before" not in reporter.log_tail()
 
 
 def test_a_death_without_a_word_is_told_by_what_is_left(monkeypatch):
-    watch = Watch.begin(Watch().log)
-    assert watch.cause("pid: 3 ... Worker exits with an exit code 4.") == "(process 3) ended itself with exit code 4"
-    assert watch.cause("pid: 3 connection error").startswith("(process 3) was killed (SIGKILL), or ended itself")
-    assert watch.cause("The actor died because its node has died.") == "was lost with its node"
-    monkeypatch.setattr(deaths, "kernel_kills", lambda: watch.kernel_kills + 1)
-    assert "killed by the kernel, because memory ran out" in watch.cause("pid: 3 connection error")
+    reporter = CrashReporter.start(CrashReporter().log)
+    assert reporter.cause("pid: 3 ... Worker exits with an exit code 4.") == "(process 3) exited with code 4"
+    assert reporter.cause("pid: 3 connection error").startswith("(process 3) was killed (SIGKILL) or exited")
+    assert reporter.cause("The actor died because its node has died.") == "was lost with its node"
+    monkeypatch.setattr(failures, "oom_kill_count", lambda: reporter.oom_kills + 1)
+    assert "killed by the kernel, because memory ran out" in reporter.cause("pid: 3 connection error")
 
 
 def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(run_sweep, write_space, home):

@@ -8,7 +8,7 @@ import pytest
 from podium.core.errors import PodiumError, UsageError
 from tests.console import ROOT
 from tuning.workers.cluster import check_address
-from tuning.workers.runtime_env import pack, shipment
+from tuning.workers.runtime_env import copy_code_and_data, runtime_env_for
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_node_finds_code_and_data_in_what_it_gets(space, home, tmp_path):
     (home / "trainsets/facts/traces.jsonl").write_text("traces")
     config = space.base_config.with_overrides({"eval.evalset": "mine", "data.trainset": "facts"})
     folder = tmp_path / "shipped"
-    pack(folder, space.model_copy(update={"base_config": config}))
+    copy_code_and_data(folder, space.model_copy(update={"base_config": config}))
     assert not list(folder.rglob("__pycache__"))
     done = subprocess.run(
         [sys.executable, "-c", LOOK], cwd=folder, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True
@@ -65,7 +65,7 @@ def test_a_node_finds_code_and_data_in_what_it_gets(space, home, tmp_path):
 
 def test_a_submitted_job_brought_its_code_with_it(monkeypatch, space):
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
-    with shipment(space) as runtime_env:
+    with runtime_env_for(space) as runtime_env:
         assert runtime_env == {}
 
 

@@ -9,7 +9,7 @@ from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.search.test_conditional_space import RATE
 from tuning.study.create import create
 from tuning.workers.memory import peak_memory_gb, reset_peak
-from tuning.workers.worker_process import Host
+from tuning.workers.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the system says it on Linux only")
 
@@ -26,8 +26,8 @@ def test_the_peak_stays_until_it_is_reset():
 
 
 def test_a_trial_reports_its_peak(space):
-    host = Host(AnalyticWorker, study_dir(create(space, None, {}).study_name))
-    report = host.advance(host.attach(0, space.base_config, None), 10)
+    process = WorkerProcess(AnalyticWorker, study_dir(create(space, None, {}).study_name))
+    report = process.advance(process.attach(0, space.base_config, None), 10)
     assert report.state is State.RUNNING
     assert 0.01 < report.metrics["peak_memory_gb"] < 100
 

@@ -55,7 +55,7 @@ def test_cores_are_shared_out(workers, trials, cores):
 def test_accelerators_come_whole(workers, kind, resources, n, each):
     found = groups(workers, 100, [Node("here", resources)], kind)
     assert [group.ray_resources for group in found] == [each] * n
-    assert [group.slot for group in found] == list(range(n))
+    assert [group.index for group in found] == list(range(n))
 
 
 def test_workers_are_spread_over_the_nodes():
@@ -89,9 +89,19 @@ def test_a_new_node_is_used_and_a_lost_one_is_not():
             {"TPU": 8.0},
             r"workers=3 of 4 TPU chips each, but there are 8 TPU chips; .* 2",
         ),
-        ({"chips": 8}, "tpu", {"TPU": 4.0}, r"workers=1 of 8 TPU chips each, but there are 4 TPU chips$"),
-        ({"chips": 2}, "auto", {"CPU": 4.0}, r"workers\.chips=2, but the workers get cores; it is for TPU chips"),
-        ({"cores": 2}, "auto", {"GPU": 4.0}, r"workers\.cores=2, but the workers get GPUs; it is for the CPU"),
+        ({"chips": 8}, "tpu", {"TPU": 4.0}, r"workers=1 of 8 TPU chips each, but there are 4 TPU chips; give each"),
+        (
+            {"chips": 2},
+            "auto",
+            {"CPU": 4.0},
+            r"workers\.chips=2, but the workers get cores; leave it out, it is for TPU chips",
+        ),
+        (
+            {"cores": 2},
+            "auto",
+            {"GPU": 4.0},
+            r"workers\.cores=2, but the workers get GPUs; leave it out, it is for the CPU",
+        ),
         ({"chips": 3}, "auto", {}, r"workers: .*chips=3, must be 1, 2, 4 or 8"),
         (0, "auto", {}, r"workers: .*workers=0, must be auto or >= 1"),
         ("many", "auto", {}, r"workers: "),

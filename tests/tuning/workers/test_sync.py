@@ -7,7 +7,7 @@ from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
 from tuning.study.study import load_study
-from tuning.workers.sync import Mirror, Mirrored, check_url
+from tuning.workers.sync import SyncedWorkerKind, Syncer, check_url
 
 TRIAL = "trials/003"
 SHORT = {"trials": 3, "scheduler": "none", "report_every_steps": 30}
@@ -32,15 +32,15 @@ def read(folder) -> dict[str, str]:
 def test_another_node_gets_what_was_last_sent(tmp_path, url):
     here, there = tmp_path / "a/study", tmp_path / "b/study"
     write(here, {"metrics.jsonl": "1", "checkpoints/30/w": "thirty", "checkpoints/60/w": "sixty"})
-    sender, receiver = Mirror(url, here), Mirror(url, there)
-    sender.send(TRIAL)
-    receiver.bring(TRIAL)
+    sender, receiver = Syncer(url, here), Syncer(url, there)
+    sender.upload(TRIAL)
+    receiver.download(TRIAL)
     assert read(there) == read(here)
     (here / TRIAL / "checkpoints/30/w").unlink()
     write(here, {"metrics.jsonl": "2", "checkpoints/90/w": "ninety"})
-    sender.send(TRIAL)
+    sender.upload(TRIAL)
     write(there, {"checkpoints/75/w": "of a node that was lost before it had sent it"})
-    receiver.bring(TRIAL)
+    receiver.download(TRIAL)
     assert read(there) == {"metrics.jsonl": "2", "checkpoints/60/w": "sixty", "checkpoints/90/w": "ninety"}
     assert not list((tmp_path / "bucket").rglob("checkpoints/30/*"))  # retired there too
 
@@ -49,8 +49,8 @@ def test_what_is_half_written_or_the_drivers_is_left_out(tmp_path, url):
     here = tmp_path / "a/study"
     write(here, {"config.yaml": "c", ".config.yaml.1f.tmp": "", "events.jsonl": "driver"})
     write(here, {"checkpoints/90.orbax-checkpoint-tmp-1/w": "half"})
-    Mirror(url, here).send(TRIAL)
-    Mirror(url, tmp_path / "b/study").bring(TRIAL)
+    Syncer(url, here).upload(TRIAL)
+    Syncer(url, tmp_path / "b/study").download(TRIAL)
     assert read(tmp_path / "b/study") == {"config.yaml": "c"}
 
 
@@ -58,32 +58,32 @@ def test_what_was_sent_without_its_manifest_does_not_count(tmp_path, url):
     """As when the sender was killed in the middle."""
     here, there = tmp_path / "a/study", tmp_path / "b/study"
     write(here, {"checkpoints/30/w": "thirty"})
-    sender = Mirror(url, here)
-    sender.send(TRIAL)
+    sender = Syncer(url, here)
+    sender.upload(TRIAL)
     write(here, {"checkpoints/60/w": "sixty"})
-    sender.send_file(f"{TRIAL}/checkpoints/60/w")
-    Mirror(url, there).bring(TRIAL)
+    sender.upload_file(f"{TRIAL}/checkpoints/60/w")
+    Syncer(url, there).download(TRIAL)
     assert read(there) == {"checkpoints/30/w": "thirty"}
-    Mirror(url, there).bring("trials/009")  # nothing there: a new trial
+    Syncer(url, there).download("trials/009")  # nothing there: a new trial
 
 
 def test_what_did_not_change_is_not_sent_again(tmp_path, url):
     here = tmp_path / "a/study"
     write(here, {"checkpoints/30/w": "thirty"})
-    sender = Mirror(url, here)
-    sender.send(TRIAL)
+    sender = Syncer(url, here)
+    sender.upload(TRIAL)
     sent = tmp_path / "bucket/study" / TRIAL / "checkpoints/30/w"
     sent.write_text("as it was")
-    sender.send(TRIAL)
+    sender.upload(TRIAL)
     assert sent.read_text() == "as it was"
 
 
 @pytest.mark.parametrize(
     ("bad", "line"),
     [
-        ("memory://x", "--storage memory://x: every process has a memory of its own"),
-        ("nosuch://bucket/x", "--storage nosuch://bucket/x: cannot be written .*Protocol not known"),
-        ("file:///proc/podium", "--storage file:///proc/podium: cannot be written"),
+        ("memory://x", "--storage memory://x: each process has its own memory"),
+        ("nosuch://bucket/x", "--storage nosuch://bucket/x: cannot write there .*Protocol not known"),
+        ("file:///proc/podium", "--storage file:///proc/podium: cannot write there"),
     ],
 )
 def test_what_cannot_be_used_is_refused(bad, line):
@@ -103,6 +103,6 @@ def test_a_sweep_keeps_its_files_there_and_a_resume_finds_them(run_sweep, url, t
     }
     assert (bucket / "trials/002/checkpoint.json").is_file()
     elsewhere = tmp_path / "node" / study.name
-    worker = Mirrored(AnalyticWorker, url)(elsewhere)
+    worker = SyncedWorkerKind(AnalyticWorker, url)(elsewhere)
     slot = worker.attach(2, load_study(study.name).trial(2).config, None)
     assert worker._worker.steps[slot] == 90  # went on where the other folder was

@@ -21,7 +21,7 @@ from tuning.study.create import create
 from tuning.study.files import stop_file
 from tuning.workers import worker
 from tuning.workers.worker import Worker
-from tuning.workers.worker_process import Host
+from tuning.workers.worker_process import WorkerProcess
 
 TRAIN = {"max_steps": 6, "batch_size": 4, "learning_rate": 3e-3, "remat": "none"}
 BASE = {
@@ -61,10 +61,10 @@ def folder(space):
 
 
 def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
-    host = Host(Worker, folder)
-    slot = host.attach(0, space.base_config, None)
-    first, last = host.advance(slot, 3), host.advance(slot, 6)
-    host.detach(slot)
+    process = WorkerProcess(Worker, folder)
+    slot = process.attach(0, space.base_config, None)
+    first, last = process.advance(slot, 3), process.advance(slot, 6)
+    process.detach(slot)
     assert [(report.state, report.step) for report in (first, last)] == [(State.RUNNING, 3), (State.COMPLETE, 6)]
     trial = folder / "trials" / "000"
     card = read_record(Scorecard, trial / "scorecard.json")
@@ -84,7 +84,7 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert sorted(path.name for path in (trial / "checkpoints").iterdir()) == ["4", "6"]
 
     # A second trial of the same program key compiles nothing, and goes on where another worker left it.
-    before = host.stats()["compiles"]
+    before = process.stats()["compiles"]
     assert [(function, times) for _, function, _, times in before] == [
         ("admit", 1),
         ("copies", 1),
@@ -95,22 +95,22 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
         ("train", 1),
     ]
     other = space.config({"train.learning_rate": 1e-3})
-    slot = host.attach(1, other, None)
-    warm = host.advance(slot, 3)
+    slot = process.attach(1, other, None)
+    warm = process.advance(slot, 3)
     assert (warm.compile_s, warm.metrics["compile/programs"], warm.metrics["compile/cache_hits"]) == (0, 0, 0)
-    host.save(slot, folder / "pointer.json")
-    host.detach(slot)
-    assert host.stats()["compiles"] == before
+    process.save(slot, folder / "pointer.json")
+    process.detach(slot)
+    assert process.stats()["compiles"] == before
     assert read_json(folder / "pointer.json")["step"] == 3
-    slot = host.attach(1, other, None)
+    slot = process.attach(1, other, None)
     stop_file(folder).touch()
-    stopped = host.advance(slot, 6)
+    stopped = process.advance(slot, 6)
     assert (stopped.state, stopped.step) == (State.STOPPED, 3)
     assert "dev/answer_correctness" not in stopped.metrics
 
     # What a trial raises is a report.
     absent = space.config({"model.source": str(folder / "absent")})
-    failed = host.advance(host.attach(2, absent, None), 3)
+    failed = process.advance(process.attach(2, absent, None), 3)
     assert failed.state is State.FAILED
     assert "absent" in failed.reason
     assert "Traceback" in (folder / "trials" / "002" / "traceback.txt").read_text()
@@ -148,11 +148,11 @@ def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space,
 
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
 
-    host = Host(Worker, folder)
+    process = WorkerProcess(Worker, folder)
     monkeypatch.setattr(where, full)
-    slot = host.attach(0, space.base_config, None)
-    report = host.advance(slot, 3)
-    host.detach(slot)
+    slot = process.attach(0, space.base_config, None)
+    report = process.advance(slot, 3)
+    process.detach(slot)
     assert (report.state, report.step) == (State.OOM, step)
     assert report.reason.startswith("out of device memory") and report.reason.count("--set ") >= 4
     assert "dev/answer_correctness" not in report.metrics
@@ -161,13 +161,13 @@ def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space,
 
 def test_a_trial_that_fails_right_after_a_checkpoint_keeps_its_state(folder, space):
     """There is nothing to save of a failed run, at a multiple of train.save_every_steps either."""
-    host = Host(Worker, folder)
+    process = WorkerProcess(Worker, folder)
     wild = space.config({"train.learning_rate": 1e-3}).with_overrides(
         {"train.learning_rate": 1e15, "train.schedule": "constant", "train.save_every_steps": 1}
     )
-    slot = host.attach(0, wild, None)
-    report = host.advance(slot, 6)
-    host.detach(slot)
+    slot = process.attach(0, wild, None)
+    report = process.advance(slot, 6)
+    process.detach(slot)
     assert report.state is State.DIVERGED
     assert f"diverged at step {report.step + 1}" in report.reason
     assert not (folder / "trials" / "000" / "traceback.txt").exists()
