@@ -1,12 +1,12 @@
-"""A worker whose learning curves are a formula: the sweep engine at full speed, with real state and real files.
+"""A worker whose learning curves are a formula, so that sweeps run at full speed with real state and real files.
 
-The score rises towards a height that depends on the learning rate (best at 1e-2), a rate above `CLIFF` diverges, and a
-checkpoint is a file with the step in it. What else shall happen is asked for by files in the study's folder:
+The score rises towards a maximum that depends on the learning rate (best at 1e-2). A rate above `CLIFF` diverges. A
+checkpoint is a file with the step in it. Files in the study's folder request failures:
 
     crash-N    trial N raises at its second report
     die-N      the process of the worker that runs trial N ends, once, at the trial's second report
-    doom-N     the same whenever trial N comes to its second report; it prints a line before
-    hang-N     trial N's second report never comes
+    doom-N     as die-N, but every time; the process prints a line first
+    hang-N     trial N hangs at its second report
     stop-N     trial N asks the sweep to stop, once, at its second report
 """
 
@@ -48,7 +48,7 @@ class AnalyticWorker:
     def advance(self, slot: int, until_step: int) -> Report:
         config, first = self.configs[slot], self.steps[slot] == 0
         if not first:
-            self._do_what_was_asked(slot)
+            self._do_what_was_requested(slot)
         if asked_to_end(self.folder, slot):
             self.save(slot, pointer_file(self.folder, slot))
             return Report(step=self.steps[slot], state=State.STOPPED, metrics={})
@@ -79,9 +79,9 @@ class AnalyticWorker:
         height = 100 * math.exp(-(math.log10(config.train.learning_rate / 1e-2) ** 2))
         return height * (1 - math.exp(-step / 30))
 
-    def _do_what_was_asked(self, trial: int) -> None:
+    def _do_what_was_requested(self, trial: int) -> None:
         if (self.folder / f"crash-{trial}").exists():
-            raise RuntimeError(f"trial {trial} was asked to crash")
+            raise RuntimeError(f"trial {trial} was requested to crash")
         if (self.folder / f"stop-{trial}").exists():
             (self.folder / f"stop-{trial}").unlink()
             stop_file(self.folder).write_text("a test asked for it")

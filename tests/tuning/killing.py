@@ -1,5 +1,4 @@
-"""Real sweeps of a tiny model on a few sums, in homes that share data, compiled programs and a migrated MLflow store;
-what a kill -9 must not change; and which processes a sweep has left."""
+"""Real sweeps of a tiny model on a few sums, what `kill -9` must not change in them, and which processes they leave."""
 
 import json
 import multiprocessing
@@ -36,7 +35,7 @@ SPACE: dict[str, Any] = {
         "train.weight_decay": {"type": "float", "low": 0.0, "high": 0.1},
     },
 }
-# Imported once for all sweeps; no backend of JAX is started by it.
+# Imported once for all sweeps. These imports start no JAX backend.
 PRELOAD = [
     "podium.cli.main",
     "tuning.sweep",
@@ -46,14 +45,14 @@ PRELOAD = [
     "optuna.storages",
 ]
 POLL_S = 0.01
-END_S = 300.0  # no sweep here takes so long
+END_S = 300.0  # longer than any sweep here takes
 
 
 def prepare(home: Path, migrated: Path, **changes: Any) -> None:
-    """Data, space and MLflow store for sweeps with `home` as their home."""
+    """Write data, a space and an MLflow store for sweeps with `home` as PODIUM_HOME."""
     write_data(home)
     (home / "evalsets").mkdir()
-    (home / "sums.jsonl").rename(home / "evalsets" / "sums.jsonl")  # found from any folder by its name
+    (home / "sums.jsonl").rename(home / "evalsets" / "sums.jsonl")  # found by name from any folder
     (home / "base.yaml").write_text(yaml.safe_dump({**BASE, "eval": {"evalset": "sums", "max_items": 1}}))
     (home / "space.yaml").write_text(yaml.safe_dump({**SPACE, **changes}))
     (home / "workspace").mkdir(exist_ok=True)
@@ -61,7 +60,7 @@ def prepare(home: Path, migrated: Path, **changes: Any) -> None:
 
 
 def start_sweep(home: Path, *arguments: str) -> Any:
-    """`podium sweep` in a process of its own, which begins with everything imported; sweep.log has what it prints."""
+    """Start `podium sweep` in a process that has imported everything; its output goes to sweep.log."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     process = context.Process(target=_sweep, args=(home, arguments))
@@ -87,14 +86,14 @@ def finish_sweep(home: Path, *arguments: str) -> None:
 
 
 def progress(home: Path, name: str) -> int:
-    """How far a sweep has come: 1 once it has a study, and 1 more for each step that was logged."""
+    """The progress of a sweep: 1 once it has a study, and 1 for each step that was logged."""
     folder = home / "workspace" / "studies" / name
     lines = sum(path.read_bytes().count(b"\n") for path in folder.glob("trials/*/metrics.jsonl"))
     return lines + (folder / "space.yaml").is_file()
 
 
 def wait_until(true: Callable[[], bool], alive: Callable[[], bool] = lambda: True, within_s: float = END_S) -> bool:
-    """Look until `true` holds, or nothing is `alive` any more; False when it did not come to hold."""
+    """Wait until `true`, or no longer `alive`, or a timeout; returns whether it is true at last."""
     deadline = Deadline.after(within_s)
     pause = threading.Event()
     while alive() and not deadline.expired():
@@ -105,7 +104,7 @@ def wait_until(true: Callable[[], bool], alive: Callable[[], bool] = lambda: Tru
 
 
 def processes_of(home: Path) -> dict[int, str]:
-    """The processes that were started for sweeps in `home`, but for this one: pid -> command."""
+    """The processes that sweeps in `home` have started, without this one: pid -> command."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -120,7 +119,7 @@ def processes_of(home: Path) -> dict[int, str]:
 
 
 def workers_of(study: Path) -> list[int]:
-    """The worker processes of a study: those that hold its lock."""
+    """The pids of a study's worker processes: those that hold its workers' lock."""
     lock, held = str((study / "workers.lock").resolve()), []
     for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
@@ -136,12 +135,12 @@ def kill(pid: int) -> None:
 
 
 def trained(study: StudyView) -> dict[int, bytes]:
-    """metrics.jsonl of the trials that have ended; its lines hold the seconds they took, so none comes out twice."""
+    """metrics.jsonl of the trials that have ended. Its lines have seconds, so a trial that ran again would differ."""
     return {t.number: (t.dir / "metrics.jsonl").read_bytes() for t in study.trials if t.state not in UNFINISHED}
 
 
 def checkpointed(study: StudyView) -> dict[int, list[bytes]]:
-    """The lines of metrics.jsonl that the newest whole checkpoint covers, of the trials that have not ended."""
+    """The lines of metrics.jsonl up to the newest complete checkpoint, for trials that have not ended."""
     kept = {}
     for trial in study.trials:
         steps = [int(path.name) for path in (trial.dir / "checkpoints").glob("[0-9]*") if path.name.isdigit()]
@@ -156,7 +155,7 @@ UNFINISHED = (State.RUNNING, State.STOPPED)
 
 
 def assert_whole(home: Path, name: str) -> StudyView:
-    """Every trial has ended once, with its steps in order, and has one MLflow run that says so."""
+    """Every trial has ended once, with its steps in order, and has one MLflow run with its state."""
     study = load_study(name)
     assert [trial.number for trial in study.trials] == list(range(TRIALS))
     assert {trial.state for trial in study.trials} <= {State.COMPLETE, State.PRUNED}, study.trials
@@ -174,5 +173,5 @@ def assert_whole(home: Path, name: str) -> StudyView:
 
 
 def proposals(study: StudyView) -> list[tuple[Any, ...]]:
-    """What a study tried and what became of it."""
+    """What each trial of a study tried and how it ended."""
     return [(trial.overrides, trial.state, trial.step, trial.reports, trial.value) for trial in study.trials]

@@ -1,4 +1,4 @@
-"""A real `mlflow server` on this machine, which tests stop and start again on the same store and port."""
+"""A real `mlflow server` on this machine, which tests can stop and restart on the same store and port."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ START_TIMEOUT_S = 180
 
 
 class MlflowServer:
-    """Not running until `start`. `uri` is its address, `store` the sqlite file behind it."""
+    """`uri` is its address, `store` its sqlite file. It runs from `start` to `stop`."""
 
     def __init__(self, folder: Path, port: int, store: Path) -> None:
         self.uri, self.store = f"http://127.0.0.1:{port}", store
@@ -19,7 +19,7 @@ class MlflowServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns once it answers."""
+        """Start it and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port)]
         command += ["--backend-store-uri", f"sqlite:///{self.store}", "--workers", "1"]
         command += ["--artifacts-destination", (self._folder / "artifacts").as_uri()]

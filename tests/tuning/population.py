@@ -1,7 +1,7 @@
-"""A worker for populations: its score is a state that training raises, and that a checkpoint carries to who copies it.
+"""A worker for populations. Its score, the level, is a state that training raises and a checkpoint holds.
 
-Each step the level rises by a share of what the learning rate's height leaves to be won, so that a member which copies
-another goes on from that one's level. Steps that were trained are in calls.jsonl with the rate that they had.
+Each step raises the level by a share of its distance to the maximum of the learning rate. A member that copies another
+one continues from that one's level. rates.jsonl lists the steps trained, with their learning rates.
 """
 
 import math
@@ -26,7 +26,7 @@ class PopulationWorker(AnalyticWorker):
         folder = trial_dir(self.folder, trial_id)
         write_text(folder / "config.yaml", config.to_yaml())
         found = [read_json(path) for path in (checkpoint, folder / "checkpoint.json") if path and path.is_file()]
-        state = max(found, key=lambda one: one["step"], default={"step": 0, "level": 0.0})  # the first of equals
+        state = max(found, key=lambda one: one["step"], default={"step": 0, "level": 0.0})  # the first, if equal
         self.configs[trial_id], self.steps[trial_id], self.levels[trial_id] = config, state["step"], state["level"]
         self._log(trial_id, "attach", state["step"])
         return trial_id
@@ -34,7 +34,7 @@ class PopulationWorker(AnalyticWorker):
     def advance(self, slot: int, until_step: int) -> Report:
         config, first = self.configs[slot], self.steps[slot] == 0
         if not first:
-            self._do_what_was_asked(slot)
+            self._do_what_was_requested(slot)
         if stop_file(self.folder).exists():
             self.save(slot, trial_dir(self.folder, slot) / "unused.json")
             return Report(step=self.steps[slot], state=State.STOPPED, metrics={})

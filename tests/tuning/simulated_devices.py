@@ -1,6 +1,6 @@
-"""A sweep on devices that Ray was told of and that are not there.
+"""A sweep on devices that Ray is told of but that do not exist.
 
-python -m tests.tuning.simulated_devices SPACE.yaml KIND COUNT CHIPS    prints what each worker could see, as JSON
+python -m tests.tuning.simulated_devices SPACE.yaml KIND COUNT CHIPS    prints what each worker sees, as JSON
 """
 
 import json
@@ -22,7 +22,7 @@ VARIABLES = ("CUDA_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS")
 class SeeingWorker(AnalyticWorker):
     def __init__(self, study_folder: Path) -> None:
         super().__init__(study_folder)
-        self.sees = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}  # as JAX would find it
+        self.sees = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}  # what JAX would read
 
     def stats(self) -> dict[str, object]:
         return {**super().stats(), "sees": self.sees}

@@ -1,11 +1,11 @@
-"""A sweep on a Ray cluster of two nodes on this machine, of which one is lost and another comes.
+"""A sweep on a Ray cluster of two nodes on this machine. One node is lost during the sweep, and a new one joins.
 
-    python -m tests.tuning.two_nodes SPACE.yaml FOLDER [URL]    prints what became of it as JSON
+    python -m tests.tuning.two_nodes SPACE.yaml FOLDER [URL]    prints the outcome as JSON
 
-With a URL every node has a disk of its own, which is a folder in FOLDER.
+With a URL, each node has a disk of its own, simulated by a folder in FOLDER.
 
-The lost node's worker waits in its first trial's second report until its node is killed, and the head's waits until the
-new node has a trial, so what is tested does not depend on who is fast.
+The worker on the lost node waits in the second report of its first trial until the node is killed. The one on the head
+then waits until the new node has a trial. So the outcome does not depend on speed.
 """
 
 import json
@@ -31,7 +31,7 @@ cloudpickle.register_pickle_by_value(analytic)
 
 
 class NodeWorker(AnalyticWorker):
-    """Says on which node it is and where its code comes from."""
+    """Its `stats` name its node and where its code was imported from."""
 
     def __init__(self, study_folder: Path) -> None:
         super().__init__(study_folder)
@@ -64,8 +64,10 @@ def main(space: str, meet: str, url: str | None = None) -> None:
     folder, cluster, finished = Path(meet), Cluster(), set()
 
     def start(name: str) -> Any:
-        """A node without the repository on its path. Nodes on one machine would share a folder for what they are sent,
-        and the loss of one would empty it for all."""
+        """Start a node without the repository on its path.
+
+        Each has its own folder for Ray's runtime environment: the loss of one node would empty a shared one.
+        """
         own = {"PODIUM_NODE_WORKSPACE": str(folder / name)} if url else {}
         environment = {"TEST_NODE": name, "TEST_MEET": meet, "PYTHONPATH": "", **own}
         where = f"runtime_resources_{name}" if name != "head" else None

@@ -1,4 +1,4 @@
-"""The address of a cluster, and what its nodes get; two-node sweeps are in test_two_nodes.py."""
+"""The address of a cluster, and its runtime environment; test_two_nodes.py has sweeps on two nodes."""
 
 import subprocess
 import sys
@@ -23,17 +23,17 @@ from tuning.workers.runtime_env import copy_code_and_data, runtime_env_for
         ("10.0.0.2:99999", "must be auto or HOST:PORT"),
     ],
 )
-def test_what_is_no_address_is_refused(address, line):
+def test_an_invalid_address_is_refused(address, line):
     with pytest.raises(UsageError, match=line):
         check_address(address)
 
 
-def test_a_cluster_that_is_not_there_is_one_line(free_port, run_sweep):
+def test_an_unreachable_cluster_is_a_one_line_error(free_port, run_sweep):
     with pytest.raises(PodiumError, match=f"no Ray cluster answers at .*:{free_port} .*refused.*ray start --head"):
         run_sweep({}, backend="auto", address=f"127.0.0.1:{free_port}")
 
 
-def test_auto_is_left_to_ray_and_local_is_our_own():
+def test_auto_is_passed_to_ray_and_local_means_none():
     assert [check_address(address) for address in ("auto", "local", "", None)] == ["auto", None, None, None]
 
 
@@ -47,8 +47,8 @@ print(find_evalset("mine").read_text(), find_trainset("facts").name)
 """
 
 
-def test_a_node_finds_code_and_data_in_what_it_gets(space, home, tmp_path):
-    """Run where nothing else of ours is: not on the path, not in the current folder."""
+def test_a_node_finds_code_and_data_in_its_runtime_environment(space, home, tmp_path):
+    """Nothing else of ours is on the path of the process."""
     (home / "evalsets").mkdir()
     (home / "evalsets/mine.jsonl").write_text("items")
     (home / "trainsets/facts").mkdir(parents=True)
@@ -63,7 +63,7 @@ def test_a_node_finds_code_and_data_in_what_it_gets(space, home, tmp_path):
     assert (done.stdout, done.stderr) == ("items facts\n", "")
 
 
-def test_a_submitted_job_brought_its_code_with_it(monkeypatch, space):
+def test_a_submitted_job_needs_no_runtime_environment(monkeypatch, space):
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
     with runtime_env_for(space) as runtime_env:
         assert runtime_env == {}
@@ -87,6 +87,6 @@ print(bool(bridge and bridge._backends))
 """
 
 
-def test_nothing_that_a_driver_imports_takes_hold_of_a_device():
+def test_no_import_of_the_driver_initialises_a_device():
     done = subprocess.run([sys.executable, "-c", NO_JAX], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split() == ["8", "False"], done.stderr

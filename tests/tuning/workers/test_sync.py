@@ -1,4 +1,4 @@
-"""Trials' files at a URL: another folder goes on from them, and nothing half-written is ever taken."""
+"""Trials' files at a URL: another node resumes from them, and never from an incomplete upload."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def read(folder) -> dict[str, str]:
     return {path.relative_to(top).as_posix(): path.read_text() for path in top.rglob("*") if path.is_file()}
 
 
-def test_another_node_gets_what_was_last_sent(tmp_path, url):
+def test_another_node_downloads_the_newest_upload(tmp_path, url):
     here, there = tmp_path / "a/study", tmp_path / "b/study"
     write(here, {"metrics.jsonl": "1", "checkpoints/30/w": "thirty", "checkpoints/60/w": "sixty"})
     sender, receiver = Syncer(url, here), Syncer(url, there)
@@ -39,13 +39,13 @@ def test_another_node_gets_what_was_last_sent(tmp_path, url):
     (here / TRIAL / "checkpoints/30/w").unlink()
     write(here, {"metrics.jsonl": "2", "checkpoints/90/w": "ninety"})
     sender.upload(TRIAL)
-    write(there, {"checkpoints/75/w": "of a node that was lost before it had sent it"})
+    write(there, {"checkpoints/75/w": "of a node that was lost before its upload"})
     receiver.download(TRIAL)
     assert read(there) == {"metrics.jsonl": "2", "checkpoints/60/w": "sixty", "checkpoints/90/w": "ninety"}
-    assert not list((tmp_path / "bucket").rglob("checkpoints/30/*"))  # retired there too
+    assert not list((tmp_path / "bucket").rglob("checkpoints/30/*"))  # deleted there too
 
 
-def test_what_is_half_written_or_the_drivers_is_left_out(tmp_path, url):
+def test_temporary_files_and_those_of_the_driver_are_not_uploaded(tmp_path, url):
     here = tmp_path / "a/study"
     write(here, {"config.yaml": "c", ".config.yaml.1f.tmp": "", "events.jsonl": "driver"})
     write(here, {"checkpoints/90.orbax-checkpoint-tmp-1/w": "half"})
@@ -54,8 +54,8 @@ def test_what_is_half_written_or_the_drivers_is_left_out(tmp_path, url):
     assert read(tmp_path / "b/study") == {"config.yaml": "c"}
 
 
-def test_what_was_sent_without_its_manifest_does_not_count(tmp_path, url):
-    """As when the sender was killed in the middle."""
+def test_files_that_no_manifest_lists_are_not_downloaded(tmp_path, url):
+    """As when the node was killed during an upload."""
     here, there = tmp_path / "a/study", tmp_path / "b/study"
     write(here, {"checkpoints/30/w": "thirty"})
     sender = Syncer(url, here)
@@ -64,10 +64,10 @@ def test_what_was_sent_without_its_manifest_does_not_count(tmp_path, url):
     sender.upload_file(f"{TRIAL}/checkpoints/60/w")
     Syncer(url, there).download(TRIAL)
     assert read(there) == {"checkpoints/30/w": "thirty"}
-    Syncer(url, there).download("trials/009")  # nothing there: a new trial
+    Syncer(url, there).download("trials/009")  # a new trial: nothing to download
 
 
-def test_what_did_not_change_is_not_sent_again(tmp_path, url):
+def test_an_unchanged_file_is_not_uploaded_again(tmp_path, url):
     here = tmp_path / "a/study"
     write(here, {"checkpoints/30/w": "thirty"})
     sender = Syncer(url, here)
@@ -86,18 +86,18 @@ def test_what_did_not_change_is_not_sent_again(tmp_path, url):
         ("file:///proc/podium", "--storage file:///proc/podium: cannot write there"),
     ],
 )
-def test_what_cannot_be_used_is_refused(bad, line):
+def test_an_unusable_url_is_refused(bad, line):
     with pytest.raises(UsageError, match=line):
         check_url(bad)
 
 
-def test_a_sweep_keeps_its_files_there_and_a_resume_finds_them(run_sweep, url, tmp_path):
+def test_a_sweep_uploads_its_files_and_a_resume_uses_them(run_sweep, url, tmp_path):
     plain = run_sweep(SHORT)
     study = run_sweep(SHORT, ask=("stop-1",), storage=url)
     assert study.trial(1).state is State.STOPPED
     bucket = tmp_path / "bucket" / study.name
     assert (bucket / "space.yaml").is_file() and (bucket / "trials/000/config.yaml").is_file()
-    resumed = run_sweep(SHORT, resume=study.name)  # the study knows where
+    resumed = run_sweep(SHORT, resume=study.name)  # the study has recorded the URL
     assert {number: fate[:2] for number, fate in fates(resumed).items()} == {
         number: fate[:2] for number, fate in fates(plain).items()
     }
@@ -105,4 +105,4 @@ def test_a_sweep_keeps_its_files_there_and_a_resume_finds_them(run_sweep, url, t
     elsewhere = tmp_path / "node" / study.name
     worker = SyncedWorkerKind(AnalyticWorker, url)(elsewhere)
     slot = worker.attach(2, load_study(study.name).trial(2).config, None)
-    assert worker._worker.steps[slot] == 90  # went on where the other folder was
+    assert worker._worker.steps[slot] == 90  # resumed from the upload

@@ -83,7 +83,7 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert [line["step"] for _, line in read_jsonl(trial / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
     assert sorted(path.name for path in (trial / "checkpoints").iterdir()) == ["4", "6"]
 
-    # A second trial of the same program key compiles nothing, and goes on where another worker left it.
+    # A second trial with the same program key compiles nothing, and resumes from its checkpoint.
     before = process.stats()["compiles"]
     assert [(function, times) for _, function, _, times in before] == [
         ("admit", 1),
@@ -108,7 +108,7 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert (stopped.state, stopped.step) == (State.STOPPED, 3)
     assert "dev/answer_correctness" not in stopped.metrics
 
-    # What a trial raises is a report.
+    # An error of a trial is reported as its state.
     absent = space.config({"model.source": str(folder / "absent")})
     failed = process.advance(process.attach(2, absent, None), 3)
     assert failed.state is State.FAILED
@@ -160,7 +160,7 @@ def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space,
 
 
 def test_a_trial_that_fails_right_after_a_checkpoint_keeps_its_state(folder, space):
-    """There is nothing to save of a failed run, at a multiple of train.save_every_steps either."""
+    """A failed run is not saved, not even at a multiple of train.save_every_steps."""
     process = WorkerProcess(Worker, folder)
     wild = space.config({"train.learning_rate": 1e-3}).with_overrides(
         {"train.learning_rate": 1e15, "train.schedule": "constant", "train.save_every_steps": 1}
