@@ -1,6 +1,6 @@
-"""Runs item by item: what the others fixed and broke against the first, and whether that is more than chance.
+"""Compare runs item by item with the first: the items fixed and broken, and whether the difference is significant.
 
-docs/evaluation.md has the terms. Every run must have been scored on the same samples, by one scorer.
+docs/evaluation.md defines the terms. All runs must be scored on the same samples by the same scorer.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ Verdict = Literal["fixed", "broken", "both right", "both wrong"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A run to compare: `texts` holds what was predicted, by item."""
+    """A run to compare; `texts` holds the predicted text by item id."""
 
     label: str
     card: Scorecard
@@ -35,14 +35,14 @@ class ComparedRun(Record):
 
 
 class Difference(Record):
-    """Another run against the first, over some items; points."""
+    """The difference of a run from the first over some items, in points."""
 
     n_items: int
-    fixed: int  # its value is higher
-    broken: int  # its value is lower
+    fixed: int  # items with a higher value than in the first run
+    broken: int  # items with a lower value
     both_right: int
     both_wrong: int  # equal values below 1
-    points: float  # its answer_correctness, less that of the first
+    points: float  # its answer_correctness minus that of the first
     interval: tuple[float, float]  # 95%, paired percentile bootstrap over items
     p_value: float  # McNemar's exact test, two-sided
 
@@ -60,7 +60,7 @@ class Outcome(Record):
     value: float
     extracted: str | None
     reason: str
-    text: str | None  # None where nothing was predicted
+    text: str | None  # None if there is no prediction
 
 
 class ComparedItem(Record):
@@ -71,14 +71,14 @@ class ComparedItem(Record):
     prompt: str
     expected: str
     outcomes: tuple[Outcome, ...]  # in the order of the runs
-    verdicts: tuple[Verdict, ...]  # of every run but the first
+    verdicts: tuple[Verdict, ...]  # of every run except the first
 
 
 class Comparison(Record):
     comparison_version: Literal["1"] = "1"
     evalset: str
     evalset_sha256: str
-    part: str  # dev, holdout or all, where the items are just these; else `part`
+    part: str  # the split (dev, holdout or all) that the items make up, else `part`
     n_items: int
     scorer: str
     scorer_version: str
@@ -92,7 +92,7 @@ def compare(evalset: Evalset, samples: Sequence[Sample], entries: Sequence[Entry
     """Compare every entry with the first on `samples` of `evalset`.
 
     Raises:
-        UsageError: fewer than two entries, two of one label, other items, or other scorers or versions of one.
+        UsageError: fewer than two entries, two with the same label, or entries with different items or scorers.
     """
     _check(samples, entries)
     first, *others = entries
@@ -117,9 +117,9 @@ def verdict(base: float, other: float) -> Verdict:
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """The two-sided exact p-value of as uneven a split, or one more so, if every change were a toss (McNemar 1947)."""
+    """The two-sided p-value of the exact McNemar test (1947); the null hypothesis is that both are equally likely."""
     n, fewer = fixed + broken, min(fixed, broken)
-    ways, tail = 1, 0  # n choose k, and their sum up to `fewer`
+    ways, tail = 1, 0  # n choose k, and the sum of these up to `fewer`
     for k in range(fewer + 1):
         tail += ways
         ways = ways * (n - k) // (k + 1)
@@ -128,18 +128,20 @@ def mcnemar(fixed: int, broken: int) -> float:
 
 def _check(samples: Sequence[Sample], entries: Sequence[Entry]) -> None:
     if len(entries) < 2:
-        raise UsageError(f"{len(entries)} runs to compare, must be two or more")
+        raise UsageError(f"{len(entries)} runs to compare, must be two or more; name another run")
     labels = [entry.label for entry in entries]
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]} is given twice; compare different runs")
     scorers = sorted({f"{entry.card.scorer} version {entry.card.scorer_version}" for entry in entries})
     if len(scorers) > 1:
-        raise UsageError(f"the runs are scored by {' and '.join(scorers)}, which are not comparable; score them by one")
+        raise UsageError(
+            f"the runs are scored by {' and '.join(scorers)}, which are not comparable; score them with one"
+        )
     ids = [sample.id for sample in samples]
     for entry in entries:
         if [score.id for score in entry.card.scores] != ids:
-            raise UsageError(f"{entry.label} is not scored on the items to compare; score all runs on the same")
+            raise UsageError(f"{entry.label} is not scored on the items to compare; score all runs on the same items")
 
 
 def _run(entry: Entry) -> ComparedRun:
@@ -172,7 +174,7 @@ def _difference(pairs: Sequence[tuple[float, float]], seed: int) -> Difference:
         both_right=count["both right"],
         both_wrong=count["both wrong"],
         points=100 * sum(changes) / len(changes),
-        interval=bootstrap_interval(changes, seed),  # an item's two values are drawn together
+        interval=bootstrap_interval(changes, seed),  # paired: the two values of an item are drawn together
         p_value=mcnemar(count["fixed"], count["broken"]),
     )
 

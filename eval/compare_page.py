@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing else: eval/compare_page.html, filled in."""
+"""Write a comparison as one self-contained HTML page, from the template eval/compare_page.html."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ VERDICTS: tuple[Verdict, ...] = ("fixed", "broken", "both wrong", "both right")
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """The page. Whatever comes from data is escaped, and the page itself allows no outside resource."""
+    """The page as HTML. All data is escaped, and the page loads no outside resource."""
     names = [run.label for run in comparison.runs]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(f"{', '.join(names[1:])} against {names[0]}"),
@@ -38,12 +38,12 @@ def interval_text(interval: tuple[float, float]) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """Cut, never rounded to 0."""
+    """The p-value to four digits, cut; never 0."""
     return floored(p_value, 4) if p_value >= 1e-4 else "< 0.0001"
 
 
 def groups(pairing: Pairing) -> Iterator[tuple[str, str, Difference]]:
-    """Every difference with the kind and name of its group, the overall one first."""
+    """(kind, name, difference) of every group, the overall one first with an empty kind."""
     yield "", "all items", pairing.overall
     yield from group_items(pairing)
 
@@ -73,7 +73,7 @@ def _difference(name: str, found: Difference, overall: bool) -> str:
 
 
 def _interval_picture(found: Difference) -> str:
-    """-100 to 100 points: the interval as a bar, the difference as a dot, zero as a line."""
+    """An SVG from -100 to 100 points: the interval is a bar, the difference a dot, zero a line."""
     low, high = found.interval
     colour = "var(--good)" if low > 0 else "var(--bad)" if high < 0 else "var(--quiet)"
     return (

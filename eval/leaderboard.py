@@ -1,4 +1,4 @@
-"""Runs ranked by their scores on the same items by the same scorer; what does not compare is never in one table."""
+"""Rank runs by their scores. A table holds scores on the same items by the same version of the same scorer."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from podium.core.records import Record, parse_record
 
 
 class Standing(Record):
-    """What a leaderboard takes of a scorecard."""
+    """The fields of a scorecard that a leaderboard needs."""
 
     evalset: ScoredSet
     scorer: str
@@ -30,7 +30,7 @@ class Entry:
 
 
 class Row(Record):
-    rank: int  # from 1; equal scores have equal ranks
+    rank: int  # from 1; equal scores share a rank
     label: str
     kind: str
     answer_correctness: float
@@ -39,7 +39,7 @@ class Row(Record):
 
 
 class Board(Record):
-    """Scores that compare."""
+    """One table of comparable scores."""
 
     evalset: ScoredSet
     n_items: int
@@ -54,9 +54,9 @@ class Leaderboard(Record):
 
 
 def read_standing(values: Any, where: str) -> Standing:
-    """From the values of a scorecard, its items or not. Raises UsageError for anything else."""
+    """Read the values of a scorecard, with or without its items. Raises UsageError for anything else."""
     if not isinstance(values, Mapping) or not isinstance(values.get("evalset"), Mapping):
-        raise UsageError(f"{where}: is no scorecard on an evalset")
+        raise UsageError(f"{where}: not a scorecard on an evalset; score predictions with `podium score --out`")
     known = {name: values[name] for name in Standing.model_fields if name in values}
     return parse_record(Standing, known, where)
 
@@ -78,7 +78,7 @@ def leaderboard(entries: Iterable[Entry], left_out: Iterable[str] = (), evalset:
 
 
 def boards(entries: Iterable[Entry]) -> list[Board]:
-    """A board for each version and part of an evalset and each version of a scorer; the fullest first."""
+    """One board per evalset version, split and scorer version; the board with most rows comes first."""
     groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
     for entry in entries:
         found = entry.standing
@@ -87,7 +87,7 @@ def boards(entries: Iterable[Entry]) -> list[Board]:
 
 
 def mixed_versions(found: Iterable[Board]) -> list[str]:
-    """A warning for each evalset part that is on several boards by the same scorer in different versions."""
+    """One warning per split of an evalset that several versions of the same scorer have scored."""
     versions = defaultdict(set)
     for board in found:
         versions[board.evalset.name, board.evalset.split, board.scorer].add(board.scorer_version)

@@ -1,4 +1,4 @@
-"""What a set of predictions is worth: overall, by group and item by item. docs/evaluation.md has the terms."""
+"""Score predictions: overall, by group and by item. docs/evaluation.md defines the terms."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,40 +22,40 @@ INTERVAL_LEVEL = 0.95
 
 
 class GroupScore(Record):
-    """One section, category or difficulty; points from 0 to 100."""
+    """The score of one section, category or difficulty, in points from 0 to 100."""
 
     answer_correctness: float
     n_items: int
 
 
 class Metric(Record):
-    """One of the metrics that a scorer declares, or that several predictions an item give: a mean over items."""
+    """The mean over items of a metric that a scorer declares or that follows from several predictions per item."""
 
     value: float
     n_items: int
-    interval: tuple[float, float]  # as that of answer_correctness
+    interval: tuple[float, float]  # 95%, percentile bootstrap over items
 
 
 class Scorecard(Record):
-    """`scorecard.json`. Points from 0 to 100, except `primary_score` and the items' values, which go from 0 to 1."""
+    """`scorecard.json`. Scores are points from 0 to 100, except `primary_score` and the items' values (0 to 1)."""
 
     scorecard_version: Literal["1"] = "1"
-    evalset: ScoredSet | None  # None where the samples did not come from a file
+    evalset: ScoredSet | None  # None if the samples did not come from a file
     scorer: str
     scorer_version: str
-    answer_correctness: float  # 100 x mean of the items' values, missing ones included
+    answer_correctness: float  # 100 x the mean of the items' values; a missing item counts as 0
     primary_score: float  # answer_correctness / 100
     n_items: int = Field(ge=1)  # n_scored + n_missing
     n_scored: int  # items with a prediction
-    n_missing: int  # items without one: wrong
+    n_missing: int  # items without a prediction: wrong
     n_skipped: int  # prediction lines that were not used: unknown ids, repeats and malformed ones
-    n_unreadable: int = 0  # items with a prediction in which nothing was found that could be an answer: wrong
-    n_samples: int = 1  # predictions an item; where an item has fewer, those that are not there are wrong
-    finish_reasons: dict[str, int] = Field(default_factory=dict)  # how often each, of the predictions that were scored
+    n_unreadable: int = 0  # items whose predictions hold nothing that could be an answer: wrong
+    n_samples: int = 1  # predictions per item; if an item has fewer, the missing ones are wrong
+    finish_reasons: dict[str, int] = Field(default_factory=dict)  # the number of scored predictions by finish reason
     stddev: float  # of the items' points, ddof=0
     interval: tuple[float, float]  # 95%, percentile bootstrap over items
     seed: int  # of the bootstrap
-    metrics: dict[str, Metric] = Field(default_factory=dict)  # what the scorer declares beside the value
+    metrics: dict[str, Metric] = Field(default_factory=dict)  # in addition to the value
     sections: dict[str, GroupScore]
     categories: dict[str, GroupScore]
     difficulties: dict[str, GroupScore]
@@ -74,10 +74,10 @@ def score_predictions(
     evalset: ScoredSet | None = None,
     malformed: Sequence[str] = (),
 ) -> Scorecard:
-    """Score every sample; of several predictions with one id and sample number the first counts.
+    """Score every sample. If predictions share an id and a sample number, only the first counts.
 
     Raises:
-        UsageError: no samples, an unknown scorer, or one that cannot judge one of the samples.
+        UsageError: there are no samples, or the scorer is unknown or cannot judge one of them.
     """
     if not samples:
         raise UsageError("there are no items to score; choose another split or evalset")
@@ -116,12 +116,12 @@ def score_predictions(
 def score_file(
     path: Path, evalset: Evalset, *, split: str | None = None, scorer: str | None = None, seed: int = 0
 ) -> Scorecard:
-    """Score predictions.jsonl on `split`, or where it is None on the split that the predictions were made for.
+    """Score predictions.jsonl on `split`; None means the split that the predictions were made for.
 
-    A malformed line is counted and named in the scorecard.
+    The scorecard counts and names malformed lines.
 
     Raises:
-        UsageError: no such file, or predictions that were made for another evalset or split.
+        UsageError: the file does not exist, or its predictions were made for another evalset or split.
     """
     chosen = set_to_score(evalset, read_scored_set(path), split)
     samples = evalset.split(chosen.split, chosen.max_items)
@@ -133,10 +133,8 @@ def score_file(
 
 
 def bootstrap_interval(values: Sequence[float], seed: int, scale: float = POINTS) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean, times `scale` (Efron & Tibshirani 1993, chapter 13).
-
-    Drawing n items with replacement is one multinomial draw over the values that occur: its cost does not grow with n.
-    """
+    """The 95% percentile bootstrap interval of the mean, times `scale` (Efron & Tibshirani 1993, chapter 13)."""
+    # Drawing n items with replacement is one multinomial draw over the distinct values; its cost does not grow with n.
     counts = Counter(values)
     distinct = np.array(sorted(counts))  # (distinct,)
     shares = np.array([counts[value] for value in sorted(counts)]) / len(values)
@@ -148,14 +146,14 @@ def bootstrap_interval(values: Sequence[float], seed: int, scale: float = POINTS
 
 
 def floored(value: float, digits: int = 2) -> str:
-    """`value` for people, cut and never rounded up: 99.999 is 99.99."""
+    """`value` as text for people, rounded down: 99.999 is 99.99."""
     return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
 
 
 def _grouped_by_id(
     samples: Sequence[Sample], predictions: Iterable[Prediction]
 ) -> tuple[dict[str, list[Prediction]], list[str], list[str]]:
-    """The predictions of every sample, then the unknown ids and those that came twice."""
+    """The predictions by sample, the unknown ids, and the ids of repeated predictions."""
     by_id: dict[str, list[Prediction]] = {sample.id: [] for sample in samples}
     unknown, duplicates = [], []
     for prediction in predictions:
@@ -170,7 +168,7 @@ def _grouped_by_id(
 
 
 def _metrics(scores: Sequence[Score], scales: Mapping[str, float], seed: int) -> dict[str, Metric]:
-    """Every metric of the scores, in the order in which they have them; one that is not declared is a share."""
+    """Every metric of the scores, in their order; `scales` has the scorer's own, any other is a share."""
     found = {}
     for name in scores[0].metrics:
         values, scale = [score.metrics[name] for score in scores], scales.get(name, POINTS)
@@ -180,7 +178,7 @@ def _metrics(scores: Sequence[Score], scales: Mapping[str, float], seed: int) ->
 
 
 def _points(values: Sequence[float]) -> float:
-    # In this order: 100 * (29 / 50) is 57.99999999999999.
+    # Multiply first: 100 * (29 / 50) is 57.99999999999999.
     return 100 * sum(values) / len(values)
 
 

@@ -73,7 +73,7 @@ def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.Sta
 
 def check_absent(folder: Path) -> None:
     if folder.exists():
-        raise UsageError(f"{folder} is there already; name a folder that is not")
+        raise UsageError(f"{folder} already exists; choose another folder")
 
 
 def _config(folder: Path, dtype: str) -> dict[str, Any]:

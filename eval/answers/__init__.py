@@ -1,1 +1,1 @@
-"""From what a model wrote to the answer in it: extraction, normalisation, quantities with units."""
+"""Find the answer in a model's text: extraction, normalisation, quantities with units."""

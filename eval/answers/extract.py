@@ -1,6 +1,6 @@
-"""Finding the answer in what a model wrote: strictly, where an answer belongs, or leniently, the last number anywhere.
+"""Extract the answer from a model's text, strictly (from where an answer belongs) or leniently (the last number).
 
-docs/evaluation.md states the rules, their order, and why it is so. A scorer reports the two apart and never mixes them.
+docs/evaluation.md states the rules, their order and the reasons. Scorers report the two separately.
 """
 
 import re
@@ -16,9 +16,9 @@ _BRACE = re.compile(r"\\boxed\s*\{|[{}]")
 _PHRASE = re.compile(r"\banswer(?:[ \t]+is\b[ \t]*:?|[ \t]*[:=])[ \t]*([^\n]*\w[^\n]*)", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _NUMBER = re.compile(
-    r"""(?:(?<![\w)\]%.])[-\N{MINUS SIGN}\N{EN DASH}])?  # a sign, where nothing is subtracted
+    r"""(?:(?<![\w)\]%.])[-\N{MINUS SIGN}\N{EN DASH}])?  # a sign, unless it is a subtraction
     [$€£¥]?
-    (?<![A-Za-z_\d])(?<!\d\.)  # not the 2 of CO2, nor that of 1.2.3
+    (?<![A-Za-z_\d])(?<!\d\.)  # not the 2 of CO2 or of 1.2.3
     (?>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?<!\.)\.\d+)(?!\.\d)
     (?:e[-+]?\d+|/\d+)?%?""",
     re.VERBOSE | re.IGNORECASE,
@@ -27,14 +27,14 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True)
 class Extracted:
-    """`answer` as it stands in the text, less surrounding white space, and the rule that found it."""
+    """`answer` as written in the text, without surrounding white space, and the rule that found it."""
 
     answer: str
     rule: Rule
 
 
 def extract(text: str) -> Extracted | None:
-    """The answer where one belongs: the first rule that finds anything decides. None when there is only white space."""
+    """The answer by the first rule that finds one; None if the text is only white space."""
     for rule, find in _RULES:
         found = find(text)
         if found is not None:
@@ -43,7 +43,7 @@ def extract(text: str) -> Extracted | None:
 
 
 def last_number(text: str) -> Extracted | None:
-    """The last number in the strict extraction, else in all of `text`; None where there is none."""
+    """The last number in the strict extraction, else in all of `text`; None if there is none."""
     marked = extract(text)
     for part in (marked.answer if marked else "", text):
         numbers = _NUMBER.findall(part)
@@ -53,7 +53,7 @@ def last_number(text: str) -> Extracted | None:
 
 
 def _last_tag(text: str) -> str | None:
-    """What stands in the last tag that was closed; one that was not may have been cut off."""
+    """The content of the last closed tag; an open tag is ignored, because its text may be cut off."""
     found, start = None, None
     for tag in _TAG.finditer(text):
         if not tag[1]:
@@ -64,9 +64,9 @@ def _last_tag(text: str) -> str | None:
 
 
 def _last_boxed(text: str) -> str | None:
-    r"""What stands in the last \boxed{} whose braces are closed; they may be nested."""
+    r"""The content of the last \boxed{} whose braces are closed; braces may be nested."""
     found: str | None = None
-    open_braces: list[int | None] = []  # where a box's content starts; None for another brace
+    open_braces: list[int | None] = []  # where the content of a box starts; None for any other brace
     for brace in _BRACE.finditer(text):
         if brace[0] != "}":
             open_braces.append(None if brace[0] == "{" else brace.end())
@@ -92,7 +92,7 @@ def _last_line(text: str) -> str | None:
     return text.strip().split("\n")[-1] if text.strip() else None
 
 
-# Within a rule the last find counts, since a model may correct itself.
+# Each rule takes the last match, since a model may correct itself.
 _RULES: tuple[tuple[Rule, Callable[[str], str | None]], ...] = (
     ("answer tag", _last_tag),
     ("hash marks", _last_of(_HASH_MARKS)),

@@ -1,4 +1,4 @@
-"""LaTeX as plain text: what models write around and inside an answer."""
+"""Turn the LaTeX that models write in answers into plain text."""
 
 import re
 
@@ -22,7 +22,7 @@ _SYMBOL = re.compile(r"\^?\\([a-z]+|[^a-z])", re.IGNORECASE)
 def plain(text: str) -> str:
     r"""`$\frac{1}{2}$` is 1/2, `1\frac{1}{2}` is 1 1/2, `90^\circ` is 90°, `12\text{ cm}` is 12 cm.
 
-    What it does not know stays as it is.
+    Unknown commands stay as they are.
     """
     whole = _MATH.fullmatch(text.strip())
     if whole:

@@ -1,4 +1,4 @@
-"""Answers that are written differently and mean the same get the same text."""
+"""Normalise answers, so that answers with the same meaning have the same text."""
 
 import re
 import unicodedata
@@ -17,8 +17,8 @@ LOOKALIKES = str.maketrans(
     | dict.fromkeys(DOUBLE_QUOTES, '"')
     | {"\N{DIVISION SIGN}": "/", "\N{FRACTION SLASH}": "/", "\N{DIVISION SLASH}": "/"}
 )
-SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")  # x² is x^2; left to NFKC it would become x2
-VULGAR_FRACTION = re.compile("[¼-¾⅐-⅞]")  # 1½ is 1 1/2; left to NFKC it would become 11/2
+SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")  # x² is x^2; NFKC alone would make it x2
+VULGAR_FRACTION = re.compile("[¼-¾⅐-⅞]")  # 1½ is 1 1/2; NFKC alone would make it 11/2
 THIN_THOUSANDS = re.compile("(?<=\\d)[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}](?=\\d{3}(?!\\d))")
 
 AROUND = " \"'`*"  # quotes and Markdown emphasis
@@ -29,7 +29,7 @@ OPERATOR = re.compile(r"\s*([=+*/^])\s*")  # not the minus sign: "- 3" may be an
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")
 
 
-CACHED_LENGTH = 100  # answers come again and again, whole texts do not
+CACHED_LENGTH = 100  # short answers repeat, whole texts do not
 
 
 def normalise(answer: str) -> str:
@@ -42,7 +42,7 @@ def normalise(answer: str) -> str:
 
 def _normalise(answer: str) -> str:
     before, text = None, answer
-    while before != text:  # "$3$." is a formula only without its full stop
+    while before != text:  # "$3$." is a formula once its full stop is gone
         before = _bare(plain(text))
         text = plain(before)
     text = THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
@@ -54,7 +54,7 @@ _cached = lru_cache(maxsize=1 << 16)(_normalise)
 
 
 def _bare(text: str) -> str:
-    """Without what stands around it, and with one space, case and sign for all that mean the same."""
+    """`text` in lower case, with single spaces and ASCII signs, and without quotes and punctuation around it."""
     if not text.isascii():
         text = _ascii_signs(text)
     text = " ".join(text.casefold().split())
@@ -69,7 +69,7 @@ def _ascii_signs(text: str) -> str:
 
 
 def _strip(text: str) -> str:
-    """Take off what stands around, however nested: **"Paris".** is Paris."""
+    """Strip quotes, emphasis and punctuation, however nested: **"Paris".** is Paris."""
     return text.rstrip(AROUND + TRAILING).lstrip(AROUND)
 
 

@@ -1,4 +1,4 @@
-"""An answer as a number with a unit, and when two answers say the same."""
+"""Answers as numbers with units, and the equality of two answers."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from functools import lru_cache
 from eval.answers.normalise import normalise
 from eval.answers.units import UNITS
 
-# Of normalised text. Longer numbers, and exponents beyond these, are compared as text: a hostile one must cost nothing.
+# Matches normalised text. Longer numbers and larger exponents are compared as text, so that hostile input stays cheap.
 _QUANTITY = re.compile(
     r"(?:(?P<variable>[a-z])=)?"
     r"(?P<minus>-?)(?:(?P<currency>[$€£¥]) ?)?(?P<inner_minus>-?)"
@@ -21,16 +21,17 @@ _QUANTITY = re.compile(
 
 @dataclass(frozen=True)
 class Quantity:
-    """`x = 5 km`; the number exactly. A percentage is its number with the unit %."""
+    """A quantity such as `x = 5 km`; `value` is exact. A percentage has the unit %."""
 
     value: Fraction
     unit: str | None = None
     variable: str | None = None
 
     def agrees(self, right: "Quantity", tolerance: Fraction = Fraction(0)) -> bool:
-        """The same number with the same unit and variable, where both have one; and 50% is 0.5 as well as 50.
+        """Whether both have the same number, unit and variable; a missing unit or variable matches any.
 
-        A number may be off by `tolerance`, or by that share of the right one if this is more.
+        50% agrees with 0.5 and with 50. The numbers may differ by `tolerance`, absolute or relative to the right one,
+        whichever allows more.
         """
         if not _compatible(self.variable, right.variable):
             return False
@@ -44,12 +45,12 @@ class Quantity:
 
 
 def same_answer(found: str, right: str) -> bool:
-    """Whether `found` says what `right` says: the same text once normalised, or the same quantity."""
+    """Whether the two are equal as normalised text or as quantities."""
     return normalise(found) == normalise(right) or same_quantity(found, right)
 
 
 def same_quantity(found: str, right: str, tolerance: Fraction = Fraction(0)) -> bool:
-    """Whether both are quantities, and agree."""
+    """Whether both are quantities and agree."""
     expected = quantity(right)
     got = quantity(found) if expected else None
     return expected is not None and got is not None and got.agrees(expected, tolerance)
@@ -57,7 +58,7 @@ def same_quantity(found: str, right: str, tolerance: Fraction = Fraction(0)) -> 
 
 @lru_cache(maxsize=1 << 16)
 def quantity(answer: str) -> Quantity | None:
-    """`answer` as a quantity; None when it is more or less than one, or its unit is not in the table."""
+    """`answer` as a quantity; None if it is not exactly one quantity, or its unit is unknown."""
     found = _QUANTITY.fullmatch(normalise(answer))
     if found is None or (found["minus"] and found["inner_minus"]):
         return None
@@ -74,7 +75,7 @@ def quantity(answer: str) -> Quantity | None:
 def _value(found: re.Match[str]) -> Fraction | None:
     number = Fraction(found["number"])
     if found["exponent"]:
-        # As scientific notation is written; 20*10^3 is a calculation that was not carried out.
+        # Scientific notation has one digit before the point; 20*10^3 is an unfinished calculation.
         return number * Fraction(10) ** int(found["exponent"]) if 1 <= number < 10 else None
     if found["over"]:
         return _fraction(found["number"], found["over"])
@@ -85,7 +86,7 @@ def _value(found: re.Match[str]) -> Fraction | None:
 
 
 def _fraction(top: str, bottom: str) -> Fraction | None:
-    """In lowest terms only, so that a task which is copied is not an answer to it: 12/4 is no 3."""
+    """A fraction in lowest terms, else None: 12/4 is not 3, because a copied task is not an answer."""
     if not top.isdigit() or int(bottom) < 2 or math.gcd(int(top), int(bottom)) != 1:
         return None
     return Fraction(int(top), int(bottom))

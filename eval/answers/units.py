@@ -1,6 +1,6 @@
-"""The units an answer may be written with, each with its spellings. Nothing is converted: 1 km is not 1000 m."""
+"""The units of answers and their spellings. Units are not converted: 1 km is not 1000 m."""
 
-# A line a unit: the name it gets, then its other spellings. A word's plural in -s need not be given.
+# One line per unit: its name, then its other spellings. Plurals in -s are added automatically.
 _TABLE = """
 %|percent
 $|dollar|usd

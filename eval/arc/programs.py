@@ -1,4 +1,4 @@
-"""Candidate programs: found in text, run in the sandbox, ranked by the train pairs, and turned into attempts."""
+"""Candidate programs: find them in text, run them in the sandbox, rank them by train pairs, make attempts."""
 
 import re
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ _CODE = re.compile(r"^(?:import \w|from [\w.]+ import |def \w+\(|class \w+[:(]|@
 
 @dataclass(frozen=True)
 class Candidate:
-    """What programs that agree on every input did. Ranking never looks at a test output: it is not known."""
+    """The results of programs that agree on every input. Nothing here depends on the test outputs."""
 
-    program: str  # the first of them
-    votes: int  # how many agree
+    program: str  # the first of the programs
+    votes: int  # the number of programs that agree
     train_correct: int
     n_train: int
-    outputs: tuple[Grid | None, ...]  # for the test inputs; None where it gave no grid
+    outputs: tuple[Grid | None, ...]  # for the test inputs; None if the program returned no grid
     reason: str  # `3 of 3 train pairs`, or why the first wrong pair is wrong
 
 
 def find_program(text: str) -> str | None:
-    """The last fenced block that defines solve(), else the text from its first line of code on; None without one."""
+    """The last fenced block that defines solve(), else the text from its first line of code; None without solve()."""
     blocks = [block for block in _BLOCK.findall(text) if _SOLVE.search(block)]
     if blocks:
         return str(blocks[-1])
@@ -43,7 +43,7 @@ def find_program(text: str) -> str | None:
 def run_candidates(
     task: Task, programs: Sequence[str], sandbox: Sandbox, *, limits: Limits | None = None
 ) -> list[Candidate]:
-    """Run each distinct program once on all inputs of `task`; best first."""
+    """Run each distinct program once on all inputs of `task`; the best candidate comes first."""
     inputs = [pair.input for pair in (*task.train, *task.test)]
     distinct = list(dict.fromkeys(programs))
     results = dict(zip(distinct, sandbox.run_many([(text, inputs) for text in distinct], limits=limits), strict=True))
@@ -51,10 +51,10 @@ def run_candidates(
 
 
 def rank(task: Task, programs: Sequence[str], results: Sequence[ProgramResult]) -> list[Candidate]:
-    """Candidates by train pairs solved, then by how many programs agree, then by order.
+    """Candidates ordered by train pairs solved, then by the number of programs that agree, then by position.
 
-    `results[i]` is of `programs[i]` on the train inputs followed by the test inputs. Programs whose outputs are all the
-    same are one candidate, so that the second attempt is a second opinion.
+    `results[i]` belongs to `programs[i]`, for the train inputs followed by the test inputs. Programs with equal outputs
+    form one candidate, so that the second attempt differs from the first.
     """
     groups: dict[str, list[int]] = {}
     for i, result in enumerate(results):
@@ -64,18 +64,18 @@ def rank(task: Task, programs: Sequence[str], results: Sequence[ProgramResult]) 
 
 
 def attempts(task: Task, candidates: Sequence[Candidate]) -> dict[str, list[Grid]]:
-    """For each output id the grids of the best two candidates that gave one, as `build_submission` takes them."""
+    """The grids of the best two candidates that returned one, by output id, for `build_submission`."""
     grids = {id_: [c.outputs[i] for c in candidates] for i, id_ in enumerate(output_ids(task))}
     return {id_: [grid for grid in column if grid is not None][:2] for id_, column in grids.items()}
 
 
 def fitness(train_correct: int, test_correct: int) -> int:
-    """For development, where the test outputs are known; never a score: 3 of 3 and 1 of 1 give 13, 3 and 0 give 3."""
+    """A figure for development, not a score: 3 train pairs and 1 test pair give 13, 3 and 0 give 3."""
     return train_correct + TEST_WEIGHT * test_correct
 
 
 def development_fitness(task: Task, candidate: Candidate) -> int:
-    """Raises UsageError where a test output of `task` is not known."""
+    """The `fitness` of a candidate. Raises UsageError if a test output of `task` is unknown."""
     if any(pair.output is None for pair in task.test):
         raise UsageError(f"task {task.id} has no solution; give the solutions file for a fitness")
     right = sum(pair.output == output for pair, output in zip(task.test, candidate.outputs, strict=True))
@@ -97,7 +97,7 @@ def _candidate(task: Task, program: str, result: ProgramResult, votes: int) -> C
 
 
 def _integers(value: Any) -> Any:
-    """A cell counts as the integer that it equals: np.zeros makes 0.0, a mask makes True."""
+    """`value` with cells such as 0.0 (from np.zeros) and True (from a mask) as the integers they equal."""
     if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
         return value
     return [[int(cell) if isinstance(cell, bool | float) and cell % 1 == 0 else cell for cell in row] for row in value]

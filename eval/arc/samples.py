@@ -1,4 +1,4 @@
-"""Tasks as items of an evalset, one a test output, and attempts at such items as the competition's submission."""
+"""Convert ARC tasks to evalset items (one per test output), and attempts at the items to a submission."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -10,20 +10,20 @@ from podium.core.errors import UsageError
 from podium.core.records import Prompt, Question, Sample
 
 Kind = Literal["arc_grid", "arc_program"]
-EASY_CELLS, MEDIUM_CELLS = 50, 200  # at most, of test input and output together
+EASY_CELLS, MEDIUM_CELLS = 50, 200  # most cells of test input and output together
 
 
 def arc_samples(tasks: Mapping[str, Task], kind: Kind) -> list[Sample]:
-    """An item a test output, with the ids of `output_ids`; the outputs of a task are a group that no split divides.
+    """One item per test output, with the ids of `output_ids`. A task's outputs are one group and stay in one split.
 
     Raises:
-        UsageError: a task without solutions: an evalset needs answers.
+        UsageError: a task has no solution; an evalset needs answers.
     """
     return [_sample(task, i, id_, kind) for task in tasks.values() for i, id_ in enumerate(output_ids(task))]
 
 
 def arc_questions(tasks: Mapping[str, Task], kind: Kind) -> list[Question]:
-    """As `arc_samples`, of tasks whose solutions are not known."""
+    """One question per test output, for tasks whose solutions are unknown."""
     return [
         Question(id=id_, prompt=_prompt(task, i, kind), meta=_meta(task))
         for task in tasks.values()
@@ -32,20 +32,20 @@ def arc_questions(tasks: Mapping[str, Task], kind: Kind) -> list[Question]:
 
 
 def task_of(sample: Prompt) -> Task:
-    """The task of an item. Raises UsageError where the item is of none."""
+    """The task of an item. Raises UsageError if the item belongs to no ARC task."""
     id_ = sample.meta.get("group")
     if not isinstance(id_, str) or "task" not in sample.meta:
         raise UsageError(
-            f"item {sample.id!r} is of no ARC task; `podium evalset import FILE --format arc` makes items that are"
+            f"item {sample.id!r} belongs to no ARC task; `podium evalset import FILE --format arc` makes items that do"
         )
     task = parse_task(id_, sample.meta["task"], f"item {sample.id!r}: meta.task")
     if sample.id not in output_ids(task):
-        raise UsageError(f"item {sample.id!r} is of no test output of task {id_}; import the set again")
+        raise UsageError(f"item {sample.id!r} is not a test output of task {id_}; import the set again")
     return task
 
 
 def one_output(sample: Prompt) -> Task:
-    """The task of an item with no other test pair than the one that the item asks for."""
+    """The task of an item, with the item's test pair only."""
     task = task_of(sample)
     return Task(task.id, task.train, (task.test[output_ids(task).index(sample.id)],))
 
@@ -53,12 +53,12 @@ def one_output(sample: Prompt) -> Task:
 def submission_of(
     samples: Iterable[Prompt], attempts: Mapping[str, Sequence[Grid]]
 ) -> tuple[Submission, dict[str, Task]]:
-    """The submission for all tasks of `samples`, in their order, and these tasks: what `write_submission` wants.
+    """The submission for all tasks of `samples`, in their order, and the tasks: the arguments of `write_submission`.
 
-    `attempts` maps the items' ids to grids, best first; an item without any gets the competition's placeholder.
+    `attempts` maps item ids to grids, best first; an item without attempts gets the competition's placeholder.
 
     Raises:
-        UsageError: an item of no ARC task, or attempts for an unknown id.
+        UsageError: an item belongs to no ARC task, or an id in `attempts` is unknown.
     """
     tasks = {task.id: task for task in map(task_of, samples)}
     return build_submission(tasks, attempts), tasks

@@ -1,4 +1,4 @@
-"""`submission.json`, exactly as the competition wants it, and its score."""
+"""`submission.json` in the exact format of the competition, and its score."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_json, write_text
 
 ATTEMPTS = ("attempt_1", "attempt_2")
-# What stands where nothing was predicted, as in the competition's sample file: it must hold a grid.
+# The placeholder for a missing attempt, as in the competition's sample file; each attempt must be a grid.
 NO_GRID: Grid = [[0, 0], [0, 0]]
 Submission = dict[str, list[dict[str, Grid]]]
 
@@ -19,21 +19,21 @@ Submission = dict[str, list[dict[str, Grid]]]
 def build_submission(tasks: Mapping[str, Task], attempts: Mapping[str, Sequence[Grid]]) -> Submission:
     """Two attempts for each test output of each task, in the tasks' order.
 
-    `attempts` maps an output id (`output_ids`) to its grids, best first. Of more than two the first two are taken, one
-    is given twice, and without any both are `NO_GRID`.
+    `attempts` maps an output id (`output_ids`) to its grids, best first. The first two are used; a single grid is used
+    twice, and without grids both attempts are `NO_GRID`.
 
     Raises:
-        UsageError: an id that no task has, or a value that is no grid.
+        UsageError: an id belongs to no task, or a value is not a grid.
     """
     known = {id_ for task in tasks.values() for id_ in output_ids(task)}
     unknown = sorted(set(attempts) - known)
     if unknown:
-        raise UsageError(f"attempts for {unknown[0]!r}, which is no test output of these tasks ({len(unknown)} such)")
+        raise UsageError(f"attempts for {unknown[0]!r}, which is not an output of these tasks ({len(unknown)} such)")
     return {task.id: [_two(attempts.get(id_, ()), id_) for id_ in output_ids(task)] for task in tasks.values()}
 
 
 def write_submission(path: Path, submission: Submission, tasks: Mapping[str, Task]) -> None:
-    """Check, then write. Raises UsageError and writes nothing when the shape is not the competition's."""
+    """Check and write. Raises UsageError, and writes nothing, if the format is not the competition's."""
     check_submission(submission, tasks, "submission")
     write_text(path, json.dumps(submission, separators=(",", ":")) + "\n")  # not sorted: the order is the tasks'
 
@@ -43,12 +43,17 @@ def read_submission(path: Path, tasks: Mapping[str, Task]) -> Submission:
 
 
 def check_submission(value: Any, tasks: Mapping[str, Task], where: str) -> Submission:
-    """Every task, every test output, both attempts, and grids only. Raises UsageError with the place and the rule."""
+    """`value`, checked: every task once, every test output, two grids each. Raises UsageError with the place."""
     if not isinstance(value, dict):
         raise UsageError(f"{where}: holds {type(value).__name__}, must be an object of task ids")
-    for wrong, rule in ((set(tasks) - set(value), "is missing"), (set(value) - set(tasks), "is no task of this set")):
+    for wrong, rule in (
+        (set(tasks) - set(value), "is missing"),
+        (set(value) - set(tasks), "is not a task of this set"),
+    ):
         if wrong:
-            raise UsageError(f"{where}: task {min(wrong)} {rule} ({len(wrong)} such); every task once, and no other")
+            raise UsageError(
+                f"{where}: task {min(wrong)} {rule} ({len(wrong)} such); it must hold every task and no other"
+            )
     for id_, task in tasks.items():
         outputs = value[id_]
         if not isinstance(outputs, list) or len(outputs) != len(task.test):
@@ -64,7 +69,7 @@ def check_submission(value: Any, tasks: Mapping[str, Task], where: str) -> Submi
 
 
 def solved_outputs(submission: Submission, tasks: Mapping[str, Task]) -> dict[str, bool]:
-    """For each test output, whether either attempt is exactly right. The competition's score is the share of True.
+    """Whether either attempt is exactly right, by output id. The competition's score is the share of True.
 
     Raises:
         UsageError: a task has no solution.

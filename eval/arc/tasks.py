@@ -1,4 +1,4 @@
-"""Tasks: the competition's challenges and solutions, and the prompts made of them."""
+"""ARC tasks: read challenges and solutions, and build prompts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ AS_PROGRAM = (
 @dataclass(frozen=True)
 class Pair:
     input: Grid
-    output: Grid | None  # None for a test input whose solution is not known
+    output: Grid | None  # None for a test input with an unknown solution
 
 
 @dataclass(frozen=True)
@@ -33,31 +33,31 @@ class Task:
 def load_tasks(challenges: Path, solutions: Path | None = None) -> dict[str, Task]:
     """Read `{id: {"train": [{"input", "output"}], "test": [{"input"}]}}` and `{id: [grid, ...]}`, in the file's order.
 
-    A test pair may hold its output itself. `solutions` may hold more tasks than `challenges`.
+    A test pair may include its output. `solutions` may hold more tasks than `challenges`.
 
     Raises:
-        UsageError: naming file, task, place and rule.
+        UsageError: the message has file, task, place and rule.
     """
     tasks = {id_: parse_task(id_, value, f"{challenges}: task {id_}") for id_, value in _table(challenges).items()}
     if solutions is None:
         return tasks
     known = _table(solutions)
-    return {id_: _solved(task, known.get(id_), f"{solutions}: task {id_}") for id_, task in tasks.items()}
+    return {id_: _with_solution(task, known.get(id_), f"{solutions}: task {id_}") for id_, task in tasks.items()}
 
 
 def parse_task(id_: str, value: Any, where: str) -> Task:
-    """The inverse of `task_json`. Raises UsageError with `where`, the place in it and the rule."""
+    """The inverse of `task_json`. Raises UsageError with `where`, the place and the rule."""
     if not isinstance(value, dict) or not {"train", "test"} <= set(value):
         raise UsageError(f"{where}: must be an object with 'train' and 'test'")
     train, test = (_pairs(value[part], f"{where}, {part}") for part in ("train", "test"))
     for i, pair in enumerate(train):
         if pair.output is None:
-            raise UsageError(f"{where}, train {i}: has no 'output'; only a test pair may be without")
+            raise UsageError(f"{where}, train {i}: has no 'output'; only a test pair may omit it")
     return Task(id_, train, test)
 
 
 def task_json(task: Task) -> dict[str, list[dict[str, Grid]]]:
-    """`task` as a challenges file has it, with the outputs of its test pairs where they are known."""
+    """`task` in the format of a challenges file, with the known outputs of its test pairs."""
     return {
         name: [{"input": pair.input} | ({"output": pair.output} if pair.output else {}) for pair in pairs]
         for name, pairs in (("train", task.train), ("test", task.test))
@@ -65,7 +65,7 @@ def task_json(task: Task) -> dict[str, list[dict[str, Grid]]]:
 
 
 def output_ids(task: Task) -> list[str]:
-    """One id a test output: what an evalset item and a score are of."""
+    """One id per test output, which is also the id of the evalset item."""
     return [f"{task.id}_{i}" for i in range(len(task.test))]
 
 
@@ -91,13 +91,13 @@ def _examples(task: Task) -> list[str]:
 def _table(path: Path) -> Mapping[str, Any]:
     table = read_json(path)
     if not isinstance(table, dict) or not table:
-        raise UsageError(f"{path} holds {type(table).__name__}, must be an object of task ids that is not empty")
+        raise UsageError(f"{path} holds {type(table).__name__}, must be a non-empty object of task ids")
     return table
 
 
 def _pairs(value: Any, where: str) -> tuple[Pair, ...]:
     if not isinstance(value, list) or not value:
-        raise UsageError(f"{where}: must be a list of pairs that is not empty")
+        raise UsageError(f"{where}: must be a non-empty list of pairs")
     return tuple(_pair(pair, f"{where} {i}") for i, pair in enumerate(value))
 
 
@@ -108,7 +108,7 @@ def _pair(value: Any, where: str) -> Pair:
     return Pair(check_grid(value["input"], f"{where} input"), output)
 
 
-def _solved(task: Task, outputs: Any, where: str) -> Task:
+def _with_solution(task: Task, outputs: Any, where: str) -> Task:
     n_tests = len(task.test)
     if not isinstance(outputs, list) or len(outputs) != n_tests:
         found = f"{len(outputs)} outputs" if isinstance(outputs, list) else "no list of outputs"
@@ -119,7 +119,7 @@ def _solved(task: Task, outputs: Any, where: str) -> Task:
 
 
 def check_grid(value: Any, where: str) -> Grid:
-    """`value`, which is a grid. Raises UsageError with `where` and the rule that it breaks."""
+    """`value` as a grid. Raises UsageError with `where` and the rule that it breaks."""
     problem = grid_problem(value)
     if problem:
         raise UsageError(f"{where}: {problem}")

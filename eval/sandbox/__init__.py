@@ -1,4 +1,4 @@
-"""Untrusted Python. `sandbox.py` runs in our process; `server.py`, `program.py` and `lockdown.py` in the child's.
+"""Run untrusted Python. `sandbox.py` runs in our process; `server.py`, `program.py` and `lockdown.py` in a child.
 
-The child imports this folder as the top-level package `sandbox`: nothing may be imported here.
+The child imports this folder as the top-level package `sandbox`, so this file must import nothing.
 """

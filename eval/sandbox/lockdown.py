@@ -1,7 +1,7 @@
-"""The layers that turn a process into one that can compute and do nothing else.
+"""Confine a process, in layers, so that it can only compute.
 
-A program needs no file, no network and no second process, so none is given: no paths to allow, no mounts to build. Each
-threat is met by more than one mechanism, since each mechanism is missing somewhere; what is in force is reported.
+A program needs no file, no network and no second process, so it gets none: there are no allowed paths and no mounts.
+Several mechanisms answer each threat, since every mechanism is missing on some system; those in force are reported.
 
 Sources: seccomp(2), landlock(7), user_namespaces(7), getrlimit(2), PEP 578 (audit hooks).
 """
@@ -26,8 +26,8 @@ PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
 LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
 
-# What a pure computation calls, by architecture: memory, signals' own handlers, time, random bytes, reading and writing
-# what is open already, and the end. Whatever is not here fails with EPERM.
+# The system calls of a pure computation, by architecture: memory, its own signal handlers, time, random bytes, reading
+# and writing open files, and exit. Any other call fails with EPERM.
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 SYSCALLS = {
     "x86_64": {
@@ -48,7 +48,7 @@ SYSCALLS = {
     },
 }
 
-# PEP 578 events that a computation raises; where the kernel's filter is missing, any other is refused.
+# PEP 578 events that a computation raises. Without the kernel's filter, any other event is refused.
 HARMLESS_EVENTS = """
     array.__new__ builtins.id builtins.input builtins.input/result code.__new__ compile exec function.__new__ import
     gc.get_objects gc.get_referents gc.get_referrers marshal.dumps marshal.loads object.__delattr__ object.__getattr__
@@ -60,44 +60,44 @@ Found = list[tuple[str, str]]  # (threat, mechanism in force)
 
 
 def describe(found: Found) -> list[str]:
-    """One line a threat: `network: limit, namespace, seccomp`, or `memory: none` where nothing holds it."""
+    """One line per threat: `network: limit, namespace, seccomp`, or `memory: none` if no mechanism is in force."""
     return [f"{threat}: {', '.join(m for t, m in found if t == threat) or 'none'}" for threat in THREATS]
 
 
 def enter(layers: Collection[str]) -> Found:
-    """Once, in the server: leave the network and root's rights behind for good."""
+    """Give up the network and root's rights for good; called once, in the server."""
     found: Found = []
     network, root = CLONE_NEWNET | CLONE_NEWIPC, os.getuid() == 0
     isolated = "namespace" in layers and unshare(network)
     dropped = root and "user" in layers and drop_user()
-    # A user namespace makes the call possible for an ordinary user, where the system permits that.
+    # In a user namespace an ordinary user can make the call too, if the system permits it.
     if isolated or ("namespace" in layers and unshare(network | CLONE_NEWUSER)):
         found.append(("network", "namespace"))
     if dropped:
         found.append(("files", f"user {NOBODY}"))
     if (dropped or not root) and "limits" in layers:
         found.append(("processes", "limit"))  # RLIMIT_NPROC, set in lock_down(), does not bind root
-    # If the machine runs out of memory, a program goes before the process that scores it.
+    # If the machine runs out of memory, the kernel kills a program before the process that scores it.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     return found
 
 
 def lock_down(layers: Collection[str], memory_bytes: int, cpu_s: int) -> Found:
-    """In the child, before the first line of a program: no way back from here."""
+    """Confine the child for good, before the first line of a program runs."""
     found: Found = []
-    own_bytes = address_space()  # while /proc can be read
+    own_bytes = address_space()  # while /proc is still readable
     if sys.platform == "linux":
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        prctl(PR_SET_NO_NEW_PRIVS, 1)  # no set-uid program could give rights back; landlock and seccomp ask for it
-    if "landlock" in layers and landlock():  # before the limits: it needs a descriptor
+        prctl(PR_SET_NO_NEW_PRIVS, 1)  # no set-uid program can restore rights; landlock and seccomp require it
+    if "landlock" in layers and landlock():  # before the limits, because it needs a descriptor
         found.append(("files", "landlock"))
     if "limits" in layers:
         found += set_limits(own_bytes + memory_bytes, cpu_s)
     if "seccomp" in layers and seccomp():
         found += [(threat, "seccomp") for threat in ("network", "files", "processes")]
     elif "python" in layers:
-        # Not a boundary that would hold against a determined attacker: native code is free of it.
+        # No boundary against a determined attacker: native code bypasses it.
         sys.addaudithook(refuse)
         found += [(threat, "python") for threat in ("network", "files", "processes")]
     return found
@@ -112,18 +112,18 @@ def drop_user() -> bool:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
-    except OSError:  # e.g. a user namespace without that id
+    except OSError:  # such as a user namespace without that id
         return False
     return True
 
 
 def set_limits(address_bytes: int, cpu_s: int) -> Found:
-    """Four descriptors are open and no fifth can be: no file and no socket, on every system and for every user."""
+    """Set resource limits. Four descriptors are open and a fifth is refused, so no file and no socket can be opened."""
     found: Found = [("network", "limit"), ("files", "limit"), ("cpu", "limit")]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU, which can be ignored, then SIGKILL
-    if sys.platform == "linux":  # macOS takes RLIMIT_AS and does not enforce it
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU, which a program can ignore, then SIGKILL
+    if sys.platform == "linux":  # macOS accepts RLIMIT_AS without enforcing it
         resource.setrlimit(resource.RLIMIT_AS, (address_bytes, address_bytes))
         found.append(("memory", "limit"))
     resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
@@ -132,7 +132,7 @@ def set_limits(address_bytes: int, cpu_s: int) -> Found:
 
 
 def address_space() -> int:
-    """Bytes that this process has mapped; 0 where that is not told."""
+    """The bytes that this process has mapped; 0 if the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -140,11 +140,11 @@ def address_space() -> int:
 
 
 def landlock() -> bool:
-    """Handle every kind of file access and allow none. False where the kernel has no Landlock."""
+    """Refuse every kind of file access. False if the kernel has no Landlock."""
     version = syscall(LANDLOCK_CREATE_RULESET, 0, 0, 1) if sys.platform == "linux" else 0
     if version < 1:
         return False
-    kinds = {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)  # REFER came with 2, TRUNCATE with 3, IOCTL_DEV with 5
+    kinds = {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)  # 2 added REFER, 3 TRUNCATE, 5 IOCTL_DEV
     rights = ctypes.c_uint64((1 << kinds) - 1)
     rules = syscall(LANDLOCK_CREATE_RULESET, ctypes.addressof(rights), ctypes.sizeof(rights), 0)
     if rules < 0:
@@ -180,6 +180,6 @@ def syscall(number: int, *arguments: int) -> int:
 
 
 def refuse(event: str, _arguments: object) -> None:
-    """An audit hook: once added it cannot be taken away."""
+    """An audit hook; a hook cannot be removed once it is added."""
     if event not in HARMLESS_EVENTS.split():
         raise PermissionError(1, f"{event}: Operation not permitted")

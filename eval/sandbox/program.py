@@ -1,4 +1,4 @@
-"""What the child does once it is locked down: run a program and report, line by line."""
+"""Run a program in the confined child, and report its results line by line."""
 
 import json
 import os
@@ -7,24 +7,24 @@ import sys
 import types
 from typing import Any
 
-REPORT = 3  # the child's descriptor for its report; 0 is empty, 1 and 2 are counted and thrown away
-REFUSED = (1, 11, 13, 24)  # EPERM, EAGAIN, EACCES, EMFILE: how the layers say no
+REPORT = 3  # the child's descriptor for its report; 0 is empty, 1 and 2 are counted and discarded
+REFUSED = (1, 11, 13, 24)  # EPERM, EAGAIN, EACCES, EMFILE: the errors of a refused call
 
 
 def run(source: str, entry: str, inputs: list[Any]) -> None:
-    """Define the program's functions, then report a line an input: {"output": value} or {"error": reason}."""
-    # The same program gives the same answer, whichever server runs it.
+    """Define the program's functions, then report one line per input: {"output": value} or {"error": reason}."""
+    # Fixed seeds: a program gives the same answer in every server.
     random.seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     program = sys.modules["program"] = types.ModuleType("program")
-    spare = bytearray(1 << 22)  # given back when memory is short, so that the reason can still be told
+    spare = bytearray(1 << 22)  # freed when memory runs out, so that the reason can still be reported
     failed = None
     try:
         exec(compile(source, "<program>", "exec"), program.__dict__)
         if not callable(getattr(program, entry, None)):
             failed = f"the program defines no function {entry!r}"
-    except BaseException as error:  # noqa: BLE001 whatever it is (SystemExit too), it is the result
+    except BaseException as error:  # noqa: BLE001 any exception, SystemExit too, is the result
         spare.clear()
         failed = reason(error)
     if failed is not None:

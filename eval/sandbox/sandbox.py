@@ -1,8 +1,8 @@
-"""Untrusted Python, run where it can compute and do nothing else.
+"""Run untrusted Python in a sandbox where it can only compute.
 
 A program is text that defines a function. It runs in a child process without files, network or other processes, with
-limits on time, memory and output, and exchanges JSON only. `ProgramResult.isolation` says what held each threat off.
-docs/decisions/002-untrusted-code.md tells why it is built this way.
+limits on time, memory and output, and exchanges JSON only. `ProgramResult.isolation` lists the mechanisms in force.
+docs/decisions/002-untrusted-code.md explains the design.
 """
 
 import json
@@ -26,17 +26,17 @@ from eval.sandbox.lockdown import LAYERS
 from podium.core.errors import PodiumError, UsageError
 
 Program = tuple[str, Sequence[Any]]  # (source, inputs)
-GRACE_S = 10.0  # beyond a program's own limit, until its server is taken for dead
+GRACE_S = 10.0  # beyond a program's own limit, before its server counts as dead
 START_S = 60.0
 START = "import sys; sys.path.insert(0, sys.argv[1]); from sandbox.server import main; main()"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one program may use for all of its inputs together.
+    """The limits of one program, for all of its inputs together.
 
-    `memory_bytes` is beyond the interpreter's own; `output_bytes` holds for what it prints and returns together.
-    There is no number of files or processes: it gets none.
+    `memory_bytes` excludes the interpreter's own memory; `output_bytes` covers what the program prints and returns.
+    Files and processes have no limit here, because a program gets none.
     """
 
     wall_s: float = 5.0
@@ -52,18 +52,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """`outputs[i]` is what the program returned for input i, or None with the reason in `errors[i]`."""
+    """`outputs[i]` is the value that the program returned for input i, or None with the reason in `errors[i]`."""
 
     outputs: tuple[Any, ...]
     errors: tuple[str | None, ...]
-    isolation: tuple[str, ...]  # a line a threat: "network: limit, namespace, seccomp"
+    isolation: tuple[str, ...]  # one line per threat: "network: limit, namespace, seccomp"
 
 
 class Sandbox:
-    """A pool of warm interpreters, started when first needed; safe to use from several threads."""
+    """A pool of warm interpreters, started on first use; thread-safe."""
 
     def __init__(self, workers: int | None = None, *, layers: Sequence[str] = LAYERS) -> None:
-        """`layers` is there for tests, which try each layer alone."""
+        """`layers` is for tests of single layers."""
         self.workers = workers or os.cpu_count() or 1
         self._servers: queue.LifoQueue[_Server] = queue.LifoQueue()
         for _ in range(self.workers):
@@ -74,8 +74,10 @@ class Sandbox:
     ) -> ProgramResult:
         """Call the program's function `entry` with each input (a JSON value), in order, in one child process.
 
+        Errors of the program are in the result.
+
         Raises:
-            PodiumError: the sandbox itself could not be started. Whatever the program does is in the result.
+            PodiumError: the sandbox itself could not be started.
         """
         server = self._servers.get()
         try:
@@ -86,12 +88,12 @@ class Sandbox:
     def run_many(
         self, programs: Iterable[Program], *, limits: Limits | None = None, entry: str = "solve"
     ) -> list[ProgramResult]:
-        """As `run`, several at a time; results in the order of `programs`."""
+        """Like `run`, with several programs at a time; results are in the order of `programs`."""
         with ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(lambda program: self.run(*program, limits=limits, entry=entry), programs))
 
     def close(self) -> None:
-        """End the interpreters; a later run starts new ones."""
+        """Stop the interpreters; a later run starts new ones."""
         for server in [self._servers.get() for _ in range(self.workers)]:
             server.stop()
             self._servers.put(server)
@@ -108,7 +110,7 @@ class Sandbox:
 def run_program(
     source: str, inputs: Sequence[Any], *, limits: Limits | None = None, entry: str = "solve"
 ) -> ProgramResult:
-    """One program in a sandbox of its own (a third of a second to start; keep a `Sandbox` for more than a few)."""
+    """Run one program in a new sandbox. A start takes a third of a second: keep a `Sandbox` for more than a few."""
     with Sandbox(1) as sandbox:
         return sandbox.run(source, inputs, limits=limits, entry=entry)
 
@@ -116,13 +118,13 @@ def run_program(
 def run_programs(
     programs: Iterable[Program], *, limits: Limits | None = None, entry: str = "solve", workers: int | None = None
 ) -> list[ProgramResult]:
-    """Many programs in parallel processes, one a core unless `workers` says otherwise."""
+    """Run programs in `workers` parallel processes, by default one per core."""
     with Sandbox(workers) as sandbox:
         return sandbox.run_many(programs, limits=limits, entry=entry)
 
 
 class _Server:
-    """The outside of one `eval/sandbox/server.py`, which is replaced when it dies."""
+    """Our side of a process that runs `eval/sandbox/server.py`; it starts a new one after the process died."""
 
     def __init__(self, layers: Sequence[str]) -> None:
         self._layers = list(layers)
@@ -143,7 +145,7 @@ class _Server:
             self.stop()
             failed = "the process that ran it was lost"
             return ProgramResult((None,) * len(inputs), (failed,) * len(inputs), ())
-        except BaseException:  # e.g. Ctrl-C: never leave a reply behind for the next program
+        except BaseException:  # such as Ctrl-C: the next program must not read this reply
             self.stop()
             raise
         return _result(reported, len(inputs), _how_it_ended(end, limits))
@@ -153,7 +155,7 @@ class _Server:
             return self._process
         self.stop()
         self._folder = tempfile.TemporaryDirectory(prefix="podium-sandbox-")
-        package = Path(__file__).resolve().parents[1]  # without the packages above it: the child imports this one alone
+        package = Path(__file__).resolve().parents[1]  # the child imports this package alone, not the packages above it
         process = self._process = subprocess.Popen(
             [sys.executable, "-s", "-S", "-B", "-c", START, str(package)],
             stdin=subprocess.PIPE,
@@ -161,7 +163,7 @@ class _Server:
             stderr=subprocess.PIPE,
             cwd=self._folder.name,
             env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for us; the server ends when its stdin does
+            start_new_session=True,  # Ctrl-C reaches us only; the server ends when its stdin closes
         )
         assert process.stdin and process.stdout and process.stderr
         numpy = find_spec("numpy")
@@ -182,7 +184,7 @@ class _Server:
     def stop(self) -> None:
         if self._process is not None:
             process, self._process = self._process, None
-            process.kill()  # the kernel ends its child with it
+            process.kill()  # the kernel kills its child with it
             process.communicate()
         if self._folder is not None:
             self._folder.cleanup()
@@ -190,7 +192,7 @@ class _Server:
 
 
 def _line(stream: IO[bytes], timeout_s: float) -> bytes:
-    """The next line, which is sent whole; empty at the end. Raises TimeoutError."""
+    """The next line, which the sender writes at once; empty at the end of the stream. Raises TimeoutError."""
     poll = select.poll()
     poll.register(stream, select.POLLIN)
     if not poll.poll(timeout_s * 1000):
@@ -199,7 +201,7 @@ def _line(stream: IO[bytes], timeout_s: float) -> bytes:
 
 
 def _how_it_ended(end: dict[str, Any], limits: Limits) -> str:
-    """Why there is no answer, told from the child's end."""
+    """Why there is no answer, from how the child ended."""
     status = int(end["status"])
     if end["cut"] == "wall":
         return f"ran longer than {limits.wall_s:g} s"
@@ -213,9 +215,9 @@ def _how_it_ended(end: dict[str, Any], limits: Limits) -> str:
 
 
 def _result(reported: bytes, n_inputs: int, ended: str) -> ProgramResult:
-    """Read what the child reported. Nothing in it is trusted but the first line, written before the program ran."""
-    lines = reported.split(b"\n")[:-1]  # a last line without its end was cut off
-    first = json.loads(lines[0]) if lines else {"isolation": ()}  # its time was up before it began
+    """Parse the child's report. Only its first line, written before the program ran, is trusted."""
+    lines = reported.split(b"\n")[:-1]  # a last line without a newline was cut off
+    first = json.loads(lines[0]) if lines else {"isolation": ()}  # its time ran out before it began
     if "broken" in first:
         raise PodiumError(f"the sandbox could not be locked: {first['broken']}; the program was not run")
     rows = [_row(line) for line in lines[1 : n_inputs + 1]]

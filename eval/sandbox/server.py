@@ -1,7 +1,7 @@
-"""A clean, warm interpreter that forks one child a program: a fork costs a hundredth of a start with NumPy.
+"""A warm interpreter that forks one child per program; a fork takes a hundredth of the time of a start with NumPy.
 
-Requests come as JSON lines on stdin. A reply is a JSON line (how the child ended, how many bytes follow) and then what
-the child reported, which this process never parses: first a line of what isolation is in force, then a line an input.
+Requests are JSON lines on stdin. A reply is a JSON line (how the child ended, how many bytes follow) and then the
+child's report, which this process never parses: one line with the isolation in force, then one line per input.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 from .lockdown import Found, describe, enter, lock_down
 from .program import REPORT, run, say, write_all
 
-# All that a program can import, since it can open no file later. The last but one line is of no use inside: with it,
-# the reason names the deed that was refused, and not an import.
+# The modules that a program can import, since it can open no file later. Those of the last line but one are useless
+# inside, but with them an error names the refused operation instead of an import.
 MODULES = """
     abc argparse array ast base64 binascii bisect calendar cmath collections collections.abc contextlib copy
     dataclasses datetime decimal difflib enum fractions functools gc hashlib heapq inspect io itertools json keyword
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def preload(site: str) -> None:
-    """Import what programs may use, then forget where modules come from."""
+    """Import the modules that programs may use, then remove every import path."""
     sys.path.append(site)
     for name in MODULES.split():
         with contextlib.suppress(ImportError):
@@ -53,7 +53,7 @@ def preload(site: str) -> None:
 
 
 def serve(request: dict[str, Any], layers: list[str], found: Found) -> bytes:
-    """Run one program in a child of its own; its end in a line, and what it reported."""
+    """Run one program in a child; returns a line on how the child ended, followed by its report."""
     report, report_end = os.pipe()
     output, output_end = os.pipe()
     pid = os.fork()
@@ -70,7 +70,7 @@ def serve(request: dict[str, Any], layers: list[str], found: Found) -> bytes:
 
 
 def watch(pid: int, report: int, output: int, wall_s: float, output_bytes: int) -> tuple[bytes, str | None]:
-    """Read until the child ends, or cut it off; in either case it is dead when this returns."""
+    """Read until the child ends or exceeds a limit; the child is dead on return."""
     deadline, reported, seen, open_pipes = time.monotonic() + wall_s, bytearray(), 0, {report, output}
     cut: str | None = None
     poll = select.poll()
@@ -79,7 +79,7 @@ def watch(pid: int, report: int, output: int, wall_s: float, output_bytes: int) 
     while open_pipes and cut is None:
         left_s = deadline - time.monotonic()
         for descriptor, _ in poll.poll(max(0, math.ceil(left_s * 1000))):
-            if descriptor == 0:  # no request can come before the reply: the other side is gone
+            if descriptor == 0:  # no request can come before the reply, so the parent is gone
                 kill(pid)
                 sys.exit(0)
             data = os.read(descriptor, 1 << 16)
@@ -93,13 +93,13 @@ def watch(pid: int, report: int, output: int, wall_s: float, output_bytes: int) 
             cut = "output"
         elif left_s <= 0 and open_pipes:
             cut = "wall"
-    # Both pipes closed: it is past saying anything, and its exit status, if it has one, is already decided.
+    # Both pipes are closed: the child can report nothing more, and its exit status is settled.
     kill(pid)
     return bytes(reported[:output_bytes]), cut
 
 
 def kill(pid: int) -> None:
-    """The child and, where the layers could not stop it from forking, its process group."""
+    """Kill the child and its process group, in case the layers could not stop it from forking."""
     for end in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             end(pid, signal.SIGKILL)
@@ -114,7 +114,7 @@ def child(request: dict[str, Any], layers: list[str], found: Found, report: int,
         os.dup2(report, REPORT)
         os.closerange(REPORT + 1, 256)  # the server itself has fewer than a dozen
         say({"isolation": describe(found + lock_down(layers, request["memory_bytes"], request["cpu_s"]))})
-    except Exception as error:  # noqa: BLE001 recorded; the program is not run
+    except Exception as error:  # noqa: BLE001 reported; the program does not run
         say({"broken": f"{type(error).__name__}: {error}"})
         os._exit(1)
     try:

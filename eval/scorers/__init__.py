@@ -1,4 +1,4 @@
-"""The scorers, one file each, by name. docs/evaluation.md has the semantics of each."""
+"""The scorers by name, one file each. docs/evaluation.md defines each of them."""
 
 from eval.scorers.answer import AnswerScorer
 from eval.scorers.arc import ArcScorer
@@ -23,7 +23,7 @@ DEFAULT = AnswerScorer.name
 
 
 def get_scorer(spec: str) -> Scorer:
-    """The scorer of a name, or of a name with an option: `numeric:0.01`. Raises UsageError for an unknown one."""
+    """The scorer for a name, or a name with an option such as `numeric:0.01`. Raises UsageError for an unknown one."""
     name, colon, option = spec.partition(":")
     if name not in SCORERS:
         raise UsageError(f"scorer {name!r}, must be one of {', '.join(SCORERS)}")
@@ -31,7 +31,7 @@ def get_scorer(spec: str) -> Scorer:
 
 
 def arc_scorer(spec: str) -> ArcScorer:
-    """The scorer of ARC grids or programs. Raises UsageError for any other."""
+    """The scorer for `arc_grid` or `arc_program`. Raises UsageError for any other."""
     scorer = get_scorer(spec)
     if not isinstance(scorer, ArcScorer):
         raise UsageError(f"scorer {spec!r} makes no attempts; a submission needs arc_grid or arc_program")

@@ -1,4 +1,4 @@
-"""`answer`: the extracted answer says what the expected one, or an accepted one, says."""
+"""`answer`: the extracted answer is equal in meaning to the expected answer or an accepted one."""
 
 from eval.answers.extract import Extracted, extract, last_number
 from eval.answers.normalise import normalise
@@ -15,7 +15,7 @@ class AnswerScorer(ExtractingScorer):
         return extract(text)
 
     def lenient(self, text: str, sample: Sample) -> Extracted | None:
-        """The last number, where a number is wanted; words are not looked for."""
+        """The last number if a number is expected, else None."""
         wanted = (sample.expected_answer, *sample.accepted)
         return last_number(text) if any(quantity(right) for right in wanted) else None
 

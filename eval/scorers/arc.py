@@ -1,4 +1,4 @@
-"""What the ARC scorers share: all predictions for an item make two attempts, and either one must be exact."""
+"""The base of the ARC scorers: the predictions for an item give two attempts, and one of them must be exact."""
 
 import json
 from abc import abstractmethod
@@ -15,7 +15,7 @@ AnsweredPrompt = tuple[Prompt, Sequence[Prediction]]
 
 @dataclass(frozen=True)
 class Attempts:
-    """`grids`, best first, at most two; `reason` says where they come from, or why there are none."""
+    """At most two grids, best first; `reason` says how they were chosen, or why there are none."""
 
     grids: list[Grid]
     reason: str
@@ -23,11 +23,11 @@ class Attempts:
 
 
 class ArcScorer(Scorer):
-    """The value is the competition's: 1 when either attempt is exactly the test output, else 0."""
+    """The value is that of the competition: 1 if either attempt equals the test output, else 0."""
 
     @abstractmethod
     def attempts(self, items: Sequence[AnsweredPrompt]) -> list[Attempts]:
-        """The attempts of each item, from its one or more predictions. The test output has no part in choosing them."""
+        """The attempts of each item, from its one or more predictions; they do not depend on the test output."""
 
     def check(self, sample: Sample) -> None:
         _expected(sample)
@@ -52,4 +52,4 @@ def _expected(sample: Sample) -> Grid:
     try:
         return parse_grid(sample.expected_answer)
     except ValueError as error:
-        raise UsageError(f"item {sample.id!r}: expected_answer is no grid ({error}); import the set again") from None
+        raise UsageError(f"item {sample.id!r}: expected_answer is not a grid ({error}); import the set again") from None

@@ -1,4 +1,4 @@
-"""`arc_grid`: the text ends in the output grid; of several, the two grids with most votes are the attempts."""
+"""`arc_grid`: the text ends in the output grid; the two grids with most votes are the attempts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -28,6 +28,6 @@ def _attempts(predictions: Sequence[Prediction]) -> Attempts:
             continue
         grids[str(grid)] = grid
         votes[str(grid)] += 1
-    chosen = votes.most_common(2)  # of equals the first that was given
+    chosen = votes.most_common(2)  # in a tie, the first prediction wins
     said = [f"{count} of {len(predictions)} predictions" for _, count in chosen]
     return Attempts([grids[key] for key, _ in chosen], ", ".join(said) or problems[0])

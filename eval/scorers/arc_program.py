@@ -1,4 +1,4 @@
-"""`arc_program`: the text holds a Python solve(grid); the two programs best on the train pairs make the attempts."""
+"""`arc_program`: the text holds a Python function solve(grid); the two best programs on the train pairs are used."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,7 +13,7 @@ from podium.core.records import Sample
 
 
 class ArcProgramScorer(ArcScorer):
-    """`fitness` and `train_pairs` are of the item's best program, for development, and no part of the value."""
+    """The metrics `fitness` and `train_pairs` describe the item's best program; the value does not depend on them."""
 
     name = "arc_program"
     version = "1"
@@ -24,7 +24,7 @@ class ArcProgramScorer(ArcScorer):
         one_output(sample)
 
     def attempts(self, items: Sequence[AnsweredPrompt]) -> list[Attempts]:
-        """The programs of all items run in parallel processes; what is written twice for an item runs once."""
+        """Run the programs of all items in parallel processes; a program repeated for an item runs once."""
         tasks = [one_output(sample) for sample, _ in items]
         found = [[find_program(prediction.text) for prediction in predictions] for _, predictions in items]
         programs = [[text for text in texts if text is not None] for texts in found]
@@ -52,7 +52,7 @@ def _attempts(task: Task, programs: Sequence[str], results: Sequence[ProgramResu
 
 
 def _metrics(task: Task, best: Candidate) -> dict[str, float]:
-    """Nothing for a task whose solution is not known: there is no score that they could stand beside."""
+    """The metrics of the best program; none if a solution is unknown, because then there is no score either."""
     if any(pair.output is None for pair in task.test):
         return {}
     return {"fitness": float(development_fitness(task, best)), "train_pairs": best.train_correct / best.n_train}

@@ -1,4 +1,4 @@
-"""The contract of a scorer: an item and what was predicted for it become a score that explains itself."""
+"""The base class of scorers, which turn an item and its predictions into a score with a reason."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,59 +10,59 @@ from eval.scorers.multi_sample import majority, pass_at_k, reported_ks
 from podium.core.errors import UsageError
 from podium.core.records import Prediction, Record, Sample
 
-POINTS = 100.0  # a share in points
+POINTS = 100.0  # the scale that turns a share into points
 Metrics = Mapping[str, float]
 Item = tuple[Sample, Sequence[Prediction]]
 
 
 class Score(Record):
-    """What one item got, and why."""
+    """The score of one item, and the reason for it."""
 
     id: str
     value: float = Field(ge=0, le=1)
-    extracted: str | None  # None where nothing that could be an answer was found
+    extracted: str | None  # None if nothing that could be an answer was found
     expected: str
     reason: str
-    missing: bool = False  # there was no prediction to judge
-    metrics: dict[str, float] = Field(default_factory=dict)  # what the scorer declares, beside the value
+    missing: bool = False  # there was no prediction
+    metrics: dict[str, float] = Field(default_factory=dict)  # in addition to the value
 
 
 class Scorer(ABC):
-    """Scores of one (spec, version) are comparable; whatever can change a value changes the version.
+    """Scores with the same (spec, version) are comparable: a change that can alter a value needs a new version.
 
-    `metrics` declares what a scorer reports beside its value: the name, and what its mean is multiplied by.
+    `metrics` declares the further metrics of a scorer: their names, and the scale of their mean.
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
     metrics: ClassVar[Metrics] = {}
-    votes: ClassVar[bool] = True  # whether a majority of several predictions means something
+    votes: ClassVar[bool] = True  # whether a majority vote over several predictions is meaningful
 
     def __init__(self, option: str | None = None) -> None:
-        """`option` is what stands behind the colon of `numeric:0.01`. Raises UsageError for one that is not wanted."""
+        """`option` is the part after the colon of `numeric:0.01`. Raises UsageError for an unsupported option."""
         if option is not None:
             raise UsageError(f"scorer {self.name!r} takes no option, not {option!r}; write {self.name}")
 
     @property
     def spec(self) -> str:
-        """Name and option, as they are written."""
+        """The name with its option, as in `numeric:0.01`."""
         return self.name
 
-    def check(self, sample: Sample) -> None:  # noqa: B027 (most scorers can judge any item)
-        """Raises UsageError where this scorer cannot judge such an item, whatever is predicted for it."""
+    def check(self, sample: Sample) -> None:  # noqa: B027 (most scorers accept any item)
+        """Raises UsageError if this scorer cannot judge the item, whatever the prediction."""
 
     def score(self, sample: Sample, prediction: Prediction | None) -> Score:
-        """A missing prediction is wrong: an item that was not reached was not solved."""
+        """Score one prediction; a missing prediction is wrong."""
         if prediction is None:
             wrong = self._result(sample, 0.0, None, "missing: no prediction for this item")
             return wrong.model_copy(update={"missing": True, "metrics": dict.fromkeys(self.metrics, 0.0)})
         return self._judge(sample, prediction)
 
     def score_items(self, items: Sequence[Item]) -> list[Score]:
-        """One score an item, in order.
+        """One score per item, in order.
 
-        Where an item has several predictions its value is their mean, and every item is taken to have as many as the
-        one with most: those that are not there are wrong.
+        With several predictions, the value of an item is their mean. Every item counts with as many predictions as the
+        item with the most; missing ones are wrong.
         """
         n_samples = max((len(predictions) for _, predictions in items), default=0)
         if n_samples <= 1:
@@ -70,7 +70,7 @@ class Scorer(ABC):
         return [self._combined(sample, predictions, n_samples) for sample, predictions in items]
 
     def vote_key(self, extracted: str) -> str:
-        """Equal for extractions that are votes for the same answer."""
+        """A key that is equal for extractions that count as votes for the same answer."""
         return extracted
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""`choice`: the letter of a multiple-choice answer, A to E, or the text of the right choice where it is accepted."""
+"""`choice`: the letter of a multiple-choice answer, A to E, or the text of the right choice if it is accepted."""
 
 import re
 
@@ -9,7 +9,7 @@ from podium.core.errors import UsageError
 from podium.core.records import Sample
 
 LETTERS = "ABCDE"
-# Every letter by the same rule, or the choices would not have the same chance: "B because" counts, "A dog" does not.
+# One rule for every letter, so that all choices have the same chance: "B because" counts, "A dog" does not.
 _REASON = r"\s+(?:because|since|as|is)\b"
 _FIRST = re.compile(
     rf"[\s\"'`*]*(?:(?:option|choice)\s+)?(?:\(([A-E])\)|([A-E])(?=[\s\"'`*]*(?:$|[).:,;])|{_REASON}))", re.IGNORECASE
@@ -26,7 +26,7 @@ class ChoiceScorer(ExtractingScorer):
             raise UsageError(f"item {sample.id!r}: expected_answer {sample.expected_answer!r}, must be a letter A to E")
 
     def strict(self, text: str) -> Extracted | None:
-        """The letter that the extracted answer begins with; the whole answer where it begins with none."""
+        """The letter at the start of the extracted answer; without one, the whole answer."""
         found = extract(text)
         letter = _FIRST.match(found.answer) if found else None
         return Extracted((letter[1] or letter[2]).upper(), found.rule) if found and letter else found

@@ -1,4 +1,4 @@
-"""`contains`: the expected answer, or an accepted one, stands somewhere in the text, as whole words."""
+"""`contains`: the text contains the expected answer or an accepted one, as whole words."""
 
 import re
 
@@ -23,6 +23,6 @@ class ContainsScorer(Scorer):
 
 
 def _contains(text: str, answer: str) -> bool:
-    """Not the 5 of 15, of 1.5, of 5.2 or of -5."""
+    """Whether `answer` is in `text` as whole words or numbers: 5 is not in 15, 1.5, 5.2 or -5."""
     before = r"(?<!\w)(?<!\d\.)" + (r"(?<!-)" if answer[:1].isdigit() else "")
     return re.search(before + re.escape(answer) + r"(?!\w)(?!\.\d)", text) is not None

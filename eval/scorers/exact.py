@@ -1,4 +1,4 @@
-"""`exact`: the whole text, less white space around it, is the expected answer or an accepted one, byte for byte."""
+"""`exact`: the whole text, stripped of white space, equals the expected answer or an accepted one."""
 
 from eval.scorers.base import Score, Scorer
 from podium.core.records import Prediction, Sample

@@ -1,4 +1,4 @@
-"""What `answer`, `numeric` and `choice` share: strict and lenient extraction side by side, never mixed."""
+"""The base of `answer`, `numeric` and `choice`: strict and lenient extraction, reported separately."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -9,17 +9,17 @@ from podium.core.records import Prediction, Sample
 
 
 class ExtractingScorer(Scorer):
-    """The value is by strict extraction alone; `lenient` counts what lenient extraction finds right as well."""
+    """The value depends on strict extraction only; the metric `lenient` also counts lenient extraction."""
 
     metrics: ClassVar[Metrics] = {"lenient": POINTS}
 
     @abstractmethod
     def strict(self, text: str) -> Extracted | None:
-        """The answer where one belongs; None when there is no text."""
+        """The answer where one belongs; None if there is no text."""
 
     @abstractmethod
     def lenient(self, text: str, sample: Sample) -> Extracted | None:
-        """The answer wherever it is; None when nothing like one is there."""
+        """The answer anywhere in the text; None if there is nothing like one."""
 
     @abstractmethod
     def same(self, found: str, right: str) -> bool: ...
@@ -39,6 +39,6 @@ class ExtractingScorer(Scorer):
         return self._result(sample, 0.0, found.answer, reason, {"lenient": 1.0})
 
     def _right(self, sample: Sample, found: Extracted) -> str | None:
-        """The right answer that was found, as the evalset writes it."""
+        """The correct answer that `found` equals, as written in the evalset; None if it equals none."""
         rights = (sample.expected_answer, *sample.accepted)
         return next((right for right in rights if self.same(found.answer, right)), None)

@@ -1,4 +1,4 @@
-"""`format`: one <reasoning>, then one <answer>, and nothing outside; `format:256` also limits the tokens."""
+"""`format`: one <reasoning>, then one <answer>, and nothing else; `format:256` also limits the number of tokens."""
 
 import re
 from typing import ClassVar
@@ -20,7 +20,7 @@ class FormatScorer(Scorer):
     def __init__(self, option: str | None = None) -> None:
         """Raises UsageError unless the option is a number of tokens."""
         if option is not None and not (option.isascii() and option.isdigit() and int(option) > 0):
-            raise UsageError(f"scorer 'format:{option}': the limit must be a whole number of tokens, 1 or more")
+            raise UsageError(f"scorer 'format:{option}': the limit must be a whole number of tokens >= 1")
         self._limit = None if option is None else int(option)
 
     @property
@@ -47,7 +47,7 @@ class FormatScorer(Scorer):
 
 
 def _tag_problem(text: str, name: str) -> str | None:
-    """Why there is not exactly one pair of this tag with something in it."""
+    """Why the text does not have exactly one non-empty pair of this tag; None if it has."""
     opening, closing = f"<{name}>", f"</{name}>"
     if opening not in text and closing not in text:
         return f"no {opening}"
@@ -58,7 +58,7 @@ def _tag_problem(text: str, name: str) -> str | None:
 
 
 def _order_problems(text: str) -> list[str]:
-    """Of a text with exactly one pair of each tag."""
+    """What is wrong with the order of the tags, in a text with exactly one pair of each."""
     if _TAG.findall(text) != _TAGS:
         return ["<reasoning> does not end before <answer> begins"]
     before, between, behind = _TAG.split(text)[::2]

@@ -1,4 +1,4 @@
-"""`numeric`: the extracted number is within a tolerance of the expected one: `numeric` or `numeric:0.01`."""
+"""`numeric` or `numeric:0.01`: the extracted number is within a tolerance of the expected one."""
 
 import math
 from fractions import Fraction
@@ -17,7 +17,7 @@ class NumericScorer(ExtractingScorer):
     version = "1"
 
     def __init__(self, option: str | None = None) -> None:
-        """Raises UsageError unless the option is a tolerance, 0 or more and below 1."""
+        """Raises UsageError unless the option is a tolerance >= 0 and < 1."""
         self._option = option
         self._tolerance = Fraction(_tolerance(option)) if option is not None else Fraction(TOLERANCE)
 
@@ -29,7 +29,7 @@ class NumericScorer(ExtractingScorer):
         for right in (sample.expected_answer, *sample.accepted):
             if quantity(right) is None:
                 raise UsageError(
-                    f"item {sample.id!r}: the answer {right!r} is no number, as scorer {self.name} needs it"
+                    f"item {sample.id!r}: the answer is {right!r}, must be a number for scorer {self.name}"
                 )
 
     def strict(self, text: str) -> Extracted | None:
@@ -52,5 +52,5 @@ def _tolerance(option: str) -> str:
     except ValueError:
         value = math.nan
     if not 0 <= value < 1:
-        raise UsageError(f"scorer 'numeric:{option}': the tolerance must be a number, 0 or more and below 1")
+        raise UsageError(f"scorer 'numeric:{option}': the tolerance must be a number >= 0 and < 1")
     return option

@@ -1,1 +1,1 @@
-"""What is asked and what was answered: evalsets, their import, prompts, predictions, and overlap with trainsets."""
+"""Evalsets, their import, prompts and predictions, and the overlap of evalsets with trainsets."""

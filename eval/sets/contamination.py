@@ -1,9 +1,8 @@
-"""What an evalset shares with a trainset: the same prompts, and prompts that are nearly the same.
+"""Contamination of a trainset by an evalset: equal prompts, and near-duplicates.
 
-A near-duplicate is told by its word n-grams, as is usual since GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C):
-half of those of the item, or more, also stand in one prompt of the trainset. Numbers count as words. What many items
-have in common, like an instruction, does not count. A short item has too few n-grams to tell a copy from a neighbour:
-it must be there whole, sign for sign.
+An item is a near-duplicate if one training prompt holds at least half of its word n-grams, after GPT-3 (Brown et al.
+2020, arXiv 2005.14165, appendix C). Numbers count as words. N-grams that many items share, such as an instruction, do
+not count. A short item has too few n-grams to tell a copy from a similar item, so it must match as a whole.
 """
 
 import re
@@ -16,32 +15,32 @@ from podium.core.hashing import sha256_file
 from podium.core.records import ReasoningTrace, Record, read_records
 
 NGRAM = 5  # words
-NEAR = 0.5  # of the item's n-grams
-SHORT = 13  # an item of fewer words is compared whole
-COMMON = 0.05  # an n-gram of more than this share of the items is no sign of any of them
+NEAR = 0.5  # share of the item's n-grams
+SHORT = 13  # an item with fewer words is compared as a whole
+COMMON = 0.05  # an n-gram in more than this share of the items identifies none of them
 _WORD = re.compile(r"\w+|[^\w\s]")
 _END = " .,;:!?"
 Gram = tuple[str, ...]
 
 
 class NearDuplicate(Record):
-    """An item and the trace that is most like it."""
+    """An item and the trace most similar to it."""
 
     id: str
-    line: int  # of traces.jsonl, from 1, blank ones not counted
-    shared: float  # of the item's n-grams
+    line: int  # of traces.jsonl, from 1, without blank lines
+    shared: float  # share of the item's n-grams
 
 
 class Contamination(Record):
-    """A fact about two files: compare their hashes before relying on it."""
+    """The overlap of two files; compare their hashes before relying on it."""
 
     evalset: str
     evalset_sha256: str
     trainset: str
     trainset_sha256: str  # of traces.jsonl
     n_items: int
-    exact: tuple[str, ...]  # items whose prompt is a training prompt, but for case and white space
-    near: tuple[NearDuplicate, ...]  # other items, most alike first
+    exact: tuple[str, ...]  # items whose prompt is a training prompt, except for case and white space
+    near: tuple[NearDuplicate, ...]  # other items, the most similar first
     ngram: int = NGRAM
     threshold: float = NEAR
 
@@ -52,10 +51,10 @@ def contamination(evalset: Evalset, trainset: Path) -> Contamination:
     exact = overlapping_ids(evalset.samples, trainset)
     others = [sample for sample in evalset.samples if sample.id not in set(exact)]
     prompts = [trace.prompt for trace in read_records(ReasoningTrace, traces)]
-    alike = most_alike([sample.prompt for sample in others], prompts)
+    similar = most_similar([sample.prompt for sample in others], prompts)
     near = [
         NearDuplicate(id=sample.id, line=place + 1, shared=shared)
-        for sample, (place, shared) in zip(others, alike, strict=True)
+        for sample, (place, shared) in zip(others, similar, strict=True)
         if shared >= NEAR
     ]
     return Contamination(
@@ -69,14 +68,14 @@ def contamination(evalset: Evalset, trainset: Path) -> Contamination:
     )
 
 
-def most_alike(items: Sequence[str], prompts: Sequence[str]) -> list[tuple[int, float]]:
-    """For each item the prompt that holds most of its n-grams, and the share it holds; (0, 0.0) where none does."""
+def most_similar(items: Sequence[str], prompts: Sequence[str]) -> list[tuple[int, float]]:
+    """For each item, the index of the prompt with most of its n-grams, and their share; (0, 0.0) if none has any."""
     wanted = _telling([_item_grams(item) for item in items])
-    asked_for = frozenset[Gram]().union(*wanted)
+    relevant = frozenset[Gram]().union(*wanted)
     holders: dict[Gram, list[int]] = defaultdict(list)
     for place, prompt in enumerate(prompts):
         words = _words(prompt)
-        for gram in {*_ngrams(words), _whole(words)} & asked_for:
+        for gram in {*_ngrams(words), _whole(words)} & relevant:
             holders[gram].append(place)
     return [_best(grams, holders) for grams in wanted]
 
@@ -94,12 +93,12 @@ def _telling(items: Sequence[frozenset[Gram]]) -> list[frozenset[Gram]]:
 
 
 def _words(text: str) -> list[str]:
-    """Words and signs, without regard to case and to punctuation at the end."""
+    """Words and signs in lower case, without punctuation at the end."""
     return _WORD.findall(text.casefold().rstrip(_END))
 
 
 def _whole(words: Sequence[str]) -> Gram:
-    return ("", *words)  # unlike any part of another text
+    return ("", *words)  # an empty first word, so that it equals no n-gram
 
 
 def _ngrams(words: Sequence[str]) -> frozenset[Gram]:
@@ -110,5 +109,5 @@ def _best(grams: frozenset[Gram], holders: dict[Gram, list[int]]) -> tuple[int, 
     shared = Counter(place for gram in grams for place in holders.get(gram, ()))
     if not shared:
         return 0, 0.0
-    count, place = max((count, -place) for place, count in shared.items())  # of equals the first
+    count, place = max((count, -place) for place, count in shared.items())  # in a tie, the first prompt
     return -place, count / len(grams)

@@ -17,36 +17,36 @@ Split = Literal["dev", "holdout"]
 SplitChoice = Literal["dev", "holdout", "all"]
 SPLITS: tuple[SplitChoice, ...] = ("dev", "holdout", "all")
 
-# A sweep chooses among many trials on dev, the holdout checks the few that are promoted; both need items enough for an
-# interval that means something.
+# A sweep selects among many trials on dev, and the holdout checks the few that are promoted. Both need enough items for
+# a useful interval.
 HOLDOUT_PERCENT = 50
 
 
 def split_of(sample_id: str) -> Split:
-    """dev or holdout, by a hash of the item's id alone: adding items to a set never moves another item."""
+    """dev or holdout, by a hash of the item's id alone, so that adding items to a set moves no other item."""
     bucket = int.from_bytes(hashlib.sha256(b"podium-split/" + sample_id.encode()).digest()[:4], "big") % 100
     return "holdout" if bucket < HOLDOUT_PERCENT else "dev"
 
 
 def split_of_sample(sample: Sample) -> Split:
-    """By its id, or by its `meta.group`, so that items which belong together (the outputs of a task) stay together."""
+    """The split of a sample: by its `meta.group` if it has one, so that a group stays together, else by its id."""
     return split_of(str(sample.meta.get("group", sample.id)))
 
 
 class Header(Record):
-    """The first line of an evalset whose items are not to be scored by `answer`; it may be left out."""
+    """The optional first line of an evalset, which names its scorer; without it the scorer is `answer`."""
 
     evalset_version: Literal["1"]
     scorer: str
 
 
 class ScoredSet(Record):
-    """Which items a scorecard or predictions are about; equal sets make comparable scores."""
+    """The items that a scorecard or predictions cover; scores on equal sets are comparable."""
 
     name: str
     sha256: str  # of the file
     split: SplitChoice
-    max_items: int | None = None  # the first N of the split
+    max_items: int | None = None  # only the first N of the split
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Evalset:
     scorer: str = DEFAULT
 
     def split(self, which: str, max_items: int | None = None) -> tuple[Sample, ...]:
-        """The samples of `dev`, `holdout` or `all`, in file order. Raises UsageError: another name, or none there."""
+        """The samples of `dev`, `holdout` or `all`, in file order. Raises UsageError: unknown or empty split."""
         chosen = check_split(which)
         found = tuple(sample for sample in self.samples if chosen == "all" or split_of_sample(sample) == chosen)
         if not found:
@@ -66,13 +66,13 @@ class Evalset:
         return found[:max_items]
 
     def part_name(self, samples: Sequence[Sample]) -> str:
-        """The split that `samples` are, each once; `part` where they are none."""
+        """The name of the split that consists of exactly these samples, or `part`."""
         ids = {sample.id for sample in samples}
         in_split = {which: {s.id for s in self.samples if which in ("all", split_of_sample(s))} for which in SPLITS}
         return next((which for which in reversed(SPLITS) if in_split[which] == ids), "part")
 
     def chosen_scorer(self, asked_for: str | None) -> str:
-        """What a config or a person asked for (`eval.scorer`), else what the evalset names."""
+        """`asked_for` (from a config or an option) if given, else the evalset's own scorer."""
         return asked_for or self.scorer
 
     def scored_set(self, which: str, max_items: int | None = None) -> ScoredSet:
@@ -80,7 +80,7 @@ class Evalset:
 
 
 def check_split(which: str) -> SplitChoice:
-    """Raises UsageError for a name that is not a split."""
+    """`which` as a split. Raises UsageError if it is not one."""
     for split in SPLITS:
         if which == split:
             return split
@@ -91,13 +91,14 @@ def load_evalset(name_or_path: str | Path) -> Evalset:
     """Read an evalset by name or path.
 
     Raises:
-        UsageError: not found, no items, a malformed line, an id twice or an unknown scorer; with file, line and reason.
+        UsageError: the file is missing or has no items, a malformed line, a repeated id or an unknown scorer; the
+            message has file, line and reason.
     """
     path = find_evalset(str(name_or_path))
     if path.suffix == ".json":
         raise UsageError(
-            f"{path}: a JSON file is no evalset; ARC challenges become one with their solutions (`podium evalset "
-            f"import {path} --format arc --solutions FILE --as NAME`), and without them there is no score"
+            f"{path}: an evalset is a JSONL file, not JSON; import ARC challenges with their solutions: "
+            f"podium evalset import {path} --format arc --solutions FILE --as NAME"
         )
     first_line: dict[str, int] = {}
     samples = []
@@ -127,13 +128,13 @@ def _header_scorer(value: dict[str, Any], where: str) -> str:
 
 
 def write_evalset(path: Path, samples: Iterable[Sample], replace: bool = False, scorer: str = DEFAULT) -> Evalset:
-    """Write and read back.
+    """Write an evalset and read it back.
 
     Raises:
-        UsageError: `path` is there already and is not to be replaced, or `scorer` cannot judge one of the items.
+        UsageError: `path` exists and `replace` is false, or `scorer` cannot judge one of the items.
     """
     if path.exists() and not replace:
-        raise UsageError(f"evalset {path.stem!r} is there already ({path}); give another name or --replace")
+        raise UsageError(f"evalset {path.stem!r} already exists ({path}); choose another name, or pass --replace")
     samples, judge = list(samples), get_scorer(scorer)
     for sample in samples:
         judge.check(sample)
@@ -148,20 +149,20 @@ def same_prompt_key(prompt: str) -> str:
 
 
 def duplicate_prompts(evalset: Evalset) -> list[tuple[str, str]]:
-    """Pairs of ids: an item, and the earlier item that has the same prompt."""
+    """Pairs of ids: an item, and the earlier item with the same prompt."""
     first: dict[str, str] = {}
     pairs = ((sample.id, first.setdefault(same_prompt_key(sample.prompt), sample.id)) for sample in evalset.samples)
     return [(later, earlier) for later, earlier in pairs if later != earlier]
 
 
 def overlapping_ids(samples: Iterable[Sample], trainset: Path) -> tuple[str, ...]:
-    """Ids of the samples whose prompt is also a training prompt. Raises UsageError for a malformed trainset."""
-    trained_on = {same_prompt_key(trace.prompt) for trace in read_records(ReasoningTrace, trainset / "traces.jsonl")}
-    return tuple(sample.id for sample in samples if same_prompt_key(sample.prompt) in trained_on)
+    """The ids of the samples whose prompt is also in the trainset. Raises UsageError for a malformed trainset."""
+    training = {same_prompt_key(trace.prompt) for trace in read_records(ReasoningTrace, trainset / "traces.jsonl")}
+    return tuple(sample.id for sample in samples if same_prompt_key(sample.prompt) in training)
 
 
 def assert_disjoint(evalset: Evalset, trainset: Path) -> None:
-    """Raises UsageError, naming the items, when a prompt of `evalset` is in the trainset in folder `trainset`."""
+    """Raises UsageError, naming the items, if the trainset in the folder `trainset` holds a prompt of `evalset`."""
     found = overlapping_ids(evalset.samples, trainset)
     if found:
         raise UsageError(
@@ -171,7 +172,7 @@ def assert_disjoint(evalset: Evalset, trainset: Path) -> None:
 
 
 def named(ids: Iterable[str], limit: int = 5) -> str:
-    """The first few of `ids`, and how many more there are."""
+    """The first `limit` ids as text, and how many more there are."""
     listed = list(ids)
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more

@@ -1,4 +1,4 @@
-"""Reading other people's test sets into samples. docs/evaluation.md shows what each format looks like."""
+"""Import test sets of other formats as samples. docs/evaluation.md shows each format."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -27,18 +27,20 @@ def import_set(
     scorer: str | None = None,
     limit: int | None = None,
 ) -> tuple[list[Sample], str]:
-    """The items of a file and the scorer to judge them by: `scorer`, else the one that goes with the format.
+    """The items of a file, and their scorer: `scorer` if given, else the default of the format.
 
-    `limit` takes the first lines, or of ARC the first tasks. `solutions` is for ARC, and so are the scorers arc_grid
-    and arc_program, which say what is asked for: a grid or a program.
+    `limit` keeps the first lines, or the first tasks of ARC. `solutions` and the scorers arc_grid and arc_program are
+    for ARC only; the scorer decides whether the prompts ask for a grid or for a program.
 
     Raises:
-        UsageError: unknown format, nothing in it, or a bad line or task, named with its file, place and reason.
+        UsageError: unknown format, no items, or a malformed line or task; the message has file, line and reason.
     """
     chosen = scorer or SCORERS.get(layout, DEFAULT)
     if layout != "arc":
         if solutions:
-            raise UsageError(f"--solutions {solutions}: format {layout!r} has none; they are for format arc")
+            raise UsageError(
+                f"--solutions {solutions}: format {layout!r} takes none; leave them out, or use format arc"
+            )
         return import_lines(path, name, layout, limit), chosen
     if chosen not in ("arc_grid", "arc_program"):
         raise UsageError(f"scorer {chosen!r}: format arc needs arc_grid or arc_program")
@@ -47,10 +49,10 @@ def import_set(
 
 
 def import_lines(path: Path, name: str, layout: str, limit: int | None = None) -> list[Sample]:
-    """The lines of a JSONL file, or the first `limit` of them, with ids `name-00001`, ... by line number.
+    """The samples in a JSONL file, at most `limit`; ids are `name-00001`, ... by line number unless the file has ids.
 
     Raises:
-        UsageError: unknown layout, no lines, an id twice, or a bad line, named with file, line number and reason.
+        UsageError: unknown format, no lines, a repeated id, or a malformed line; the message has file, line and reason.
     """
     if layout not in LAYOUTS:
         raise UsageError(f"format {layout!r}, must be one of {', '.join(FORMATS)}")
@@ -64,7 +66,7 @@ def import_lines(path: Path, name: str, layout: str, limit: int | None = None) -
         except ValueError as error:
             raise UsageError(f"{where}: {error}") from None
         if sample.id in samples:
-            raise UsageError(f"{where}: id {sample.id!r} is there already; ids must be unique")
+            raise UsageError(f"{where}: id {sample.id!r} appears twice; ids must be unique")
         samples[sample.id] = sample
     if not samples:
         raise UsageError(f"{path} holds no items; an evalset needs at least one")
@@ -72,7 +74,7 @@ def import_lines(path: Path, name: str, layout: str, limit: int | None = None) -
 
 
 def gsm8k(row: Row) -> dict[str, Any]:
-    """{"question", "answer"}, the answer ending in `#### 72`. Its difficulty is by the number of worked lines."""
+    """{"question", "answer"}: the answer ends in `#### 72`; the number of lines before it sets the difficulty."""
     answer = _text(row, "answer")
     found = extract(answer)
     if found is None or found.rule != "hash marks" or not found.answer:
@@ -89,7 +91,7 @@ def gsm8k(row: Row) -> dict[str, Any]:
 
 
 def prompt_response(row: Row) -> dict[str, Any]:
-    """{"prompt", "response"}, where the response holds the answer; any other field of a sample may be given too."""
+    """{"prompt", "response"}: the answer is extracted from the response; other fields of a sample may be given too."""
     found = extract(_text(row, "response"))
     if found is None or not found.answer:
         raise ValueError("the response holds no answer")
@@ -99,9 +101,9 @@ def prompt_response(row: Row) -> dict[str, Any]:
 
 
 def multiple_choice(row: Row) -> dict[str, Any]:
-    """{"question", "choices", "answer"}: two to five choices; the answer is a letter, a place from 0, or a choice.
+    """{"question", "choices", "answer"}: two to five choices; the answer is a letter, an index from 0, or a choice.
 
-    ARC's and OpenBookQA's {"question", "choices": {"text", "label"}, "answerKey"} is read too.
+    The format of AI2 ARC and OpenBookQA is read too: {"question", "choices": {"text", "label"}, "answerKey"}.
     """
     choices, labels = _choices(row)
     place = _place(row["answer"] if "answer" in row else row.get("answerKey"), choices, labels)
@@ -123,23 +125,23 @@ LAYOUTS: dict[str, Callable[[Row], dict[str, Any]]] = {
     "multiple-choice": multiple_choice,
 }
 FORMATS = (*LAYOUTS, "arc")
-SCORERS = {"multiple-choice": "choice", "arc": "arc_grid"}  # of a format that does not go with `answer`
+SCORERS = {"multiple-choice": "choice", "arc": "arc_grid"}  # by format; `answer` for the others
 
 
 def _choices(row: Row) -> tuple[list[str], list[str]]:
-    """The choices, and what each is called: its label, or A, B, ..."""
+    """The choices and their labels; the labels are A, B, ... if none are given."""
     given = row.get("choices")
     choices, labels = (given.get("text"), given.get("label")) if isinstance(given, dict) else (given, None)
     if not isinstance(choices, list) or not all(isinstance(choice, str) and choice.strip() for choice in choices):
-        raise ValueError(f"'choices' is {choices!r}, must be a list of texts that are not empty")
+        raise ValueError(f"'choices' is {choices!r}, must be a list of non-empty texts")
     if not 2 <= len(choices) <= len(LETTERS):
         raise ValueError(f"'choices' has {len(choices)} texts, must have 2 to {len(LETTERS)}")
     choices = [choice.strip() for choice in choices]
     if len({normalise(choice) for choice in choices}) < len(choices):
-        raise ValueError("'choices' holds the same text twice")
+        raise ValueError("'choices' holds the same text twice; each must be different")
     labels = list(LETTERS[: len(choices)]) if labels is None else labels
     if not isinstance(labels, list) or len(labels) != len(choices):
-        raise ValueError(f"'label' is {labels!r}, must be a list of {len(choices)}, one a choice")
+        raise ValueError(f"'label' is {labels!r}, must be a list of {len(choices)}, one per choice")
     return choices, [str(label) for label in labels]
 
 
@@ -150,11 +152,11 @@ def _place(answer: Any, choices: list[str], labels: list[str]) -> int:
                 return known.index(answer.strip())
     elif isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
         return answer
-    raise ValueError(f"the answer is {answer!r}, must be one of {', '.join(labels)}, a place from 0, or a choice")
+    raise ValueError(f"the answer is {answer!r}, must be one of {', '.join(labels)}, an index from 0, or a choice")
 
 
 def _text(row: Row, key: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{key!r} is {value!r}, must be a text that is not empty")
+        raise ValueError(f"{key!r} is {value!r}, must be a non-empty text")
     return value.strip()

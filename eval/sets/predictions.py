@@ -1,4 +1,4 @@
-"""predictions.jsonl, and what predictions_meta.json beside it says about its origin."""
+"""Read and write predictions.jsonl, and predictions_meta.json beside it, which says what was predicted and how."""
 
 import json
 from collections import Counter
@@ -16,14 +16,14 @@ from podium.core.redaction import one_line
 
 @dataclass(frozen=True)
 class PredictionFile:
-    """What a predictions file holds."""
+    """The content of a predictions file."""
 
     predictions: list[Prediction]
-    malformed: list[str]  # "line 3: text is missing; add it", one for each line that is no prediction
+    malformed: list[str]  # one per skipped line, such as "line 3: text is missing; add it"
 
 
 def read_predictions(path: Path) -> PredictionFile:
-    """Every line; one that is malformed costs itself only. Raises UsageError for a missing file or one not of text."""
+    """Read every line; a malformed one is skipped and reported. Raises UsageError for a missing or binary file."""
     predictions, malformed = [], []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -32,20 +32,20 @@ def read_predictions(path: Path) -> PredictionFile:
             predictions.append(parse_record(Prediction, json.loads(line), f"line {number}"))
         except json.JSONDecodeError as error:
             malformed.append(f"line {number}: not JSON ({error.msg})")
-        except (ValueError, RecursionError) as error:  # e.g. a number of more digits than Python reads
-            malformed.append(f"line {number}: not JSON that can be read ({one_line(error)})")
+        except (ValueError, RecursionError) as error:  # such as a number with more digits than Python reads
+            malformed.append(f"line {number}: not readable as JSON ({one_line(error)})")
         except UsageError as error:
             malformed.append(str(error))
     return PredictionFile(predictions, malformed)
 
 
 def meta_path(path: Path) -> Path:
-    """predictions_meta.json for predictions.jsonl."""
+    """The path of predictions_meta.json for that of predictions.jsonl."""
     return path.with_name(f"{path.stem}_meta.json")
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction], about: Mapping[str, Any]) -> None:
-    """Write them, and beside them what they are `about`, with how many there are. Raises PodiumError: a full disk."""
+    """Write the predictions, and `about` with their number to the meta file. Raises PodiumError if the disk is full."""
     write_jsonl(path, [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions])
     write_json(meta_path(path), {**about, "n": len(predictions)})
 
@@ -57,7 +57,11 @@ def finish_reasons(predictions: Iterable[Prediction]) -> dict[str, int]:
 
 
 def read_scored_set(path: Path) -> ScoredSet | None:
-    """Which items the predictions in `path` were made for; None when no meta file says so. Raises UsageError."""
+    """The items that the predictions in `path` were made for; None without a meta file.
+
+    Raises:
+        UsageError: the meta file is malformed, or says that the predictions answer challenges, which have no score.
+    """
     where = meta_path(path)
     if not where.is_file():
         return None
@@ -65,17 +69,17 @@ def read_scored_set(path: Path) -> ScoredSet | None:
     if isinstance(values, dict) and "challenges" in values:
         name = values["challenges"].get("name")
         raise UsageError(
-            f"{path}: these are answers to the challenges in {name}, whose solutions are not known: there is no score; "
-            f"submission.json is what the competition scores"
+            f"{path}: these are answers to the challenges in {name}, whose solutions are unknown: there is no score; "
+            f"the competition scores submission.json"
         )
     if not isinstance(values, dict) or not isinstance(values.get("evalset"), dict):
-        raise UsageError(f"{where}: has no evalset with name and sha256; predict again")
+        raise UsageError(f"{where}: names no evalset with a name and a sha256; predict again")
     about = {key: values[key] for key in ("split", "max_items") if key in values}
     return parse_record(ScoredSet, {**values["evalset"], **about}, str(where))
 
 
 def set_to_score(evalset: Evalset, made_for: ScoredSet | None, split: str | None) -> ScoredSet:
-    """The items to score: what was asked for, else what the predictions were made for, else all.
+    """The items to score: those of `split` if given, else those that the predictions were made for, else all.
 
     Raises:
         UsageError: the predictions were made for another evalset, or do not cover the split.
@@ -85,7 +89,7 @@ def set_to_score(evalset: Evalset, made_for: ScoredSet | None, split: str | None
     if made_for.sha256 != evalset.sha256:
         raise UsageError(
             f"the predictions were made for {made_for.name} (sha256 {made_for.sha256[:12]}), "
-            f"not for {evalset.name} ({evalset.sha256[:12]}); predict again or score with that evalset"
+            f"not for {evalset.name} ({evalset.sha256[:12]}); predict again, or score with that evalset"
         )
     if split not in (None, made_for.split) and made_for.split != "all":
         raise UsageError(f"the predictions were made for split {made_for.split}, not {split}; predict again")

@@ -1,1 +1,1 @@
-"""Schemas, records, clock, files, hashes: what every other package may import."""
+"""Schemas, records, clock, files and hashes, which every other package may import."""

@@ -1,6 +1,6 @@
-"""Budget profiles: how long a session lasts, how much quota a week holds, and how fast it burns.
+"""Budget profiles: the length of a session, the weekly quota, and the rate at which a session uses the quota.
 
-Kaggle's figures: a TPU session lasts 9 h (20 h a week), a GPU session 12 h (30 h a week), and an L4x4 burns GPU
+Kaggle's figures: a TPU session lasts 9 h (20 h per week), a GPU session 12 h (30 h per week), and an L4x4 uses GPU
 quota at twice the rate.
 """
 
@@ -16,8 +16,8 @@ HOUR_S = 3600.0
 class BudgetProfile:
     session_s: float
     reserve_s: float
-    weekly_quota_s: float | None  # quota-seconds; None where nothing is metered
-    quota_rate: float  # quota-seconds a wall second
+    weekly_quota_s: float | None  # quota-seconds; None if nothing is metered
+    quota_rate: float  # quota-seconds per wall second
 
 
 PROFILES = {
@@ -30,7 +30,7 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What one submission run may use, in wall seconds."""
+    """The time limits of one submission run, in wall seconds."""
 
     profile: str
     time_budget_s: float
@@ -38,19 +38,19 @@ class Budget:
 
 
 def resolve_budget(config: BudgetConfig) -> Budget:
-    """Fill in what the config leaves to the profile.
+    """The budget of a config, with the profile's values for keys that are not set.
 
     Raises:
-        UsageError: unknown profile, budget beyond the session, or a reserve that leaves no time.
+        UsageError: the profile is unknown, the budget exceeds the session, or the reserve leaves no time.
     """
     if config.profile not in PROFILES:
         raise UsageError(f"budget.profile={config.profile!r}, must be one of {', '.join(PROFILES)}")
     profile = PROFILES[config.profile]
     time_budget_s = profile.session_s if config.time_budget_s is None else config.time_budget_s
     if time_budget_s > profile.session_s:
-        limit = f"{profile.session_s:g}, a session of profile {config.profile}"
+        limit = f"{profile.session_s:g}, the session of profile {config.profile}"
         raise UsageError(f"budget.time_budget_s={time_budget_s:g}, must be <= {limit}")
-    # A tenth at most: a short budget of one's own should not be all reserve.
+    # At most a tenth, so that the reserve does not use up a short budget.
     reserve_s = min(profile.reserve_s, time_budget_s / 10) if config.reserve_s is None else config.reserve_s
     if reserve_s >= time_budget_s:
         raise UsageError(f"budget.reserve_s={reserve_s:g}, must be < budget.time_budget_s={time_budget_s:g}")
@@ -58,10 +58,10 @@ def resolve_budget(config: BudgetConfig) -> Budget:
 
 
 def wall_s_for(quota_s: float, profile: str) -> float:
-    """How many wall seconds burn `quota_s` quota-seconds.
+    """The wall seconds in which a run uses `quota_s` quota-seconds.
 
     Raises:
-        UsageError: unknown profile, or one under which nothing is metered.
+        UsageError: the profile is unknown or has no quota.
     """
     if profile not in PROFILES:
         raise UsageError(f"budget.profile={profile!r}, must be one of {', '.join(PROFILES)}")
@@ -69,7 +69,7 @@ def wall_s_for(quota_s: float, profile: str) -> float:
     if not rate:
         metered = ", ".join(name for name, each in PROFILES.items() if each.quota_rate)
         raise UsageError(
-            f"quota of {quota_s:g} s: budget.profile={profile!r} meters nothing; limit the time instead, "
+            f"quota of {quota_s:g} s: budget.profile={profile!r} has no quota; limit the time instead, "
             f"or set the profile to one of {metered}"
         )
     return quota_s / rate

@@ -1,4 +1,4 @@
-"""Monotonic time and deadlines, with a fake for tests."""
+"""Monotonic time and deadlines, and a fake clock for tests."""
 
 import time
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds on a clock that never goes backwards."""
+    """A clock in seconds that never goes backwards."""
 
     def now(self) -> float: ...
 
@@ -17,7 +17,7 @@ class MonotonicClock:
 
 
 class FakeClock:
-    """A clock that moves only when told to; `tick_s` moves it at every reading."""
+    """A clock that moves by `advance`, and by `tick_s` at every reading."""
 
     def __init__(self, start_s: float = 0.0, tick_s: float = 0.0) -> None:
         self._now_s = start_s
@@ -33,9 +33,9 @@ class FakeClock:
 
 @dataclass(frozen=True)
 class Deadline:
-    """A budget less a reserve, counted from `start_s` on `clock`.
+    """A deadline `budget_s - reserve_s` seconds after `start_s` on `clock`; `budget_s=None` never expires.
 
-    `budget_s=None` never expires. The reserve is what must stay free for the work that follows: scoring, evidence.
+    The reserve is kept for the work that follows, such as scoring and evidence.
     """
 
     clock: Clock
@@ -52,7 +52,7 @@ class Deadline:
         return self.clock.now() - self.start_s
 
     def remaining_s(self) -> float:
-        """Seconds left before the reserve is touched; infinite without a budget."""
+        """Seconds left before the reserve begins; infinite without a budget."""
         if self.budget_s is None:
             return float("inf")
         return self.budget_s - self.reserve_s - self.elapsed_s()
@@ -61,5 +61,5 @@ class Deadline:
         return self.remaining_s() <= 0
 
     def without_reserve(self) -> "Deadline":
-        """The same deadline for the work that the reserve was kept for."""
+        """The same deadline without its reserve, for the work that the reserve was kept for."""
         return Deadline(self.clock, self.start_s, self.budget_s)

@@ -1,8 +1,8 @@
-"""`RunConfig`: one frozen value that says everything about a run.
+"""`RunConfig`: the complete configuration of a run, as one frozen value.
 
-Its sections, with every default, are in config_sections.py. A search-space key is a dotted path into it. Each field has
-a role: `PROGRAM` fields change a shape or the graph and make up the program key; `TRACED` fields enter the compiled
-step as arrays; the others do not touch a compiled program at all.
+config_sections.py has its sections and every default. A search-space key is a dotted path into it. Each field has a
+role: `PROGRAM` fields change a shape or the graph and make up the program key; `TRACED` fields enter the compiled step
+as arrays; the others have no effect on a compiled program.
 """
 
 import difflib
@@ -33,7 +33,7 @@ from podium.core.redaction import one_line
 
 
 class RunConfig(Section):
-    """Everything about one run. The same value serves the command line, a trial and the submission."""
+    """The configuration of one run, whether of the command line, of a trial or of a submission."""
 
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
@@ -48,7 +48,7 @@ class RunConfig(Section):
     def _only_a_frozen_base_is_int8(self) -> Self:
         if self.model.base_dtype == "int8" and not self.lora.enabled:
             raise ValueError(
-                "model.base_dtype='int8' with lora.enabled=false: kernels in int8 cannot be trained; "
+                "model.base_dtype='int8' with lora.enabled=false: int8 kernels cannot be trained; "
                 "set lora.enabled=true or model.base_dtype=auto"
             )
         return self
@@ -65,12 +65,12 @@ class RunConfig(Section):
     def _changes_are_possible(self) -> Self:
         steps = [change.step for change in self.train.changes]
         if steps != sorted(set(steps)):
-            raise ValueError(f"train.changes at steps {steps}, must ascend")
+            raise ValueError(f"train.changes at steps {steps}, must be in ascending order without repeats")
         for change in self.train.changes:
             if fixed := [key for key in change.overrides if key not in changeable_keys()]:
                 raise ValueError(
                     f"train.changes at step {change.step} holds {fixed[0]}, which cannot change during a run; "
-                    "what can is traced: learning rate, weight decay and their like"
+                    "choose a traced key, such as train.learning_rate or train.weight_decay"
                 )
             try:
                 self.at(change.step)
@@ -79,7 +79,7 @@ class RunConfig(Section):
         return self
 
     def at(self, step: int) -> "RunConfig":
-        """This config as it is once `step` steps are done, with the changes until then made and no others to come."""
+        """This config after `step` steps: train.changes up to that step are applied, and later ones are dropped."""
         made = [change.overrides for change in self.train.changes if change.step <= step]
         overrides = {key: value for values in made for key, value in values.items()}
         return self.with_overrides({**overrides, "train.changes": ()}) if self.train.changes else self
@@ -88,7 +88,7 @@ class RunConfig(Section):
         """This config with dotted keys replaced: `{"train.learning_rate": 1e-3}`.
 
         Raises:
-            UsageError: unknown key, wrong type or value out of range.
+            UsageError: a key is unknown, or a value has the wrong type or is out of range.
         """
         values = self.model_dump(mode="json")
         for key, value in overrides.items():
@@ -98,13 +98,13 @@ class RunConfig(Section):
         return parse_config(values, "overrides")
 
     def get(self, key: str) -> Any:
-        """The value at a dotted key. Raises UsageError for an unknown one."""
+        """The value at a dotted key. Raises UsageError for an unknown key."""
         check_key(key)
         section, name = key.split(".")
         return getattr(getattr(self, section), name)
 
     def to_yaml(self) -> str:
-        """Fully resolved: every field, defaults included."""
+        """Every field as YAML, defaults included."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
     @property
@@ -113,17 +113,17 @@ class RunConfig(Section):
 
     @property
     def program_key(self) -> str:
-        """Twelve hex digits that are equal exactly when two runs can share compiled programs."""
+        """Twelve hex digits; two runs can share compiled programs exactly if their keys are equal."""
         values = {key: self.get(key) for key in keys_with_role(Role.PROGRAM)}
-        if not self.lora.enabled:  # then its fields shape nothing
+        if not self.lora.enabled:  # then the LoRA fields have no effect on the program
             values = {key: value for key, value in values.items() if not key.startswith("lora.")}
-        elif self.has_dropout:  # how much of it is traced
+        elif self.has_dropout:  # the rate itself is traced
             values["lora.dropout"] = True
         return sha256_json(values)[:12]
 
     @property
     def has_dropout(self) -> bool:
-        """Whether any step has LoRA dropout; where none has, there is no mask in its program."""
+        """Whether any step has LoRA dropout; if none has, the program contains no mask."""
         later = [change.overrides.get("lora.dropout", 0.0) for change in self.train.changes]
         return self.lora.enabled and any(rate > 0 for rate in (self.lora.dropout, *later))
 
@@ -142,7 +142,7 @@ def keys_with_role(role: Role) -> list[str]:
 
 
 def changeable_keys() -> list[str]:
-    """What may differ from one step to the next: neither the data order nor the length of the schedule."""
+    """The keys that train.changes may change: traced keys, except those of the data order and the schedule's length."""
     return [key for key in keys_with_role(Role.TRACED) if key not in ("train.seed", "train.max_steps")]
 
 
@@ -155,13 +155,13 @@ def check_key(key: str) -> None:
 
 
 def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Read a YAML config. Raises UsageError: missing or corrupt file, unknown key, wrong type, value out of range."""
+    """Read a YAML config. Raises UsageError for a missing or malformed file, an unknown key or a wrong value."""
     config = parse_config(load_yaml(path), str(path))
     return config.with_overrides(overrides) if overrides else config
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping. Raises UsageError."""
+    """Read a YAML mapping. Raises UsageError if the file is missing or holds anything else."""
     try:
         values = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
@@ -172,6 +172,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_config(values: Mapping[str, Any], where: str) -> RunConfig:
+    """A config from its values. Raises UsageError, which begins with `where`, for an unknown key or a wrong value."""
     for section, fields in values.items():
         for name in fields if section in RunConfig.model_fields and isinstance(fields, dict) else ():
             if f"{section}.{name}" not in all_keys():
@@ -183,19 +184,19 @@ def parse_config(values: Mapping[str, Any], where: str) -> RunConfig:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """`train.max_steps=50` to ("train.max_steps", 50), the value read as YAML. Raises UsageError."""
+    """Parse `train.max_steps=50` to ("train.max_steps", 50); the value is YAML. Raises UsageError."""
     key, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"--set {text!r}: must be key=value, like train.max_steps=50")
+        raise UsageError(f"--set {text!r}: must be key=value, such as train.max_steps=50")
     check_key(key)
     try:
         return key, yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise UsageError(f"--set {text!r}: the value is not YAML") from error
+        raise UsageError(f"--set {text!r}: the value is not YAML; quote it") from error
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem of a pydantic error: dotted place, value, rule."""
+    """The first problem of a pydantic error as text: dotted key, value, rule."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
@@ -204,7 +205,7 @@ def first_problem(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r}; remove it or check its spelling"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if not place or message.startswith(f"{place}."):  # a rule for several keys of a section, which names them
+    if not place or message.startswith(f"{place}."):  # a rule on several keys, which names them itself
         return f"{message}{more}"
     return f"{place}={first['input']!r}: {message}{more}"
 
@@ -216,7 +217,7 @@ def _reraise_with_place(key: str, where: str) -> None:
         raise UsageError(f"{where}: {error}") from None
 
 
-@cache  # a sweep checks keys some hundred times a trial; reading them from the models each time took 20 ms of it
+@cache  # a sweep checks about a hundred keys per trial, which took 20 ms without the cache
 def _fields() -> tuple[tuple[str, str, Role | None], ...]:
     return tuple(
         (section, name, next((item for item in field.metadata if isinstance(item, Role)), None))

@@ -1,4 +1,4 @@
-"""The sections of a `RunConfig`: every key, its type, its default, its role. Every default is written here, once."""
+"""The sections of a `RunConfig`: the type, the role and the only definition of the default of every key."""
 
 from enum import Enum
 from typing import Annotated, Any, Literal, Self
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 
 class Role(Enum):
-    """How a field reaches the compiled program."""
+    """How a field enters the compiled program."""
 
     PROGRAM = "program"
     TRACED = "traced"
@@ -17,50 +17,50 @@ P, T = Role.PROGRAM, Role.TRACED
 
 
 class Section(BaseModel):
-    """Frozen, unknown keys refused, no NaN or infinity."""
+    """A frozen section; unknown keys, NaN and infinity are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_silent_bool(cls, value: Any, info: ValidationInfo) -> Any:
-        # pydantic reads `true` as 1.0 where a number is wanted.
+        # pydantic would read `true` as 1.0 in a number field.
         field = cls.model_fields[info.field_name or ""]
         if isinstance(value, bool) and field.annotation is not bool:
-            raise ValueError("true/false given where another type is wanted")
+            raise ValueError("must not be true or false")
         return value
 
 
 class ModelConfig(Section):
-    """Which weights to start from."""
+    """The model to start from."""
 
     source: Annotated[str, P] = Field("tiny", description="tiny, a Hugging Face folder, a hub id, or kaggle:HANDLE")
-    tokenizer: str | None = Field(None, description="folder or hub id, where it is apart from the model")
+    tokenizer: str | None = Field(None, description="folder or hub id, if the tokenizer is not with the model")
     revision: str | None = Field(None, description="branch, tag or commit of a hub id")
     base_dtype: Annotated[Literal["auto", "int8"], P] = Field(
-        "auto", description="of a frozen base's kernels; auto is that of the computation"
+        "auto", description="dtype of a frozen base's kernels; auto is the dtype of the computation"
     )
 
 
 class DataConfig(Section):
-    """What to train on."""
+    """The training data."""
 
     trainset: str = Field("tiny-reasoning", description="a name under trainsets/, or a path")
     max_seq_len: Annotated[int, P] = Field(64, ge=8, description="tokens; longer examples are cut and counted")
-    packing: bool = Field(False, description="several examples a row, each seeing itself only")
+    packing: bool = Field(False, description="several examples per row; each attends to itself only")
     length_buckets: tuple[int, ...] = Field(
-        (), description="instead of packing: shorter lengths, ascending; a batch is padded to one of them"
+        (), description="instead of packing: shorter lengths in ascending order; a batch is padded to one of them"
     )
-    template: Literal["auto", "plain", "chat"] = Field("auto", description="auto: chat where the tokenizer has one")
+    template: Literal["auto", "plain", "chat"] = Field("auto", description="auto: chat if the tokenizer has a template")
     layout: Literal["steps", "reasoning"] = Field("steps", description="reasoning puts steps in <reasoning> tags")
 
     @model_validator(mode="after")
-    def _buckets_are_a_choice(self) -> Self:
+    def _buckets_are_valid(self) -> Self:
         wanted, shown = sorted({n for n in self.length_buckets if 8 <= n < self.max_seq_len}), list(self.length_buckets)
         if wanted != shown:
             raise ValueError(
                 f"data.length_buckets={shown}, must ascend from 8 or more to less than "
-                f"data.max_seq_len={self.max_seq_len}, which is the last bucket itself"
+                f"data.max_seq_len={self.max_seq_len}, which is always the last bucket"
             )
         if self.packing and self.length_buckets:
             raise ValueError(f"data.packing=true with data.length_buckets={shown}: choose one of them")
@@ -68,7 +68,7 @@ class DataConfig(Section):
 
 
 class LoraConfig(Section):
-    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685); full fine-tuning when not enabled."""
+    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685); full fine-tuning if not enabled."""
 
     enabled: Annotated[bool, P] = False
     rank: Annotated[int, P] = Field(8, ge=1)
@@ -76,53 +76,54 @@ class LoraConfig(Section):
     targets: Annotated[tuple[Literal["q", "k", "v", "o", "gate", "up", "down"], ...], P] = Field(
         ("q", "k", "v", "o", "gate", "up", "down"), min_length=1
     )
-    dropout: Annotated[float, T] = Field(0.0, ge=0, lt=1, description="of what adapters see, in training")
+    dropout: Annotated[float, T] = Field(0.0, ge=0, lt=1, description="dropout rate of the adapters' input in training")
     rslora: Annotated[bool, P] = Field(False, description="scale by alpha / sqrt(rank) instead of alpha / rank")
     dora: Annotated[bool, P] = Field(False, description="train the norm of each kernel row as well")
 
 
 class Change(Section):
-    """Hyperparameters that have other values once `step` steps are done."""
+    """New values of hyperparameters after `step` steps."""
 
     step: int = Field(ge=1)
-    overrides: dict[str, Any] = Field(min_length=1, description="dotted key to value, as a trial's overrides are")
+    overrides: dict[str, Any] = Field(min_length=1, description="dotted key to value, as in a trial's overrides")
 
 
 class TrainConfig(Section):
-    """The optimisation itself."""
+    """The optimisation."""
 
-    max_steps: Annotated[int, T] = Field(100, ge=1, description="optimizer steps; the schedule spans them")
-    batch_size: Annotated[int, P] = Field(8, ge=1, description="sequences a micro-batch")
-    gradient_accumulation_steps: Annotated[int, P] = Field(1, ge=1, description="micro-batches an optimizer step")
+    max_steps: Annotated[int, T] = Field(100, ge=1, description="optimizer steps, and the length of the schedule")
+    batch_size: Annotated[int, P] = Field(8, ge=1, description="sequences per micro-batch")
+    gradient_accumulation_steps: Annotated[int, P] = Field(1, ge=1, description="micro-batches per optimizer step")
     optimizer: Annotated[Literal["adamw", "adafactor", "lion", "sgd", "muon"], P] = "adamw"
     learning_rate: Annotated[float, T] = Field(3e-4, gt=0, description="peak")
     schedule: Annotated[Literal["constant", "linear", "cosine", "wsd", "inverse_sqrt"], T] = "cosine"
     warmup_steps: Annotated[int, T] = Field(0, ge=0)
     decay_fraction: Annotated[float, T] = Field(
-        0.2, gt=0, le=1, description="wsd: the share of the steps after warm-up in which the rate falls"
+        0.2, gt=0, le=1, description="wsd: share of the steps after warm-up in which the rate falls"
     )
     final_lr_fraction: Annotated[float, T] = Field(
-        0.0, ge=0, le=1, description="of the peak, at the end of linear, cosine and wsd"
+        0.0, ge=0, le=1, description="share of the peak at the end of linear, cosine and wsd"
     )
     weight_decay: Annotated[float, T] = Field(0.0, ge=0)
-    beta1: Annotated[float, T] = Field(0.9, ge=0, lt=1, description="of AdamW, Lion, and Muon where it is Adam")
-    beta2: Annotated[float, T] = Field(0.95, ge=0, lt=1, description="of the same")
+    beta1: Annotated[float, T] = Field(0.9, ge=0, lt=1, description="of AdamW, Lion, and the AdamW part of Muon")
+    beta2: Annotated[float, T] = Field(0.95, ge=0, lt=1, description="of the same optimizers")
     momentum: Annotated[float, T] = Field(0.9, ge=0, lt=1, description="of SGD and Muon")
     adafactor_decay: Annotated[float, T] = Field(
-        0.8, gt=0, lt=1, description="how fast Adafactor's second moments lengthen their memory"
+        0.8, gt=0, lt=1, description="Adafactor: exponent of the decay of its second moments"
     )
     epsilon: Annotated[float, T] = Field(1e-8, gt=0)
     clip_norm: Annotated[float, T] = Field(1.0, gt=0, description="global gradient norm")
     label_smoothing: Annotated[float, T] = Field(0.0, ge=0, lt=1)
     dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], P] = Field(
-        "auto", description="of the computation; auto is the fastest that the device has natively"
+        "auto", description="dtype of the computation; auto is the fastest that the device supports natively"
     )
     remat: Annotated[Literal["none", "dots", "full"], P] = Field(
-        "full", description="of each layer, recompute in the backward pass: scores, all but products with weights, all"
+        "full",
+        description="recomputed per layer in the backward pass: scores, all but products with weights, all",
     )
     seed: Annotated[int, T] = Field(0, ge=0, lt=2**31)
-    changes: tuple[Change, ...] = Field((), description="hyperparameters that change on the way; PBT finds them")
-    fit_schedule: bool = Field(False, description="podium train lowers max_steps to what its time budget allows")
+    changes: tuple[Change, ...] = Field((), description="changes of hyperparameters during the run; PBT finds them")
+    fit_schedule: bool = Field(False, description="podium train lowers max_steps to fit its time budget")
     save_every_steps: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)
     log_every_steps: int = Field(10, ge=1)
@@ -134,14 +135,14 @@ class GenerateConfig(Section):
     batch_size: Annotated[int, P] = Field(32, ge=1, description="prompts decoded together")
     max_prompt_tokens: Annotated[int, P] = Field(32, ge=1, description="longer prompts lose their beginning; counted")
     max_new_tokens: Annotated[int, P] = Field(32, ge=1)
-    num_samples: int = Field(1, ge=1, description="answers a prompt")
+    num_samples: int = Field(1, ge=1, description="answers per prompt")
     temperature: Annotated[float, T] = Field(0.0, ge=0)
-    top_k: Annotated[int, T] = Field(0, ge=0, description="draw from the k likeliest tokens; 0 for all")
-    top_p: Annotated[float, T] = Field(1.0, gt=0, le=1, description="draw from the likeliest that hold this share")
+    top_k: Annotated[int, T] = Field(0, ge=0, description="draw from the k most likely tokens; 0 for all")
+    top_p: Annotated[float, T] = Field(1.0, gt=0, le=1, description="draw from the most likely tokens with this total")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field((), description="an answer ends before any of these")
-    seed: int = Field(0, ge=0, description="what is drawn follows from it and the item, not from the batch")
+    seed: int = Field(0, ge=0, description="a draw depends on the seed and the item, not on the batch")
     item_time_budget_s: float | None = Field(
-        None, gt=0, description="an answer that takes longer is ended; what was written is kept"
+        None, gt=0, description="seconds after which an answer is ended; its text so far is kept"
     )
 
     @model_validator(mode="after")
@@ -155,39 +156,40 @@ class GenerateConfig(Section):
 
 
 class EvalConfig(Section):
-    """What to score on."""
+    """The evalset and the scorer."""
 
     evalset: str = Field("tiny_v1", description="a name under evalsets/, or a path")
-    max_items: int | None = Field(None, ge=1, description="the first N items of the split; all of them when not given")
+    max_items: int | None = Field(None, ge=1, description="only the first N items of the split; default: all")
     submission_split: Literal["holdout", "all"] = Field(
-        "holdout", description="what a submission is scored on; a sweep reads dev and nothing else"
+        "holdout", description="the split that a submission is scored on; a sweep uses dev only"
     )
     challenges: str | None = Field(
-        None, description="ARC challenges without solutions; a submission answers these, too, in submission.json"
+        None, description="file of ARC challenges without solutions, which a submission answers in submission.json"
     )
-    scorer: str | None = Field(None, description="that of the evalset when not given, which is `answer` by default")
+    scorer: str | None = Field(None, description="default: the scorer of the evalset, usually `answer`")
 
 
 class BudgetConfig(Section):
-    """Time for one submission run; `profile` gives the limits that are not written here (podium/core/budget.py)."""
+    """The time for one submission run; `profile` sets the limits that are not given (podium/core/budget.py)."""
 
     profile: str = "local"
     time_budget_s: float | None = Field(None, gt=0)
-    reserve_s: float | None = Field(None, ge=0, description="kept free for scoring and evidence")
+    reserve_s: float | None = Field(None, ge=0, description="seconds kept free for scoring and evidence")
 
 
 class DeviceConfig(Section):
-    """Where to run."""
+    """The devices to run on."""
 
     kind: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     count: Annotated[int | None, P] = Field(
-        None, ge=1, description="devices to use; when not given, as many of those here as divide train.batch_size"
+        None, ge=1, description="devices to use; default: the most here that divide train.batch_size"
     )
     fsdp: Annotated[int | None, P] = Field(
-        None, ge=1, description="devices that each parameter is divided over; 1 where not given and one device has room"
+        None, ge=1, description="devices that each parameter is divided over; default: 1 if one device has room"
     )
     distributed: bool = Field(False, description="this process is one of several, as on a TPU pod")
-    memory_gb: float | None = Field(None, gt=0, description="of each device; what the backend says when not given")
+    memory_gb: float | None = Field(None, gt=0, description="memory of each device; default: what the backend reports")
     allocator: Literal["default", "platform"] = Field(
-        "default", description="platform asks the driver for each array: slow, and the last resort before out of memory"
+        "default",
+        description="platform asks the driver for each array: slow, a last resort if memory runs out",
     )

@@ -1,4 +1,4 @@
-"""Durations as people write them: `30m`, `1h30m`, `45s`, `600`."""
+"""Parse and format durations such as `30m`, `1h30m`, `45s` and `600`."""
 
 import re
 
@@ -9,16 +9,16 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in `text`: hours, minutes and seconds in this order, a bare number being seconds. Raises UsageError."""
+    """The seconds in `text`: hours, minutes, seconds in this order; a bare number means seconds. Raises UsageError."""
     match = _PARTS.fullmatch(text.strip().lower())
     seconds = sum(float(number) * _SECONDS[unit] for unit, number in match.groupdict("0").items()) if match else 0.0
     if seconds <= 0:
-        raise UsageError(f"duration {text!r}: must be more than nothing, written like 30m, 1h30m, 45s or 600 (seconds)")
+        raise UsageError(f"duration {text!r}: must be positive and written like 30m, 1h30m, 45s or 600 (seconds)")
     return seconds
 
 
 def format_duration(seconds: float) -> str:
-    """`1h 02m`, `3m 05s`, `4.2 s`: for people, never read back."""
+    """`1h 02m`, `3m 05s` or `4.2 s`, for people; `parse_duration` does not read it."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

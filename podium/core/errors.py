@@ -1,22 +1,22 @@
-"""The kinds of failure a person can meet, each with its exit code."""
+"""The errors that the command line reports, with their exit codes."""
 
 from podium.core.states import State
 
 
 class PodiumError(Exception):
-    """A run failed. The message is one line: the value received, the rule it broke, what to do."""
+    """A run failed. The message is one line: the value received, the rule that it broke, and what to do."""
 
     exit_code = 1
 
 
 class UsageError(PodiumError):
-    """The input was wrong (a key, a value, a file), and nothing was written."""
+    """The input (a key, a value, a file) was wrong; nothing was written."""
 
     exit_code = 2
 
 
 class RunFailed(PodiumError):
-    """A run ended in a state that is no result: `diverged`, `oom` or `infeasible`. The message is its reason."""
+    """A run ended without a result: its state is `diverged`, `oom` or `infeasible`. The message is the reason."""
 
     def __init__(self, state: State, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: temporary name, flush, rename."""
+"""Atomic files: written to a temporary name, flushed, then renamed, so that a file is whole or absent."""
 
 import contextlib
 import errno
@@ -14,15 +14,15 @@ from podium.core.errors import PodiumError, UsageError
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether an error says, itself or in its text, that there was no room for a file."""
+    """Whether the text of an error says that the disk or the quota is full."""
     return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
+    """Write `data` to `path` atomically: a reader sees the old file or the new one, never a part.
 
     Raises:
-        PodiumError: the disk refused it; the old file is as it was.
+        PodiumError: the disk refused the file; the old file is unchanged.
     """
     temporary = _temporary(path)
     try:
@@ -47,7 +47,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Indented, sorted, and without NaN or infinity, which JSON does not have."""
+    """JSON text with indentation and sorted keys. Raises ValueError for NaN and infinity, which JSON does not have."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -60,7 +60,7 @@ def to_line(row: Any) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Raises UsageError when the file is missing, unreadable or not UTF-8."""
+    """The text of a file. Raises UsageError if it is missing, unreadable or not UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -72,6 +72,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises UsageError if it is missing, unreadable or not JSON."""
     try:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -82,9 +83,9 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield (line number from 1, value) for every line that is not blank.
 
     Raises:
-        UsageError: naming file, line and reason.
+        UsageError: the file is missing or a line is not JSON; the message has file, line and reason.
     """
-    # Not splitlines(): it also splits at U+2028 and its like, which JSON strings may hold.
+    # Not splitlines(): it also splits at U+2028 and similar characters, which JSON strings may hold.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -95,9 +96,9 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def create_exclusively(path: Path, text: str) -> bool:
-    """Create `path` with `text`; False if it was there already. Two callers at once: one True, one False."""
+    """Create `path` with `text`, and return whether it did: False if `path` already exists. Atomic across processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A hard link of a finished file is atomic and exclusive, so the winner's content is whole from the first instant.
+    # A hard link to a finished file is atomic and exclusive, so no reader sees a part of the winner's file.
     temporary = _temporary(path)
     write_text(temporary, text)
     try:
@@ -110,12 +111,12 @@ def create_exclusively(path: Path, text: str) -> bool:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Have the folder of `target` hold a copy of the file or folder `source` under that name, and nothing else.
+    """Replace the folder of `target` by one that holds only a copy of the file or folder `source`, named `target`.
 
-    Files are hard links where the file system has them: they take no room, and stay when `source` is deleted.
+    Files are hard links if the file system has them: they take no space, and survive the deletion of `source`.
 
     Raises:
-        PodiumError: the disk refused it.
+        PodiumError: the disk refused the copy.
     """
     folder, temporary = target.parent, _temporary(target.parent)
     try:
@@ -134,10 +135,10 @@ def link_tree(source: Path, target: Path) -> None:
 def _link(source: str | Path, target: str | Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, or one without links
+    except OSError:  # `source` is on another file system, or on one without links
         shutil.copy2(source, target)
 
 
 def _temporary(path: Path) -> Path:
-    """Beside `path`, so that the rename stays on one file system; hidden, and unlike any other writer's."""
+    """A hidden, random name beside `path`, so that the rename stays on one file system and writers do not collide."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

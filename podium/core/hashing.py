@@ -1,4 +1,4 @@
-"""Hashes over canonical JSON, files and sorted file trees."""
+"""Hashes of canonical JSON, files and sets of files."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from podium.core.errors import UsageError
 
 
 def canonical_json(value: Any) -> bytes:
-    """Sorted keys, no white space, UTF-8, no NaN: equal values give equal bytes."""
+    """JSON with sorted keys and no white space, as UTF-8, so that equal values give equal bytes. NaN is refused."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8")
 
@@ -24,7 +24,7 @@ def sha256_json(value: Any) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """Raises UsageError where there is no such file."""
+    """The sha256 of a file. Raises UsageError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -33,7 +33,7 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_files(root: Path, files: Iterable[Path]) -> str:
-    """One hash over the names (relative to `root`) and contents of `files`, whatever their order."""
+    """One hash of the names (relative to `root`) and contents of `files`; their order does not matter."""
     return sha256_json({file.relative_to(root).as_posix(): sha256_file(file) for file in files})
 
 

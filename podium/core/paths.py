@@ -1,7 +1,7 @@
-"""Where things are.
+"""Find files and folders.
 
-`home()` holds what a person keeps (trainsets, evalsets, search_spaces, submission_runs); `workspace()` holds what runs
-produce. What Podium ships is found in `shipped()` when home has no file of that name.
+`home()` holds the user's files (trainsets, evalsets, search_spaces, submission_runs); `workspace()` holds what runs
+produce. A file that home does not have is looked up in `shipped()`, which holds the files that come with Podium.
 """
 
 import os
@@ -12,17 +12,17 @@ from podium.core.errors import UsageError
 
 
 def home() -> Path:
-    """`PODIUM_HOME`, else the current folder."""
+    """The folder in `PODIUM_HOME`, else the current folder."""
     return Path(os.environ.get("PODIUM_HOME") or Path.cwd()).resolve()
 
 
 def workspace() -> Path:
-    """`PODIUM_WORKSPACE`, else `workspace` in home."""
+    """The folder in `PODIUM_WORKSPACE`, else `workspace` in home."""
     return Path(os.environ.get("PODIUM_WORKSPACE") or home() / "workspace").resolve()
 
 
 def shipped() -> Path:
-    """The folder that holds the packages, and in a checkout the shipped data."""
+    """The folder of the Python packages, which in a checkout also holds the shipped data."""
     return Path(podium.__file__).resolve().parents[1]
 
 
@@ -35,12 +35,12 @@ def submission_dir(name: str) -> Path:
 
 
 def find_evalset(name: str) -> Path:
-    """`name` is a path to a .jsonl file, or the name of one in `evalsets/`."""
+    """The evalset `name`: a path to a .jsonl file, or the name of one in `evalsets/`. Raises UsageError."""
     return _find(name, "evalset", f"evalsets/{name}.jsonl", "`podium evalset check FILE` explains the format")
 
 
 def find_trainset(name: str) -> Path:
-    """`name` is a path to a trainset folder, or the name of one in `trainsets/`; the folder has a manifest.json."""
+    """The folder of trainset `name`: a path, or a name in `trainsets/`. Raises UsageError if it has no traces.jsonl."""
     hint = f"`podium trainset build {name}` or `podium trainset import FILE --as {name}` makes it"
     folder = _find(name, "trainset", f"trainsets/{name}", hint)
     if not (folder / "traces.jsonl").is_file():
@@ -49,12 +49,12 @@ def find_trainset(name: str) -> Path:
 
 
 def find_file(name: str) -> Path:
-    """`name` is a path, or one below home or the shipped folder."""
+    """The file `name`: a path, or a path relative to home or the shipped folder. Raises UsageError."""
     return _find(name, "file", name, "check the path")
 
 
 def portable(path: Path) -> str:
-    """`path` relative to workspace, home or the shipped folder, so that records survive a move; else absolute."""
+    """`path` relative to workspace, home or the shipped folder, so that records survive a move; else the full path."""
     path = path.resolve()
     for root in (workspace(), home(), shipped()):
         if path.is_relative_to(root):
@@ -63,7 +63,7 @@ def portable(path: Path) -> str:
 
 
 def check_name(name: str, what: str) -> str:
-    """A name becomes a folder: letters, digits, dot, dash and underscore only. Raises UsageError."""
+    """`name`, which is safe as the name of a folder. Raises UsageError for any other name."""
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     if not name or not set(name) <= allowed or name.startswith((".", "-")) or len(name) > 100:
         rule = "use 1 to 100 letters, digits, '.', '_' or '-', not starting with '.' or '-'"

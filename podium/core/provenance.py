@@ -1,4 +1,4 @@
-"""Which code, libraries and machine a run used, read from the files and never typed in."""
+"""The code, libraries and machine of a run, read from the installation."""
 
 import os
 import platform
@@ -18,13 +18,13 @@ LIBRARIES = (
 
 
 def code_hash() -> str:
-    """One hash over every Python file of the packages."""
+    """One hash of every Python file of the packages."""
     root = shipped()
     return sha256_files(root, (file for folder in CODE_FOLDERS for file in (root / folder).rglob("*.py")))
 
 
 def code_commit() -> str | None:
-    """The commit that is checked out, with `+changes` where files differ from it; None outside a git checkout."""
+    """The commit that is checked out, with `+changes` if tracked files differ; None outside a git checkout."""
     if not (shipped() / ".git").exists():
         return None
     commit = _git("rev-parse", "HEAD")
@@ -32,13 +32,13 @@ def code_commit() -> str | None:
 
 
 def requirements_hash() -> str | None:
-    """Hash of requirements.txt; None where Podium was installed without it."""
+    """The hash of requirements.txt; None if Podium was installed without it."""
     path = shipped() / "requirements.txt"
     return sha256_file(path) if path.is_file() else None
 
 
 def library_versions() -> dict[str, str]:
-    """Installed versions; a library that is not there has no entry."""
+    """The installed versions by library; one that is not installed has no entry."""
     found = {}
     for name in LIBRARIES:
         try:
@@ -53,7 +53,7 @@ def machine() -> dict[str, Any]:
 
 
 def provenance() -> dict[str, Any]:
-    """What provenance.json holds, less what only the trainer knows (the device)."""
+    """The content of provenance.json, except the facts about the device, which the trainer adds."""
     facts = {
         "code_sha256": code_hash(),
         "code_commit": code_commit(),

@@ -1,4 +1,4 @@
-"""The records that files hold and packages hand to each other."""
+"""The records that are stored in files and passed between packages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ R = TypeVar("R", bound="Record")
 
 
 class Record(BaseModel):
-    """Frozen; unknown keys, NaN and infinity refused."""
+    """A frozen record; unknown keys, NaN and infinity are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -37,7 +37,7 @@ class ReasoningTrace(Record):
 
 
 class TrainsetManifest(Record):
-    """`trainsets/<name>/manifest.json`; `sha256` is of traces.jsonl."""
+    """`trainsets/<name>/manifest.json`; `sha256` is the hash of traces.jsonl."""
 
     name: str
     recipe: str
@@ -65,7 +65,7 @@ class Sample(Record):
     category: str = Field(min_length=1)
     difficulty: Difficulty
     accepted: tuple[str, ...] = ()
-    meta: dict[str, Any] = {}  # what its scorer needs beyond the answer; docs/evaluation.md names the keys
+    meta: dict[str, Any] = {}  # further data for the scorer; docs/evaluation.md lists the keys
 
 
 class Question(Record):
@@ -79,34 +79,34 @@ class Question(Record):
 Prompt = Sample | Question  # an item that a model can answer: both have an id, a prompt and meta
 
 
-# EOS was written, generate.max_new_tokens were, a stop string was, or the answer's own time ran out.
+# Why an answer ended: the EOS token, generate.max_new_tokens, a stop string, or the time limit of the item.
 FinishReason = Literal["eos", "length", "stop", "deadline"]
 FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
 
 
 class Prediction(Record):
-    """One line of predictions.jsonl: what the model wrote after the prompt; several for an item differ in `sample`."""
+    """One line of predictions.jsonl: the model's text after a prompt."""
 
     id: str = Field(min_length=1)
-    sample: int = Field(0, ge=0)  # which of several for this item; (id, sample) is unique
+    sample: int = Field(0, ge=0)  # the index among the predictions of an item; (id, sample) is unique
     text: str
     n_output_tokens: int | None = Field(None, ge=0)
     finish_reason: FinishReason | None = None
 
 
 class Report(Record):
-    """What a worker says after advancing a trial: where it stands, and finite metrics only."""
+    """A worker's report after it advanced a trial; all metrics are finite."""
 
     step: int = Field(ge=0)
     state: State
-    metrics: dict[str, float]  # e.g. train/loss, dev/answer_correctness; no key rather than a NaN
-    reason: str | None = None  # why, for a state that needs a reason
+    metrics: dict[str, float]  # such as train/loss and dev/answer_correctness; a metric that would be NaN has no key
+    reason: str | None = None  # for a state that needs one
     elapsed_s: float = Field(0.0, ge=0)
     compile_s: float = Field(0.0, ge=0)
 
 
 class PromotionRecord(Record):
-    """What the gate in tuning/promotion.py hands to podium/submission/lock.py."""
+    """A promoted trial: the result of tuning/promotion.py and the input of podium/submission/lock.py."""
 
     study: str
     trial: int
@@ -116,12 +116,12 @@ class PromotionRecord(Record):
     direction: Literal["maximize", "minimize"]
     value: float
     state: State
-    mlflow_run_id: str | None = None  # none where tracking was off or unreachable
-    contamination: dict[str, Any] | None = None  # evalset prompts that the trainset holds, exactly or nearly
+    mlflow_run_id: str | None = None  # None if tracking was off or unreachable
+    contamination: dict[str, Any] | None = None  # prompts of the evalset that the trainset also has, or nearly
 
 
 def parse_record(cls: type[R], values: Any, where: str) -> R:
-    """Raises UsageError: one line with place, value and rule."""
+    """A record from its values. Raises UsageError: one line with place, value and rule."""
     if not isinstance(values, Mapping):
         raise UsageError(f"{where}: holds {type(values).__name__}, must be an object")
     try:
@@ -131,9 +131,10 @@ def parse_record(cls: type[R], values: Any, where: str) -> R:
 
 
 def read_record(cls: type[R], path: Path) -> R:
+    """A record from a JSON file. Raises UsageError if it is missing or malformed."""
     return parse_record(cls, read_json(path), str(path))
 
 
 def read_records(cls: type[R], path: Path) -> list[R]:
-    """Every line of a JSONL file. Raises UsageError naming file, line and reason."""
+    """One record per line of a JSONL file. Raises UsageError with file, line and reason."""
     return [parse_record(cls, value, f"{path}:{number}") for number, value in read_jsonl(path)]

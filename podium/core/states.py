@@ -1,19 +1,19 @@
-"""The states of a trial or a run. None of them is ever a metric value."""
+"""The states of trials and runs."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """What became of a trial or run; `RUNNING` is the only one that is not final."""
+    """The state of a trial or run; every state except `RUNNING` is final."""
 
     RUNNING = "running"
-    COMPLETE = "complete"  # every step was trained and the result was scored
+    COMPLETE = "complete"  # every step was trained and the result scored
     PRUNED = "pruned"  # the scheduler ended it early
-    DIVERGED = "diverged"  # loss became NaN or exploded
-    INFEASIBLE = "infeasible"  # refused before the first step, or it broke a constraint of the space
+    DIVERGED = "diverged"  # the loss became NaN or exploded
+    INFEASIBLE = "infeasible"  # refused before the first step, or outside a constraint of the search space
     OOM = "oom"  # the device ran out of memory at run time
     FAILED = "failed"  # it crashed
-    STOPPED = "stopped"  # a person, a signal or a deadline ended it
+    STOPPED = "stopped"  # ended by a person, a signal or a deadline
 
     @property
     def is_final(self) -> bool:

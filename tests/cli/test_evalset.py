@@ -115,7 +115,7 @@ def test_import_and_its_refusals(podium, home, write):
 
     again = podium(*command, "mine")
     assert again.code == 2
-    assert "evalset 'mine' is there already" in again.err
+    assert "evalset 'mine' already exists" in again.err
     assert "items        2:" in podium(*command, "mine", "--replace").out
     assert podium(*command, "a/b").code == 2
 

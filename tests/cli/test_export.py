@@ -74,7 +74,7 @@ def test_an_exported_run_reads_back_with_the_same_logits(
     ("changed", "message"),
     [
         ({"--run": "nowhere"}, "nowhere/config.yaml does not exist"),
-        ({"--to": "."}, "error: . is there already; name a folder that is not"),
+        ({"--to": "."}, "error: . already exists; choose another folder"),
         ({"--device": "gpu"}, "--device gpu: JAX found no gpu here"),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
             ["space.yaml", "--trials", "0"],
             "error: Invalid value for '--trials': Input should be greater than or equal to 1",
         ),
-        (["space.yaml", "--time-budget", "soon"], "error: duration 'soon': must be more than nothing"),
+        (["space.yaml", "--time-budget", "soon"], "error: duration 'soon': must be positive"),
         (["space.yaml", "--backend", "slurm"], "error: backend 'slurm', must be one of auto, ray, inline"),
         (["space.yaml", "--name", "a b"], "error: study name 'a b': use 1 to 100 letters"),
         (["overlapping.yaml"], "error: evalset 'seen' and trainset 'sums' share 1 prompts (x)"),

@@ -27,7 +27,7 @@ def test_yaml_writes_out_every_default():
         ({"train.learning_rat": 1}, "unknown config key 'train.learning_rat'; did you mean 'train.learning_rate'?"),
         ({"learning_rate": 1}, "unknown config key 'learning_rate'; did you mean 'train.learning_rate'?"),
         ({"train.learning_rate": "fast"}, "train.learning_rate='fast': Input should be a valid number"),
-        ({"train.learning_rate": True}, "train.learning_rate=True: true/false given where another type is wanted"),
+        ({"train.learning_rate": True}, "train.learning_rate=True: must not be true or false"),
         ({"train.learning_rate": 0}, "train.learning_rate=0: Input should be greater than 0"),
         ({"train.learning_rate": float("nan")}, "train.learning_rate=nan"),
         ({"train.max_steps": 1.5}, "train.max_steps=1.5"),
@@ -164,8 +164,8 @@ def test_changes_are_made_from_their_step_on():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ([CHANGES[1], CHANGES[0]], r"train\.changes at steps \[20, 10\], must ascend"),
-        ([CHANGES[0], CHANGES[0]], r"train\.changes at steps \[10, 10\], must ascend"),
+        ([CHANGES[1], CHANGES[0]], r"train\.changes at steps \[20, 10\], must be in ascending order"),
+        ([CHANGES[0], CHANGES[0]], r"train\.changes at steps \[10, 10\], must be in ascending order"),
         (
             [{"step": 0, "overrides": {"train.learning_rate": 1}}],
             r"train\.changes\.0\.step=0: .* greater than or equal",

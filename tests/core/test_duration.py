@@ -14,7 +14,7 @@ def test_what_people_write(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "soon", "-5m", "30m1h", "5 minutes", "nan", "1e3", "infinity"])
 def test_what_is_no_duration_is_refused_with_the_rule(text: str) -> None:
-    with pytest.raises(UsageError, match=r"must be more than nothing, written like 30m, 1h30m, 45s or 600"):
+    with pytest.raises(UsageError, match=r"must be positive and written like 30m, 1h30m, 45s or 600"):
         parse_duration(text)
 
 

@@ -160,7 +160,7 @@ def test_predictions_for_something_else_are_refused(run):
     with pytest.raises(UsageError, match=r"made for other \(sha256 0{12}\), not for set"):
         score_file(path, evalset)
     meta(path, evalset, evalset=None)
-    with pytest.raises(UsageError, match=r"predictions_meta.json: has no evalset with name and sha256"):
+    with pytest.raises(UsageError, match=r"predictions_meta.json: names no evalset with a name and a sha256"):
         score_file(path, evalset)
 
 
@@ -176,8 +176,8 @@ def test_a_malformed_prediction_is_named(run):
         *("line 2: text is missing; add it", "line 4: not JSON (Expecting property name", "line 5: holds int, must be"),
         *(
             "line 6: sample=-1: Input should be",
-            "line 7: not JSON that can be read",
-            "line 8: not JSON that can be read",
+            "line 7: not readable as JSON",
+            "line 8: not readable as JSON",
         ),
     )
     assert all(found.startswith(reason) for found, reason in zip(card.malformed, reasons, strict=True))

@@ -61,7 +61,7 @@ def test_of_a_model_with_vision_the_text_part_is_saved(tiny: BaseModel, tmp_path
 def test_a_folder_that_is_there_is_left_alone(tiny: BaseModel, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         save_hf(tmp_path, tiny, *init_state(tiny, CONFIG, 0), CONFIG.lora)
-    assert str(caught.value) == f"{tmp_path} is there already; name a folder that is not"
+    assert str(caught.value) == f"{tmp_path} already exists; choose another folder"
     assert list(tmp_path.iterdir()) == []
 
 

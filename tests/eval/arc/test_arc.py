@@ -147,11 +147,11 @@ def test_a_test_pair_may_hold_its_own_output(tmp_path):
 @pytest.mark.parametrize(
     ("challenges", "solutions", "message"),
     [
-        ([], None, "holds list, must be an object of task ids that is not empty"),
-        ({}, None, "holds dict, must be an object of task ids that is not empty"),
+        ([], None, "holds list, must be a non-empty object of task ids"),
+        ({}, None, "holds dict, must be a non-empty object of task ids"),
         ({"two": {"train": []}}, None, "task two: must be an object with 'train' and 'test'"),
-        (challenge(train=[]), None, "task two, train: must be a list of pairs that is not empty"),
-        (challenge(train=[{"input": A}]), None, "task two, train 0: has no 'output'; only a test pair may be without"),
+        (challenge(train=[]), None, "task two, train: must be a non-empty list of pairs"),
+        (challenge(train=[{"input": A}]), None, "task two, train 0: has no 'output'; only a test pair may omit it"),
         (challenge(test=[{}]), None, "task two, test 0: must be an object with 'input'"),
         (challenge(test=[{"input": [[1], [2, 3]]}]), None, "task two, test 0 input: row 1 has 2 cells and row 0 has 1"),
         (challenge(), {"one": [A]}, "task two: no list of outputs, must be one for each of its 2 test inputs"),
@@ -198,7 +198,7 @@ def test_either_attempt_counts_and_outputs_are_averaged():
 
 
 def test_attempts_for_an_unknown_output_are_refused():
-    with pytest.raises(UsageError, match=r"attempts for 'two_2', which is no test output of these tasks \(1 such\)"):
+    with pytest.raises(UsageError, match=r"attempts for 'two_2', which is not an output of these tasks \(1 such\)"):
         build_submission(TASKS, {"two_2": [A]})
     with pytest.raises(UsageError, match="two_0, attempt 2: row 0, cell 0 is '10', must be an integer 0 to 9"):
         build_submission(TASKS, {"two_0": [A, [[10]]]})
@@ -214,8 +214,8 @@ def changed(change):
     ("submission", "message"),
     [
         ([], "sub: holds list, must be an object of task ids"),
-        (changed(lambda s: s.pop("flip")), "sub: task flip is missing (1 such); every task once, and no other"),
-        (changed(lambda s: s.update(x=[])), "sub: task x is no task of this set (1 such); every task once"),
+        (changed(lambda s: s.pop("flip")), "sub: task flip is missing (1 such); it must hold every task and no other"),
+        (changed(lambda s: s.update(x=[])), "sub: task x is unknown (1 such); it must hold every task"),
         (changed(lambda s: s["two"].pop()), "sub: task two has 1 outputs, must be a list of 2"),
         (changed(lambda s: s.update(two=None)), "sub: task two has NoneType outputs, must be a list of 2"),
         (changed(lambda s: s["two"][1].pop("attempt_2")), "sub: two_1 must hold attempt_1 and attempt_2, and nothing"),

@@ -74,7 +74,7 @@ def test_a_task_without_solution_is_no_item():
 @pytest.mark.parametrize(
     ("meta", "message"),
     [
-        ({}, "item 'a' is of no ARC task; `podium evalset import FILE --format arc` makes items that are"),
+        ({}, "item 'a' belongs to no ARC task; `podium evalset import FILE --format arc` makes items that do"),
         ({"group": "t", "task": 3}, "item 'a': meta.task: must be an object with 'train' and 'test'"),
         ({"group": "t", "task": {"train": [], "test": []}}, "item 'a': meta.task, train: must be a list of pairs"),
     ],
@@ -87,9 +87,9 @@ def test_what_is_of_no_task(sample, meta, message):
 
 def test_an_item_of_another_output(sample):
     first = arc_samples(TASKS, "arc_grid")[0]
-    with pytest.raises(UsageError, match="item 'flip_2' is of no test output of task flip; import the set again"):
+    with pytest.raises(UsageError, match="item 'flip_2' is not a test output of task flip; import the set again"):
         task_of(first.model_copy(update={"id": "flip_2"}))
-    with pytest.raises(UsageError, match="item 'a': expected_answer is no grid \\(no grid in the text\\)"):
+    with pytest.raises(UsageError, match="item 'a': expected_answer is not a grid \\(no grid in the text\\)"):
         get_scorer("arc_grid").check(sample("a", expected_answer="four"))
 
 
@@ -216,7 +216,7 @@ def test_other_scorers_and_items_make_no_submission(tmp_path, sample):
             "answer",
             "scorer 'answer' makes no attempts; a submission needs arc_grid or ar",
         ),
-        ([sample("a")], "arc_grid", "item 'a' is of no ARC task"),
+        ([sample("a")], "arc_grid", "item 'a' belongs to no ARC task"),
     ):
         with pytest.raises(UsageError, match=message):
             write_arc_submission(tmp_path / "submission.json", samples, [], scorer)

@@ -42,5 +42,5 @@ def test_what_is_no_tolerance(judge, option):
 
 
 def test_an_item_without_a_number_is_refused(judge):
-    with pytest.raises(UsageError, match="item 'a': the answer 'Paris' is no number, as scorer numeric needs it"):
+    with pytest.raises(UsageError, match="item 'a': the answer is 'Paris', must be a number for scorer numeric"):
         judge("numeric", "1", "Paris")

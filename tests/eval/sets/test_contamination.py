@@ -1,6 +1,6 @@
 import pytest
 
-from eval.sets.contamination import contamination, most_alike
+from eval.sets.contamination import contamination, most_similar
 from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.files import read_jsonl, write_jsonl
@@ -51,7 +51,7 @@ def test_near_duplicates(check, item, prompt, near):
     assert [found.line for found in fact.near] == ([2] if near else [])
 
 
-def test_the_most_alike_come_first_and_of_equals_the_first_trace(check):
+def test_the_most_similar_come_first_and_of_equals_the_first_trace(check):
     half = STORY.replace("16 of them", "some of these")
     fact = check([half, STORY], ["x", STORY + " Really?", STORY + " Sure?"])
     assert [(found.id, found.line) for found in fact.near] == [("i1", 2), ("i0", 2)]
@@ -66,8 +66,8 @@ def test_what_many_items_have_in_common_says_nothing(check):
 
 
 def test_nothing_alike():
-    assert most_alike(["a b c d e f"], []) == [(0, 0.0)]
-    assert most_alike([], ["a"]) == []
+    assert most_similar(["a b c d e f"], []) == [(0, 0.0)]
+    assert most_similar([], ["a"]) == []
 
 
 def test_a_malformed_trainset_is_named(check, tmp_path):
@@ -83,5 +83,5 @@ def test_two_items_of_gsm8k_are_nearly_in_its_training_set(realdata):
     questions = [
         [row["question"] for _, row in read_jsonl(realdata / f"gsm8k/{part}.jsonl")] for part in ("test", "train")
     ]
-    near = [questions[0][i][:20] for i, (_, shared) in enumerate(most_alike(*questions)) if shared >= 0.5]
+    near = [questions[0][i][:20] for i, (_, shared) in enumerate(most_similar(*questions)) if shared >= 0.5]
     assert near == ["A plane travels 1200", "Max bought stamps at"] or near == near[::-1]

@@ -117,7 +117,7 @@ def test_a_written_set_is_read_back_and_not_overwritten(sample, tmp_path):
     path = tmp_path / "mine.jsonl"
     samples = (sample("a", accepted=("x", "y")), sample("b"))
     assert write_evalset(path, samples).samples == samples
-    with pytest.raises(UsageError, match=r"evalset 'mine' is there already .*; give another name or --replace"):
+    with pytest.raises(UsageError, match=r"evalset 'mine' already exists .*; choose another name, or pass --replace"):
         write_evalset(path, samples[:1])
     assert write_evalset(path, samples[:1], replace=True).samples == samples[:1]
 

@@ -58,13 +58,17 @@ def test_prompt_response_takes_a_samples_own_fields(tmp_path):
         ("gsm8k", 3, "holds int, must be an object"),
         ("prompt-response", {"prompt": "p", "response": "<answer></answer>"}, "the response holds no answer"),
         ("prompt-response", {"prompt": "p", "response": "r", "difficulty": "odd"}, "difficulty='odd'"),
-        ("prompt-response", {"prompt": "p", "response": "r", "id": "mine-00001"}, "id 'mine-00001' is there already"),
+        ("prompt-response", {"prompt": "p", "response": "r", "id": "mine-00001"}, "id 'mine-00001' appears twice"),
         ("multiple-choice", {"question": "q", "choices": "ab", "answer": 0}, "'choices' is 'ab', must be a list of"),
         ("multiple-choice", {**MMLU, "choices": ["a", " "]}, "'choices' is ['a', ' '], must be a list of texts"),
         ("multiple-choice", {**MMLU, "choices": ["a"]}, "'choices' has 1 texts, must have 2 to 5"),
         ("multiple-choice", {**MMLU, "choices": list("abcdef")}, "'choices' has 6 texts, must have 2 to 5"),
         ("multiple-choice", {**MMLU, "choices": ["a", "A."]}, "'choices' holds the same text twice"),
-        ("multiple-choice", {**MMLU, "answer": "C"}, "the answer is 'C', must be one of A, B, a place from 0, or a ch"),
+        (
+            "multiple-choice",
+            {**MMLU, "answer": "C"},
+            "the answer is 'C', must be one of A, B, an index from 0, or",
+        ),
         ("multiple-choice", {**MMLU, "answer": 2}, "the answer is 2, must be one of A, B"),
         ("multiple-choice", {**MMLU, "answer": True}, "the answer is True, must be one of A, B"),
         ("multiple-choice", {**MMLU, "answer": None}, "the answer is None, must be one of A, B"),
@@ -107,7 +111,7 @@ def test_a_format_brings_its_scorer(tmp_path):
     path.write_text(json.dumps(MMLU))
     assert import_set(path, "mine", "multiple-choice")[1] == "choice"
     assert import_set(path, "mine", "multiple-choice", scorer="exact")[1] == "exact"
-    with pytest.raises(UsageError, match="--solutions x: format 'multiple-choice' has none; they are for format arc"):
+    with pytest.raises(UsageError, match="--solutions x: format 'multiple-choice' takes none; leave them out"):
         import_set(path, "mine", "multiple-choice", solutions=Path("x"))
 
 

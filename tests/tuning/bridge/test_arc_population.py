@@ -125,4 +125,4 @@ def test_a_population_is_swept_learned_from_and_submitted(here: Path, capsys: py
     assert "no score: the challenges have no solutions here" in printed
     assert json.loads((here / "by_hand/submission.json").read_text()).keys() == submission.keys()
     assert command("score", "by_hand/p.jsonl", "--evalset", "known") == 2
-    assert "whose solutions are not known: there is no score" in capsys.readouterr().err
+    assert "whose solutions are unknown: there is no score" in capsys.readouterr().err
