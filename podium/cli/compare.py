@@ -14,27 +14,28 @@ if TYPE_CHECKING:
 
     from eval.compare import Comparison, Pairing
 
-WIDTH = 28  # of an extracted answer in the table
+WIDTH = 28  # characters of an extracted answer in the table
 
 
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(metavar="A B [C ...]", help="STUDY/N, a submission, a run directory or predictions.")
+        list[str],
+        typer.Argument(metavar="A B [C ...]", help="STUDY/N, a submission, a run folder or predictions."),
     ],
     evalset: Annotated[
-        str | None, typer.Option("--evalset", help="A name or file; that of the runs when not given.")
+        str | None, typer.Option("--evalset", help="A name or file; default: the evalset of the runs.")
     ] = None,
-    split: Annotated[str, typer.Option(help="dev, holdout or all, as far as every run answered it.")] = "all",
-    scorer: Annotated[str | None, typer.Option(help="That of the runs when not given.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
-    items: Annotated[int, typer.Option(metavar="N", min=0, help="Changed items to list; JSON and HTML have all.")] = 20,
+    split: Annotated[str, typer.Option(help="dev, holdout or all: of the items that all runs answered.")] = "all",
+    scorer: Annotated[str | None, typer.Option(help="See docs/evaluation.md; default: the scorer of the runs.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+    items: Annotated[int, typer.Option(metavar="N", min=0, help="Changed items to list; JSON and HTML list all.")] = 20,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page here that needs nothing else.")
+        Path | None, typer.Option(metavar="FILE", help="Write the comparison here, as one self-contained page.")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the comparison here, as JSON.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the comparison, as JSON.")] = False,
 ) -> None:
-    """Compare runs item by item with the first: what was fixed, what was broken, and whether that is chance."""
+    """Compare runs item by item with the first: items fixed, items broken, and the significance."""
     from eval.compare_page import comparison_page
     from eval.compare_predictions import compare_predictions
     from podium.runs import find_predictions
@@ -107,7 +108,7 @@ def _pairing_table(pairing: Pairing) -> Table:
 
 
 def _items_table(comparison: Comparison, n_items: int) -> Table | None:
-    """The items that changed, fixed ones first."""
+    """The items that changed, fixed ones first; None if no item changed."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""`podium demo`: the whole way with the tiny model, by the commands that a person would type."""
+"""`podium demo`: every step with the tiny model, by the commands that a user would type."""
 
 import shlex
 import time
@@ -29,7 +29,7 @@ def demo(
     run("submit", name)
     run("package", name)
     typer.echo(f"\ndemo finished in {format_duration(time.monotonic() - started_s)}")
-    typer.echo(f"  study        {portable(study_dir(name))} in the workspace: one folder a trial")
+    typer.echo(f"  study        {portable(study_dir(name))} in the workspace: one folder per trial")
     typer.echo(f"  submission   {portable(submission_dir(name))}: lock, evidence, predictions")
     typer.echo(f"  package      submission_runs/packages/{name}.zip")
     typer.echo("  compare      podium ui    (the trials in MLflow, on 127.0.0.1)")
@@ -41,13 +41,13 @@ def _free_name() -> str:
 
 
 def _run(context: typer.Context, *arguments: str) -> None:
-    """Show a command and run it in this process, so that libraries are imported once."""
+    """Print a command and run it in this process, so that libraries are imported once."""
     typer.secho(f"\n$ podium {shlex.join(arguments)}", bold=True)
     context.find_root().command.main(list(arguments), standalone_mode=False)
 
 
 def _compare_with_default(study: str) -> None:
-    """What the search gained: the best trial against the default config, after the same number of steps."""
+    """Print the gain of the search: the best trial and the default config after the same number of steps."""
     from eval.scorecard import floored
     from tuning.study.study import load_study
 

@@ -1,4 +1,4 @@
-"""`podium evalset`: make and check evaluation sets."""
+"""`podium evalset`: build, import and check evalsets."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from podium.core.paths import check_name, find_trainset, home, portable
 if TYPE_CHECKING:
     from eval.sets.evalset import Evalset
 
-app = typer.Typer(help="Make and check evaluation sets.", no_args_is_help=True)
+app = typer.Typer(help="Build, import and check evalsets.", no_args_is_help=True)
 
 
 @app.command("build")
 def build(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, like tiny_v1.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, such as tiny_v1.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File to write; evalsets/NAME.jsonl when not given.")
+        Path | None, typer.Option(metavar="FILE", help="File to write; default: evalsets/NAME.jsonl.")
     ] = None,
 ) -> None:
-    """Build an evalset that ships with Podium; every build gives the same bytes."""
+    """Build an evalset from a recipe of Podium; every build gives the same bytes."""
     from eval.sets.evalset import write_evalset
     from trainer.recipes import evalset_samples
 
@@ -34,17 +34,18 @@ def build(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file; for ARC the challenges.")],
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the evalset.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file; for ARC, the challenges.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the evalset.")],
     layout: Annotated[str, typer.Option("--format", help="gsm8k, prompt-response, multiple-choice or arc.")],
-    solutions: Annotated[Path | None, typer.Option(metavar="FILE", help="The solutions of ARC challenges.")] = None,
+    solutions: Annotated[Path | None, typer.Option(metavar="FILE", help="Solutions of the ARC challenges.")] = None,
     scorer: Annotated[
-        str | None, typer.Option(help="The set's scorer; ARC: arc_grid or arc_program. See docs/evaluation.md.")
+        str | None,
+        typer.Option(help="Its scorer, see docs/evaluation.md; for ARC, arc_grid or arc_program."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Take the first N lines or tasks.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Import the first N lines or tasks.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an evalset of this name.")] = False,
 ) -> None:
-    """Import a file as an evalset. A bad line is named, and nothing is written."""
+    """Import a file as an evalset. A malformed line is reported, and nothing is written."""
     from eval.sets.evalset import write_evalset
     from eval.sets.importers import import_set
 
@@ -55,12 +56,13 @@ def import_(
 
 @app.command("check")
 def check(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A name under evalsets/, or a file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A name in evalsets/, or a file.")],
     trainset: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A trainset that must share no prompt with it; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A trainset that must share no prompt with it; repeatable."),
     ] = None,
 ) -> None:
-    """Check schema, answers, duplicates and contamination by trainsets. Exit code 1 when two prompts are the same."""
+    """Check format, answers, duplicates and overlap with trainsets. Exit code 1 if two prompts are equal."""
     from eval.scorecard import floored
     from eval.scorers import get_scorer
     from eval.sets.contamination import contamination
@@ -91,7 +93,7 @@ def check(
 
 
 def _show(evalset: Evalset) -> None:
-    """Items by section and difficulty, and the sizes of the splits."""
+    """Print the number of items by section and difficulty, and the sizes of the splits."""
     from rich.console import Console
     from rich.table import Table
 

@@ -9,11 +9,11 @@ from podium.core.run_files import CONFIG
 
 
 def export(
-    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run: its config and checkpoints.")],
-    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The Hugging Face folder to make.")],
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
+    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run, with config and checkpoints.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Hugging Face folder to write.")],
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; an error if it is missing.")] = None,
 ) -> None:
-    """Write a trained run as a Hugging Face folder: weights with the adapters merged in, config and tokenizer."""
+    """Export a trained run as a Hugging Face folder: weights with merged adapters, config and tokenizer."""
     from podium.core.config import load_config
 
     config = load_config(run / CONFIG, {"device.kind": device} if device else None)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request: what is under way ends between two steps, and its files are closed."""
+"""Handle Ctrl-C and SIGTERM as requests to stop between two steps, after all files are closed."""
 
 import os
 import signal
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-LATE = "stopped at once; --resume goes on from the newest checkpoint"
+LATE = "stopped at once; --resume continues from the newest checkpoint"
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 class Interrupts:
-    """`requested()` is True once a signal came; `exit_code` is then what a shell expects: 130 or 143."""
+    """`requested()` is True after a signal; `exit_code` is then 130 or 143, as shells expect."""
 
     signum: int | None = None
 
@@ -32,11 +32,12 @@ class Interrupts:
 
 @contextmanager
 def catch_interrupts(grace_s: float | None = None) -> Iterator[Interrupts]:
-    """Note the first signal; the second one acts as it always does, for whoever does not want to wait.
+    """Record the first signal; a second signal has its usual effect, and stops the process at once.
 
-    With `grace_s`, a process that has not come to its end that long after a signal is ended where it is: Python hears
-    of a signal only when a compilation or a step has returned. What is on the disk is whole at any instant.
+    With `grace_s`, the process is stopped if it has not ended that many seconds after the first signal.
     """
+    # Python handles a signal only after a compilation or a step has returned, which can take minutes. Stopping at any
+    # moment is safe, because files are written atomically.
     caught = Interrupts()
     before = {number: signal.getsignal(number) for number in NAMES}
 
@@ -51,7 +52,7 @@ def catch_interrupts(grace_s: float | None = None) -> Iterator[Interrupts]:
     for number in NAMES:
         signal.signal(number, note)
     try:
-        with _patience(grace_s, f"not at a step's end after {grace_s or 0:g} s, {LATE}"):
+        with _patience(grace_s, f"no step ended within {grace_s or 0:g} s, {LATE}"):
             yield caught
     finally:
         restore()
@@ -59,11 +60,12 @@ def catch_interrupts(grace_s: float | None = None) -> Iterator[Interrupts]:
 
 @contextmanager
 def end_at_once(left: str) -> Iterator[None]:
-    """A signal ends the process where it is, in a compilation too, and says what is `left` of its work.
+    """A signal stops the process at once, even during a compilation, and prints `left`; exit code 130 or 143.
 
-    For work that has nothing half done: exit code 130 or 143.
+    For work that leaves nothing half done.
     """
-    before = {number: signal.signal(number, lambda *_: None) for number in NAMES}  # so that Python notes them
+    # A handler is needed for Python to write the signal to the wake-up descriptor.
+    before = {number: signal.signal(number, lambda *_: None) for number in NAMES}
     try:
         with _patience(0.0, left):
             yield
@@ -77,25 +79,25 @@ def _patience(grace_s: float | None, message: str) -> Iterator[None]:
     if grace_s is None:
         yield
         return
-    told, tells = socket.socketpair()  # Python writes each signal's number to it, whatever the main thread is doing
+    told, tells = socket.socketpair()  # Python writes each signal's number to it at once
     tells.setblocking(False)
     before = signal.set_wakeup_fd(tells.fileno())
     over = threading.Event()
 
-    def wait_for_the_end() -> None:
+    def stop_after_grace() -> None:
         number = told.recv(1)
         if number and not over.wait(grace_s):
             name = NAMES.get(signal.Signals(number[0]), "a signal")
             print(f"{name}: {message}", file=sys.stderr, flush=True)
             os._exit(128 + number[0])
 
-    thread = threading.Thread(target=wait_for_the_end, daemon=True)
+    thread = threading.Thread(target=stop_after_grace, daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         signal.set_wakeup_fd(before)
-        tells.close()  # which ends a thread that no signal has come to
+        tells.close()  # ends the thread if there was no signal
         thread.join()
         told.close()

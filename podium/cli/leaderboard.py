@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 def leaderboard(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[DIR ...]", help="Further run directories with a scorecard.json.")
+        list[Path] | None, typer.Argument(metavar="[DIR ...]", help="Further run folders with a scorecard.json.")
     ] = None,
     evalset: Annotated[
-        str | None, typer.Option("--evalset", help="A name or file: only scores on this version of it.")
+        str | None, typer.Option("--evalset", help="A name or file; show only scores on this version of it.")
     ] = None,
-    top: Annotated[int, typer.Option(metavar="N", min=1, help="Rows a table.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON and nothing else.")] = False,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="Rows per table.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the tables, as JSON.")] = False,
 ) -> None:
-    """Rank complete trials and submissions, with intervals, by evalset version, split and scorer version."""
+    """Rank complete trials and submissions: one table per evalset version, split and scorer version."""
     from eval.leaderboard import leaderboard as rank
     from eval.sets.evalset import load_evalset
     from podium.runs import find_entries
@@ -37,7 +37,7 @@ def leaderboard(
     for board in found.boards:
         _show(board, top)
     if not found.boards:
-        typer.echo("no scores yet; `podium sweep` and `podium submit` make some")
+        typer.echo("no scores yet; `podium sweep` and `podium submit` produce scores")
     for warning in found.warnings:
         typer.echo(f"warning: {warning}")
 

@@ -1,9 +1,9 @@
-"""`podium`: registers the commands, and turns every failure into one line and an exit code."""
+"""`podium`: registers the commands, and reports every failure as one line and an exit code."""
 
 import os
 import sys
 
-# Before any library is imported: quiet, no telemetry.
+# Set before any library is imported: no messages, no telemetry.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -42,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-# In the order a person meets them.
+# In the order in which a new user needs them.
 app.command("demo")(demo.demo)
 app.add_typer(trainset.app, name="trainset")
 app.add_typer(evalset.app, name="evalset")
@@ -69,10 +69,10 @@ app.command("package")(package.package)
 @app.callback()
 def options(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; works anywhere on the line."),
 ) -> None:
-    del debug  # main() has read it already: it must also work behind a command
+    del debug  # main() has read it, because it may also stand after the command
     if version:
         typer.echo(f"podium {podium.__version__}")
     elif context.invoked_subcommand is None:
@@ -81,7 +81,7 @@ def options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point. Exit codes: 0 done, 1 the run failed, 2 wrong usage, 130 Ctrl-C."""
+    """The entry point. Exit codes: 0 success, 1 a failed run, 2 wrong usage, 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 
-def package(name: Annotated[str, typer.Argument(metavar="NAME", help="A submission that was run.")]) -> None:
-    """Zip a submission's evidence; the same evidence gives the same bytes."""
+def package(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a complete submission.")]) -> None:
+    """Zip the evidence of a submission; the same evidence gives the same bytes."""
     from podium.submission.package import package as make_package
 
     made = make_package(name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podium.cli.interrupts import end_at_once
-from podium.cli.processes import only_the_first_speaks
+from podium.cli.processes import only_first_prints
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
@@ -21,25 +21,29 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run: its config and checkpoints.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="predictions.jsonl; its _meta.json goes beside.")],
-    evalset: Annotated[str | None, typer.Option("--evalset", help="A name under evalsets/, or a file.")] = None,
+    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run, with config and checkpoints.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="File to write; its _meta.json is put beside it."),
+    ],
+    evalset: Annotated[str | None, typer.Option("--evalset", help="A name in evalsets/, or a file.")] = None,
     challenges: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Instead: ARC challenges without solutions, for submission.json.")
+        str | None,
+        typer.Option(metavar="FILE", help="Instead: ARC challenges without solutions, for submission.json."),
     ] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(help="arc_grid or arc_program: what is asked for. What the run was scored by if not given."),
+        typer.Option(help="arc_grid or arc_program, for challenges; default: the scorer of the run."),
     ] = None,
     split: Annotated[str, typer.Option(help="dev, holdout or all of the evalset.")] = "all",
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. or device. key; repeatable."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. or device. key; may be repeated."),
     ] = None,
-    step: Annotated[int | None, typer.Option(help="The checkpoint of this step; the newest when not given.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
+    step: Annotated[int | None, typer.Option(help="Use the checkpoint of this step; default: the newest.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; an error if it is missing.")] = None,
 ) -> None:
-    """Let a trained run answer an evalset's prompts. For a whole ARC set, submission.json is written too."""
+    """Answer the prompts of an evalset with a trained model. For a whole ARC set, submission.json is written too."""
     from eval.arc_submission import makes_attempts
     from eval.sets.predictions import write_predictions
     from eval.sets.prompts import prompt_set
@@ -78,7 +82,7 @@ def _answer(
     from trainer.device.devices import select, use_compile_cache
 
     found = select(config.device)
-    only_the_first_speaks()
+    only_first_prints()
     from trainer.device.processes import is_first, shared
     from trainer.inference import open_trained
 

@@ -1,11 +1,11 @@
-"""What a command does where several processes run it together (`device.distributed`)."""
+"""Output of a command that several processes run together (`device.distributed`)."""
 
 import os
 import sys
 
 
-def only_the_first_speaks() -> None:
-    """Of the processes that train one model together, the others print nothing but errors."""
+def only_first_prints() -> None:
+    """Silence standard output in every process but the first."""
     from trainer.device.processes import is_first
 
     if not is_first():

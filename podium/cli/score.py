@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def score(
-    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.jsonl", help="What `podium predict` wrote.")],
-    evalset: Annotated[str, typer.Option("--evalset", help="A name under evalsets/, or a file.")],
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.jsonl", help="Output of `podium predict`.")],
+    evalset: Annotated[str, typer.Option("--evalset", help="A name in evalsets/, or a file.")],
     split: Annotated[
-        str | None, typer.Option(help="dev, holdout or all; that of the predictions when not given.")
+        str | None, typer.Option(help="dev, holdout or all; default: the split of the predictions.")
     ] = None,
     scorer: Annotated[
-        str | None, typer.Option(help="See docs/evaluation.md; that of the evalset when not given.")
+        str | None, typer.Option(help="See docs/evaluation.md; default: the scorer of the evalset.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap interval.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scorecard here, as JSON.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON and nothing else.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scorecard to this file, as JSON.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the scorecard, as JSON.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail unless every line is a prediction that can be read, one an item.")
+        bool, typer.Option("--strict", help="Fail unless there is exactly one readable prediction per item.")
     ] = False,
 ) -> None:
     """Score predictions against an evalset. A missing prediction counts as wrong."""
@@ -39,7 +39,7 @@ def score(
 
     card = score_file(predictions, load_evalset(evalset), split=split, scorer=scorer, seed=seed)
     if strict and (problems := _problems(card)):
-        raise PodiumError(f"{predictions}: {problems}; --strict accepts exactly one readable prediction an item")
+        raise PodiumError(f"{predictions}: {problems}; --strict accepts exactly one readable prediction per item")
     if out:
         write_json(out, card.model_dump(mode="json"))
     if as_json:
@@ -72,8 +72,8 @@ def _show(card: Scorecard) -> None:
 
     from eval.scorecard import floored
 
-    of = card.evalset
-    typer.echo(f"evalset             {f'{of.name} ({of.split})' if of else 'given samples'}")
+    scored = card.evalset
+    typer.echo(f"evalset             {f'{scored.name} ({scored.split})' if scored else 'given samples'}")
     typer.echo(f"scorer              {card.scorer} version {card.scorer_version}")
     low, high = card.interval
     typer.echo(f"answer_correctness  {floored(card.answer_correctness)}  (95% {floored(low)} to {floored(high)})")

@@ -10,8 +10,10 @@ from podium.core.paths import submission_dir
 from podium.core.redaction import redact
 
 
-def submit(name: Annotated[str, typer.Argument(metavar="NAME", help="What was promoted with --as NAME.")]) -> None:
-    """Run a lock, once: verify, claim, train, predict, score, write the evidence."""
+def submit(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The NAME of `podium promote --as NAME`.")],
+) -> None:
+    """Run a lock once: verify, claim, train, predict, score and write the evidence."""
     from podium.submission.run_once import RunEnded
     from podium.submission.run_once import submit as run_lock
 
@@ -26,13 +28,13 @@ def submit(name: Annotated[str, typer.Argument(metavar="NAME", help="What was pr
 
 
 def _mirror(run_dir: Path) -> None:
-    """Show the run in MLflow where there is one. The run is over: what goes wrong here is a line, not a failure."""
+    """Log the run to MLflow if it is installed. The run is over, so an error here is a warning, not a failure."""
     try:
         from tuning.tracking import mirror
 
         typer.echo(f"MLflow: run {mirror(run_dir)}")
     except (ImportError, PodiumError) as error:
         if isinstance(error, ImportError) or isinstance(error.__cause__, ImportError):
-            typer.echo("MLflow: not installed here, so it does not show this run")
+            typer.echo("MLflow: not installed, so this run was not logged")
         else:
             typer.echo(f"warning: {redact(str(error))}", err=True)

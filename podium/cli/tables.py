@@ -1,4 +1,4 @@
-"""Plain tables and JSON on standard output: columns as wide as they need, whatever the terminal."""
+"""Print plain tables and JSON; columns are as wide as their content, whatever the terminal."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import typer
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Numbers to the right, texts to the left; the last column is not padded."""
+    """Print a table with numbers aligned right and texts aligned left."""
     cells = [list(columns), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
     right = [all(isinstance(row[place], int | float) for row in rows) for place in range(len(columns))]

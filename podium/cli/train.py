@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podium.cli.interrupts import Interrupts, catch_interrupts
-from podium.cli.processes import only_the_first_speaks
+from podium.cli.processes import only_first_prints
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from trainer.loop import TrainResult
     from trainer.programs.library import ProgramLibrary
 
-GRACE_S = 8.0  # from a signal to the end, whatever is under way
-SMOKE_HELP = "Try the whole path: N steps, batch 1, at most 128 tokens, Adafactor."
+GRACE_S = 8.0  # from a signal to the end of the process, even during a compilation
+SMOKE_HELP = "Test the whole run with N steps, batch 1, at most 128 tokens and Adafactor."
 
 
 def train(
-    config: Annotated[str, typer.Argument(metavar="CONFIG.yaml", help="What to train; see search_spaces/base/.")],
+    config: Annotated[str, typer.Argument(metavar="CONFIG.yaml", help="Config of the run; see search_spaces/base/.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the run.")],
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key; may be repeated.")
     ] = None,
     max_steps: Annotated[int | None, typer.Option(help="Same as --set train.max_steps=N.")] = None,
     save_every_steps: Annotated[int | None, typer.Option(help="Same as --set train.save_every_steps=N.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; never replaced by another.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; an error if it is missing.")] = None,
     smoke_steps: Annotated[int | None, typer.Option(min=1, metavar="N", help=SMOKE_HELP)] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
-    time_budget: Annotated[str | None, typer.Option(help="Like 30m or 1h30m, start-up and compiling included.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the newest checkpoint in --out.")] = False,
+    time_budget: Annotated[str | None, typer.Option(help="Such as 1h30m; start-up and compilation count.")] = None,
 ) -> None:
-    """Train one configuration and keep its checkpoints, metrics and provenance in --out."""
+    """Train one configuration; checkpoints, metrics and provenance are written to --out."""
     clock = MonotonicClock()
     started_s = clock.now()
     from podium.core.config import load_config, parse_assignment
@@ -55,11 +55,11 @@ def train(
     overrides |= {key: value for key, value in shortcuts.items() if value is not None}
     run_config = load_config(find_file(config), overrides)
     if smoke_steps is not None and resume:
-        raise UsageError("--smoke-steps with --resume: a smoke run is another run; give it a folder of its own")
+        raise UsageError("--smoke-steps with --resume: a smoke run cannot resume a run; choose another --out")
     from trainer.device.devices import select
 
     found = select(run_config.device, preallocate=smoke_steps is None)
-    only_the_first_speaks()
+    only_first_prints()
     if smoke_steps is not None:
         from trainer.run.smoke import smoke_config
 
@@ -84,14 +84,14 @@ def train(
 
 
 def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
-    """Check everything that can be wrong before a file is written, and say what was found."""
+    """Check the inputs before a file is written, and print the device, model, trainset and memory."""
     from trainer.device.devices import compute_dtype, use_compile_cache
     from trainer.device.sharding import describe_mesh
     from trainer.loop import holds_run
     from trainer.programs.library import ProgramLibrary
 
     if not resume and holds_run(out):
-        raise UsageError(f"--out {out} already holds a run; add --resume to go on with it, or choose another folder")
+        raise UsageError(f"--out {out} already holds a run; add --resume to continue it, or choose another folder")
     library = ProgramLibrary()
     base, trainset = library.base(config), library.trainset(config)
     use_compile_cache()
@@ -101,7 +101,7 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
     typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}{chat}")
     typer.echo(
         f"trainset: {trainset.name}, {trainset.n_examples} examples of up to {config.data.max_seq_len} tokens; "
-        f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because nothing of their completion fits"
+        f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because no part of their completion fits"
         + (f"; packed into {trainset.n_rows} rows" if config.data.packing else "")
     )
     typer.echo(f"memory: a training step needs {library.training_program(config).memory_of(max(trainset.lengths))}")
@@ -116,14 +116,14 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
 def _fit(
     config: RunConfig, out: Path, library: ProgramLibrary, deadline: Deadline, interrupts: Interrupts
 ) -> RunConfig:
-    """The config with its number of steps fixed: by the run's earlier session, or by measuring."""
+    """The config with its number of steps fixed, by an earlier session of the run or by measuring."""
     from podium.core.config import load_config
     from trainer.run.fit_schedule import fit_schedule, fixed_by
 
     if (out / CONFIG).exists():
         return fixed_by(load_config(out / CONFIG), config)
     fit = fit_schedule(config, library, deadline, interrupts.requested)
-    measured = "no step was measured" if fit.step_s is None else f"{fit.step_s:.3g} s a step"
+    measured = "no step was measured" if fit.step_s is None else f"{fit.step_s:.3g} s per step"
     typer.echo(f"fit_schedule: {measured}; {fit.config.train.max_steps} of {config.train.max_steps} steps planned")
     return fit.config
 
@@ -152,7 +152,7 @@ def _line(report: Report, config: RunConfig) -> str:
 
 
 def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Interrupts) -> None:
-    """Say how it ended; exit code 1 for a run that failed, 130 or 143 for an interrupted one."""
+    """Print how the run ended; exit code 1 for a failed run, 130 or 143 for an interrupted one."""
     if result.state is State.INFEASIBLE:
         raise PodiumError(f"infeasible: {result.reason}; nothing was written")
     if result.state in (State.DIVERGED, State.OOM):
@@ -160,7 +160,7 @@ def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Inter
         left = f"the last good checkpoint is in {kept}" if kept.is_dir() else "there is no checkpoint yet"
         raise PodiumError(f"{result.reason}; {left}")
     if interrupts.requested() and result.state is State.STOPPED:
-        typer.echo(f"{interrupts.name}: stopped after step {result.step}, checkpoint saved; --resume goes on from it")
+        typer.echo(f"{interrupts.name}: stopped after step {result.step}, checkpoint saved; --resume continues from it")
         raise typer.Exit(interrupts.exit_code)
     if result.truncated:
         typer.echo(f"{result.reason}: stopped after step {result.step} of {config.train.max_steps} (truncated)")

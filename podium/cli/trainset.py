@@ -1,4 +1,4 @@
-"""`podium trainset`: make training sets."""
+"""`podium trainset`: build and import trainsets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from podium.core.paths import check_name, home, portable
 if TYPE_CHECKING:
     from podium.core.records import TrainsetManifest
 
-app = typer.Typer(help="Make training sets: from a recipe, or from a JSONL file of your own.", no_args_is_help=True)
+app = typer.Typer(help="Build and import trainsets.", no_args_is_help=True)
 
 
 @app.command("build")
 def build(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, like tiny-reasoning.")],
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder to write; trainsets/NAME when not given.")
-    ] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, such as tiny-reasoning.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write; default: trainsets/NAME.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 42,
 ) -> None:
     """Build a trainset from a recipe and a seed."""
@@ -33,11 +31,11 @@ def build(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file.")],
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the trainset.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the trainset.")],
     layout: Annotated[str, typer.Option("--format", help="gsm8k, prompt-response, messages or traces.")],
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
 ) -> None:
-    """Import a JSONL file as a trainset. A bad line is named, and nothing is written."""
+    """Import a JSONL file as a trainset. A malformed line is reported, and nothing is written."""
     from trainer.data.trainsets import import_trainset
 
     folder = home() / "trainsets" / check_name(name, "trainset")
@@ -47,17 +45,17 @@ def import_(
 @app.command("from-predictions")
 def from_predictions(
     predictions: Annotated[
-        str, typer.Argument(metavar="PREDICTIONS", help="A file, a run directory, STUDY/N or a submission.")
+        str, typer.Argument(metavar="PREDICTIONS", help="A predictions file, a run folder, STUDY/N or a submission.")
     ],
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the trainset.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the trainset.")],
     evalset: Annotated[
-        str | None, typer.Option("--evalset", help="A name or file; that of the run when not given.")
+        str | None, typer.Option("--evalset", help="A name or file; default: the evalset of the run.")
     ] = None,
-    scorer: Annotated[str | None, typer.Option(help="That of the evalset when not given.")] = None,
-    per_item: Annotated[int | None, typer.Option(metavar="N", min=1, help="Keep the first N of an item.")] = None,
+    scorer: Annotated[str | None, typer.Option(help="See docs/evaluation.md; default: the scorer of the run.")] = None,
+    per_item: Annotated[int | None, typer.Option(metavar="N", min=1, help="Keep at most N per item.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
 ) -> None:
-    """Make a trainset of the predictions that are right: of ARC tasks, their programs."""
+    """Make a trainset from correct predictions; for ARC tasks, from their programs."""
     from eval.distillation import correct_predictions
     from eval.scorers import get_scorer
     from eval.sets.predictions import read_predictions
@@ -80,8 +78,8 @@ def from_predictions(
     ]
     _show(trainset_from(answers, folder, name=name, source=source.scorer, replace=replace), folder)
     n_items = len({correct.sample.id for correct in found})
-    typer.echo(f"items        {n_items} of {len(source.samples)} have a right prediction")
-    typer.echo(f"note: its prompts are those of evalset {source.evalset.name}; score what it trains on another")
+    typer.echo(f"items        {n_items} of {len(source.samples)} have a correct prediction")
+    typer.echo(f"note: its prompts are those of evalset {source.evalset.name}; use another one to score what it trains")
 
 
 def _show(manifest: TrainsetManifest, folder: Path) -> None:

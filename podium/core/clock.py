@@ -59,7 +59,3 @@ class Deadline:
 
     def expired(self) -> bool:
         return self.remaining_s() <= 0
-
-    def without_reserve(self) -> "Deadline":
-        """The same deadline without its reserve, for the work that the reserve was kept for."""
-        return Deadline(self.clock, self.start_s, self.budget_s)

@@ -35,8 +35,3 @@ def sha256_file(path: Path) -> str:
 def sha256_files(root: Path, files: Iterable[Path]) -> str:
     """One hash of the names (relative to `root`) and contents of `files`; their order does not matter."""
     return sha256_json({file.relative_to(root).as_posix(): sha256_file(file) for file in files})
-
-
-def sha256_tree(root: Path, pattern: str = "**/*") -> str:
-    """One hash over every file below `root` that matches `pattern`; hidden files are left out."""
-    return sha256_files(root, (path for path in root.glob(pattern) if path.is_file() and not path.name.startswith(".")))

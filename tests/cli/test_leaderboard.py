@@ -86,4 +86,4 @@ def test_further_runs_may_be_named(podium, home, study):
 
 def test_nothing_yet(podium):
     done = podium("leaderboard")
-    assert (done.code, done.out) == (0, "no scores yet; `podium sweep` and `podium submit` make some\n")
+    assert (done.code, done.out) == (0, "no scores yet; `podium sweep` and `podium submit` produce scores\n")

@@ -59,7 +59,7 @@ def test_problems_are_reported_and_strict_fails_on_them(podium, home, prediction
     assert f"warning             {problems}" in done.out
     strict = podium("score", path, "--evalset", "tiny_v1", "--strict", "--out", home / "card.json")
     assert strict.code == 1
-    assert strict.err == f"error: {path}: {problems}; --strict accepts exactly one readable prediction an item\n"
+    assert strict.err == f"error: {path}: {problems}; --strict accepts exactly one readable prediction per item\n"
     assert not (home / "card.json").exists()
 
 

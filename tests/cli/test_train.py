@@ -73,14 +73,14 @@ def test_a_smoke_run_tries_the_whole_path_at_little_cost(podium: Podium, home: P
     saved = yaml.safe_load((home / "smoke" / "config.yaml").read_text())
     assert (saved["train"]["batch_size"], saved["train"]["optimizer"]) == (1, "adafactor")
     refused = podium("train", "sums.yaml", "--out", "smoke", "--smoke-steps", "3", "--resume")
-    assert (refused.code, "a smoke run is another run" in refused.err) == (2, True)
+    assert (refused.code, "a smoke run cannot resume a run" in refused.err) == (2, True)
 
 
 def test_a_fitted_schedule_is_recorded_and_gone_on_with(podium: Podium, home: Path) -> None:
     fit = ("--set", "train.fit_schedule=true", "--set", "train.warmup_steps=4", "--time-budget", "10h")
     done = podium("train", "sums.yaml", "--out", "run", *fit)
     assert done.code == 0, done.err
-    assert " s a step; 12 of 12 steps planned" in done.out  # ten hours are enough for the twelve that were asked for
+    assert " s per step; 12 of 12 steps planned" in done.out  # ten hours are enough for the twelve that were asked for
     train = yaml.safe_load((home / "run" / "config.yaml").read_text())["train"]
     assert (train["fit_schedule"], train["max_steps"], train["warmup_steps"]) == (False, 12, 4)
     again = podium("train", "sums.yaml", "--out", "run", *fit, "--resume")
@@ -95,9 +95,7 @@ def test_an_interrupted_run_needs_resume_to_go_on(podium: Podium, home: Path) ->
     assert podium("train", "sums.yaml", "--out", "run", "--time-budget", "0.001s").code == 0
     again = podium("train", "sums.yaml", "--out", "run")
     assert again.code == 2
-    assert (
-        again.err == "error: --out run already holds a run; add --resume to go on with it, or choose another folder\n"
-    )
+    assert again.err == "error: --out run already holds a run; add --resume to continue it, or choose another folder\n"
     more = podium("train", "sums.yaml", "--out", "run", "--resume", "--save-every-steps", "4")
     assert more.code == 0 and "complete: step 12" in more.out
     assert sorted(path.name for path in (home / "run" / "checkpoints").iterdir()) == ["12", "8"]
@@ -200,6 +198,6 @@ def test_sigterm_saves_and_ends_between_two_steps(home: Path) -> None:
     assert errors == ""
     last = rest.splitlines()[-1]
     step = int(last.split("after step ")[1].split(",")[0])
-    assert last == f"SIGTERM: stopped after step {step}, checkpoint saved; --resume goes on from it"
+    assert last == f"SIGTERM: stopped after step {step}, checkpoint saved; --resume continues from it"
     assert (home / "run" / "checkpoints" / str(step)).is_dir()
     assert json.loads((home / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == step

@@ -9,16 +9,17 @@ def test_canonical_json_does_not_depend_on_order():
     assert hashing.sha256_json({"b": 1, "a": 2}) == hashing.sha256_json({"a": 2, "b": 1})
 
 
-def test_tree_hash_sees_names_and_contents_but_not_hidden_files(tmp_path):
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "a").write_text("1")
-    first = hashing.sha256_tree(tmp_path)
-    (tmp_path / ".hidden").write_text("x")
-    assert hashing.sha256_tree(tmp_path) == first
-    (tmp_path / "sub" / "a").write_text("2")
-    second = hashing.sha256_tree(tmp_path)
-    (tmp_path / "sub" / "a").rename(tmp_path / "sub" / "b")
-    assert len({first, second, hashing.sha256_tree(tmp_path)}) == 3
+def test_the_hash_of_files_depends_on_names_and_contents_but_not_on_order(tmp_path):
+    a, b = tmp_path / "sub" / "a", tmp_path / "b"
+    a.parent.mkdir()
+    a.write_text("1")
+    b.write_text("1")
+    first = hashing.sha256_files(tmp_path, [a, b])
+    assert hashing.sha256_files(tmp_path, [b, a]) == first
+    a.write_text("2")
+    second = hashing.sha256_files(tmp_path, [a, b])
+    moved = a.rename(tmp_path / "sub" / "c")
+    assert len({first, second, hashing.sha256_files(tmp_path, [moved, b])}) == 3
 
 
 def test_missing_file(tmp_path):
