@@ -35,7 +35,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the comparison here, as JSON.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the comparison, as JSON.")] = False,
 ) -> None:
-    """Compare runs item by item with the first: items fixed, items broken, and the significance."""
+    """Compare runs item by item with the first run: items fixed, items broken, and p-values."""
     from eval.compare_page import comparison_page
     from eval.compare_predictions import compare_predictions
     from podium.runs import find_predictions

@@ -11,7 +11,7 @@ from podium.core.run_files import CONFIG
 def export(
     run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run, with config and checkpoints.")],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Hugging Face folder to write.")],
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; an error if it is missing.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
 ) -> None:
     """Export a trained run as a Hugging Face folder: weights with merged adapters, config and tokenizer."""
     from podium.core.config import load_config

@@ -41,7 +41,7 @@ def predict(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. or device. key; may be repeated."),
     ] = None,
     step: Annotated[int | None, typer.Option(help="Use the checkpoint of this step; default: the newest.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; an error if it is missing.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
 ) -> None:
     """Answer the prompts of an evalset with a trained model. For a whole ARC set, submission.json is written too."""
     from eval.arc_submission import makes_attempts

@@ -35,7 +35,7 @@ def train(
     ] = None,
     max_steps: Annotated[int | None, typer.Option(help="Same as --set train.max_steps=N.")] = None,
     save_every_steps: Annotated[int | None, typer.Option(help="Same as --set train.save_every_steps=N.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; an error if it is missing.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
     smoke_steps: Annotated[int | None, typer.Option(min=1, metavar="N", help=SMOKE_HELP)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume from the newest checkpoint in --out.")] = False,
     time_budget: Annotated[str | None, typer.Option(help="Such as 1h30m; start-up and compilation count.")] = None,
