@@ -48,7 +48,7 @@ def check_submission(value: Any, tasks: Mapping[str, Task], where: str) -> Submi
         raise UsageError(f"{where}: holds {type(value).__name__}, must be an object of task ids")
     for wrong, rule in (
         (set(tasks) - set(value), "is missing"),
-        (set(value) - set(tasks), "is not a task of this set"),
+        (set(value) - set(tasks), "is unknown"),
     ):
         if wrong:
             raise UsageError(

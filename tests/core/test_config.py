@@ -35,7 +35,7 @@ def test_yaml_writes_out_every_default():
         ({"train.dtype": "float12"}, "train.dtype='float12'"),
         ({"lora.rank": 0}, "lora.rank=0"),
         ({"lora.dropout": 1.0}, "lora.dropout=1.0: Input should be less than 1"),
-        ({"model.base_dtype": "int8"}, "model.base_dtype='int8' with lora.enabled=false: kernels in int8 cannot"),
+        ({"model.base_dtype": "int8"}, "model.base_dtype='int8' with lora.enabled=false: int8 kernels cannot"),
     ],
 )
 def test_bad_override_is_one_line(overrides, message):

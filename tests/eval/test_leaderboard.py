@@ -42,8 +42,8 @@ def test_what_does_not_compare_has_its_own_board():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([], "card: not a scorecard on an evalset"),
-        ({"evalset": None}, "card: not a scorecard on an evalset"),
+        ([], "card: not a scorecard on an evalset; score predictions with `podium score --out`"),
+        ({"evalset": None}, "card: not a scorecard on an evalset; score predictions with `podium score --out`"),
         ({"evalset": {"name": "set", "sha256": "a", "split": "dev"}}, "card: scorer is missing; add it"),
     ],
 )

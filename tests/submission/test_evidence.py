@@ -44,7 +44,7 @@ def test_a_running_manifest_has_no_end():
 
 def test_evidence_with_a_gap_is_not_written(tmp_path):
     manifest = RunManifest(**RUN, **ENDED, state=State.FAILED, reason="TODO")
-    with pytest.raises(UsageError, match=r"run_manifest\.json\.reason='TODO': evidence has no nulls"):
+    with pytest.raises(UsageError, match=r"run_manifest\.json\.reason='TODO': evidence must hold no null"):
         evidence.write(tmp_path / "run_manifest.json", manifest)
     assert list(tmp_path.iterdir()) == []
 

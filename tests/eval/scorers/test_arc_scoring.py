@@ -76,7 +76,10 @@ def test_a_task_without_solution_is_no_item():
     [
         ({}, "item 'a' belongs to no ARC task; `podium evalset import FILE --format arc` makes items that do"),
         ({"group": "t", "task": 3}, "item 'a': meta.task: must be an object with 'train' and 'test'"),
-        ({"group": "t", "task": {"train": [], "test": []}}, "item 'a': meta.task, train: must be a list of pairs"),
+        (
+            {"group": "t", "task": {"train": [], "test": []}},
+            "item 'a': meta.task, train: must be a non-empty list of pairs",
+        ),
     ],
 )
 def test_what_is_of_no_task(sample, meta, message):

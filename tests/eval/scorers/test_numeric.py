@@ -35,9 +35,7 @@ def test_table(judge, scorer, text, expected, value, lenient):
 
 @pytest.mark.parametrize("option", ["", "x", "-1", "1", "nan", "inf"])
 def test_what_is_no_tolerance(judge, option):
-    with pytest.raises(
-        UsageError, match=f"scorer 'numeric:{option}': the tolerance must be a number, 0 or more and be"
-    ):
+    with pytest.raises(UsageError, match=f"scorer 'numeric:{option}': the tolerance must be a number >= 0 and < 1"):
         judge(f"numeric:{option}", "1", "1")
 
 

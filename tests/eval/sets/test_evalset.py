@@ -162,7 +162,7 @@ def test_a_header_anywhere_else_is_no_item(evalset_file):
 
 
 def test_a_set_that_its_scorer_cannot_judge_is_not_written(sample, tmp_path):
-    with pytest.raises(UsageError, match="item 'a': the answer 'x' is no number"):
+    with pytest.raises(UsageError, match="item 'a': the answer is 'x', must be a number"):
         write_evalset(tmp_path / "mine.jsonl", [sample("a", expected_answer="x")], scorer="numeric")
     assert not (tmp_path / "mine.jsonl").exists()
 
