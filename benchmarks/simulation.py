@@ -24,7 +24,7 @@ from podium.core.states import State
 from tuning.bridge.searcher import OptunaBridge
 from tuning.protocol import Job, to_result
 from tuning.search.load import parse_space
-from tuning.search.schedulers.replay import TrialStandIn
+from tuning.search.schedulers.replay import SchedulerTrial
 from tuning.search.space import SearchSpace
 
 METRIC = "train/loss"
@@ -83,11 +83,11 @@ class Tuned:
 
     def __init__(self, searcher: Searcher, scheduler: Any) -> None:
         self._searcher, self._scheduler = searcher, scheduler
-        self._trials: dict[str, TrialStandIn] = {}
+        self._trials: dict[str, SchedulerTrial] = {}
 
     def ask(self, key: str) -> dict[str, Any]:
         config = self._searcher.suggest(key)
-        self._trials[key] = TrialStandIn(key, config)
+        self._trials[key] = SchedulerTrial(key, config)
         self._scheduler.on_trial_add(None, self._trials[key])
         return self.params(config)
 

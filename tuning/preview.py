@@ -15,15 +15,15 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
 
     from tuning.search.samplers import sampler_for
     from tuning.study.create import draw, enqueue
-    from tuning.study.study import n_enqueued
+    from tuning.study.study import enqueued_count
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=[direction for _, direction in space.aims])
     enqueue(study, space)
     drawn = []
     size = space.sampler.size(space)
-    for number in range(samples if size is None else min(samples, n_enqueued(study) + size)):
-        study.sampler = sampler_for(space.sampler, space, number, number - n_enqueued(study))
+    for number in range(samples if size is None else min(samples, enqueued_count(study) + size)):
+        study.sampler = sampler_for(space.sampler, space, number, number - enqueued_count(study))
         overrides = draw(study.ask(), space)
         drawn.append((overrides, space.refusal(overrides)))
     return drawn

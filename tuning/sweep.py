@@ -1,135 +1,139 @@
-"""`sweep()`: run a study from a search space, or go on with one. The command line and notebooks both call it."""
+"""`sweep` runs a study of a search space, `resume` continues one. The command line and notebooks call them."""
+
+from __future__ import annotations
 
 import contextlib
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podium.core.budget import wall_s_for
 from podium.core.clock import Deadline
 from podium.core.errors import UsageError
-from podium.core.files import write_json
+from podium.core.files import read_json, write_json
 from podium.core.paths import study_dir
 from podium.core.redaction import redact
-from podium.core.states import State
 from tuning import tracking
 from tuning.backends import make_backend
 from tuning.backends.base import Backend, NoBackend, Sweep, Usage
+from tuning.options import SweepOptions
 from tuning.search.load import load_space
 from tuning.search.schedulers.pbt import PbtScheduler
 from tuning.search.schedulers.replay import preload
 from tuning.search.space import SearchSpace
 from tuning.search.stop_rule import StopRule
-from tuning.search.worker_options import Workers, parse_workers
-from tuning.study import storage as storages
+from tuning.search.worker_options import parse_workers
+from tuning.stopping import stop_after_crashes, stop_by_rule, watched
 from tuning.study.create import create, limit_for, refuse_taken, reopen
-from tuning.study.events import Event, Listener
-from tuning.study.files import request_stop, requested_stop, stop_file
+from tuning.study.events import Listener
+from tuning.study.files import SUMMARY_FILE, requested_stop, stop_file
 from tuning.study.locks import DriverLock, WorkersLock
 from tuning.study.overview import steps
-from tuning.study.stops import stop_reason
-from tuning.study.study import LIMIT, StudyView, asked_trials, existing, load_study_space, study_view
+from tuning.study.storage import optuna_storage, storage_in_use
+from tuning.study.study import LIMIT, StudyView, existing, load_study_space, started_trials, study_view
 from tuning.study.transfer import source_for
 from tuning.study.trial import UNFINISHED
 from tuning.workers.sync import SyncedWorkerKind, Syncer, check_url, sync_driver
-from tuning.workers.worker import Worker, WorkerKind
+from tuning.workers.worker import WorkerKind
 
-FILES_AT = "files_at"  # of an Optuna study: the fsspec URL where its files are kept as well
-GIVE_UP_AFTER = 3  # crashes in a row at the start: it is not the hyperparameters
-WATCH_EVERY_S = 0.2
+if TYPE_CHECKING:
+    from optuna import Study
+    from ray.tune.schedulers import TrialScheduler
+
+FILES_AT = "files_at"  # Optuna user attribute of a study: the fsspec URL through which nodes share its files
 
 
 def sweep(
-    space: SearchSpace | Path | str | None = None,
-    *,
-    trials: int | None = None,
-    time_budget_s: float | None = None,
-    quota_s: float | None = None,
-    target: float | None = None,
-    patience: int | None = None,
-    backend: str = "auto",
-    address: str | None = None,
-    workers: Workers | Mapping[str, Any] | int | str | None = None,
-    resume: str | None = None,
-    warm_start: str | None = None,
-    name: str | None = None,
-    tracking_uri: str | None = None,
-    optuna_storage: str | None = None,
-    storage: str | None = None,
-    listeners: Sequence[Listener] = (),
-    stop: Callable[[], bool] = lambda: False,
-    worker: WorkerKind = Worker,
+    space: SearchSpace | Path | str, *, name: str | None = None, warm_start: str | None = None, **options: Any
 ) -> StudyView:
-    """Run trials until the study has `trials` of them, time is up, or `stop` says so; returns the study.
+    """Search a space in a new study: run its trials until it has them all, time is up, or a stop rule ends it.
 
-    `quota_s` is time too, in quota-seconds: wall seconds times the rate of the config's budget profile.
-    It ends earlier once a trial is as good as `target`, or `patience` trials after the best were no better; the space
-    says so in `stop:` where they are not given. `warm_start` names an older study: its best configuration is tried, and
-    the sampler knows its trials where they say something about this space.
+    `name` is the study's name, SPACE-001 and so on if not given. `warm_start` names an older study: its best
+    configuration is tried, and the sampler is given those of its trials that mean the same in this space. `options` are
+    the fields of `SweepOptions`: `sweep("space.yaml", trials=12, backend="inline")`.
 
-    `address` is that of a Ray cluster to run on, `auto` or HOST:PORT; `workers` says in the space's stead how many
-    there are and what each gets. `optuna_storage` is where a new study is kept: journal or sqlite in its folder, or the
-    URL of a database. `storage` is an fsspec URL through which nodes without a common disk share the trials' files.
-
-    A sweep that was stopped says why in `summary["stopped"]`, and in `summary["failed"]` whether nobody wanted that, as
-    where the disk is full; `resume=study.name` goes on with it, and needs no space.
+    `summary["stopped"]` of the study says why the sweep stopped early, if it did, and `summary["failed"]` whether it
+    could not continue, for example because the disk is full. `resume(study.name)` continues it.
 
     Raises:
-        UsageError: bad space, unknown backend or study, missing or overlapping data, absent device, changed space, a
-            tracking URI that refuses us; nothing is written.
+        UsageError: bad space or option, unknown study, name that is taken, missing or overlapping data, missing device,
+            or a tracking URI that cannot be used; nothing is written.
         PodiumError: Ray or a worker did not start, or a file could not be written.
     """
-    deadline = quota = Deadline.after(time_budget_s)
-    uri = tracking.tracking_uri(tracking_uri)
-    keep_in = storages.optuna_storage(optuna_storage)
-    files_at = check_url(storage) if storage else None
+    given = SweepOptions(**options)
     if name is not None:
         refuse_taken(name)
-    space = _checked_space(space, resume)
-    if workers is not None:
-        space = space.model_copy(update={"workers": parse_workers(workers)})
-    if resume is not None and warm_start is not None:
-        raise UsageError(f"--warm-start {warm_start}: study {resume!r} has begun; warm-start a new one")
+    plan = _plan(given, _loaded(space))
+    source = source_for(plan.space, warm_start) if warm_start is not None else None
+    data = given.worker.check(plan.space)
+    limit = given.trials or limit_for(plan.space, None)
+    _check_population(plan.space, limit, None)
+    tracking.check_tracking_uri(plan.tracking_uri)
+    return _run(plan, limit, limit, lambda: create(plan.space, name, data, source, plan.optuna_storage))
+
+
+def resume(study: str, space: SearchSpace | Path | str | None = None, **options: Any) -> StudyView:
+    """Continue the study of that name: its unfinished trials first, then new ones until it has `trials`.
+
+    `space` is the study's own if not given. A space that searches something else is refused, and so is a study whose
+    data have changed. `options`, the returned study and the errors are those of `sweep`.
+    """
+    given = SweepOptions(**options)
+    plan = _plan(given, load_study_space(existing(study)) if space is None else _loaded(space))
+    opened = reopen(study, plan.space, given.worker.check(plan.space), given.optuna_storage)
+    earlier = study_view(opened)
+    limit = given.trials or limit_for(plan.space, earlier)
+    _check_population(plan.space, limit, earlier)
+    n_to_run = limit - sum(trial.state.is_finished() for trial in started_trials(opened))
+    tracking.check_tracking_uri(plan.tracking_uri)
+    if n_to_run <= 0 and earlier.summary:  # without a summary, the last sweep was killed before it wrote one
+        return _without_trials(earlier, plan)
+    return _run(plan, limit, n_to_run, lambda: opened)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The options of a sweep, read together with its space."""
+
+    options: SweepOptions
+    space: SearchSpace
+    deadline: Deadline
+    quota: Deadline  # in seconds; the deadline itself if there is no quota
+    rule: StopRule
+    tracking_uri: str
+    optuna_storage: str
+    files_at: str | None
+
+
+def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
+    """Raises UsageError for an option that cannot be used, alone or with this space."""
+    deadline = quota = Deadline.after(options.time_budget_s)
+    if options.quota_s is not None:
+        quota = replace(deadline, budget_s=wall_s_for(options.quota_s, space.base_config.budget.profile))
+    if options.workers is not None:
+        space = space.model_copy(update={"workers": parse_workers(options.workers)})
+    files_at = check_url(options.storage) if options.storage else None
     if files_at and isinstance(space.scheduler, PbtScheduler):
         raise UsageError(
             f"--storage {files_at}: trials under pbt load each other's checkpoints; share PODIUM_WORKSPACE"
         )
-    if quota_s is not None:
-        quota = replace(deadline, budget_s=wall_s_for(quota_s, space.base_config.budget.profile))
-    source = source_for(space, warm_start) if warm_start is not None else None
-    data = worker.check(space)
-    study = reopen(resume, space, data, optuna_storage) if resume is not None else None
-    earlier = study_view(study) if study else None
-    limit = trials or limit_for(space, earlier)
-    _check_population(space, limit, earlier)
-    n_to_run = limit - sum(trial.state.is_finished() for trial in asked_trials(study)) if study else limit
-    tracking.refuse_useless(uri)
-    if earlier and n_to_run <= 0 and earlier.summary:  # else the last sweep died before it had written one
-        return _caught_up(study, space, uri)
-    given = {"target": target, "patience": patience}
-    rule = space.stop.model_copy(update={name: value for name, value in given.items() if value is not None})
-    plan = _Plan(limit, deadline, quota, rule, stop, listeners, worker, uri, files_at)
-    chosen = make_backend(backend, space, n_to_run, address) if n_to_run > 0 else NoBackend()
-    try:
-        study = study or create(space, name, data, source, keep_in)
-        folder = study_dir(study.study_name)
-        with DriverLock(folder), storages.storage_in_use(folder):
-            return _drive(study, space, chosen, plan)
-    finally:
-        chosen.close()
+    given = {"target": options.target, "patience": options.patience}
+    return _Plan(
+        options,
+        space,
+        deadline,
+        quota,
+        rule=space.stop.model_copy(update={name: value for name, value in given.items() if value is not None}),
+        tracking_uri=tracking.tracking_uri(options.tracking_uri),
+        optuna_storage=optuna_storage(options.optuna_storage),
+        files_at=files_at,
+    )
 
 
-def _caught_up(study: Any, space: SearchSpace, uri: str) -> StudyView:
-    """A study with nothing left to run, in MLflow too where the last sweep could not write all of it there."""
-    found = study_view(study)
-    if found.summary.get("mlflow", {}).get("failures"):
-        with DriverLock(found.dir):
-            account = tracking.catch_up(study, space, uri)
-            write_json(found.dir / "summary.json", {**found.summary, "mlflow": account})
-    return study_view(study)
+def _loaded(space: SearchSpace | Path | str) -> SearchSpace:
+    return space if isinstance(space, SearchSpace) else load_space(space)
 
 
 def _check_population(space: SearchSpace, limit: int, earlier: StudyView | None) -> None:
@@ -139,81 +143,89 @@ def _check_population(space: SearchSpace, limit: int, earlier: StudyView | None)
     if limit < 2:
         raise UsageError(f"scheduler pbt with {limit} trials, must be 2 or more")
     if earlier and earlier.limit not in (None, limit):
-        raise UsageError(f"scheduler pbt with {limit} trials, but its population of {earlier.limit} began together")
+        raise UsageError(
+            f"scheduler pbt with {limit} trials, but the study is a population of {earlier.limit}, "
+            "which cannot change its size; leave out the number"
+        )
 
 
-def _checked_space(space: SearchSpace | Path | str | None, resume: str | None) -> SearchSpace:
-    if isinstance(space, SearchSpace):
-        return space
-    if space is not None:
-        return load_space(space)
-    if resume is None:
-        raise UsageError("no search space given; name a YAML file, like search_spaces/tiny.yaml, or a study to resume")
-    return load_study_space(existing(resume))
+def _without_trials(study: StudyView, plan: _Plan) -> StudyView:
+    """The study, which has no trial left to run; adds to MLflow what the last sweep could not write there."""
+    if not study.summary.get("mlflow", {}).get("failures"):
+        return study
+    with DriverLock(study.dir):
+        account = tracking.update_tracking(study, plan.space, plan.tracking_uri)
+        return _write_summary(study, {**study.summary, "mlflow": account})
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How to run a sweep, as far as `sweep` was told."""
-
-    limit: int  # trials that the study shall have
-    deadline: Deadline
-    quota: Deadline  # in wall seconds; the deadline itself where no quota is given
-    rule: StopRule
-    stop: Callable[[], bool]
-    listeners: Sequence[Listener]
-    worker: WorkerKind
-    tracking_uri: str
-    files_at: str | None
+def _run(plan: _Plan, limit: int, n_to_run: int, open_study: Callable[[], Study]) -> StudyView:
+    """Start the backend, then create or take the study, and run `n_to_run` trials of it."""
+    options = plan.options
+    backend = make_backend(options.backend, plan.space, n_to_run, options.address) if n_to_run > 0 else NoBackend()
+    try:
+        study = open_study()
+        folder = study_dir(study.study_name)
+        with DriverLock(folder), storage_in_use(folder):
+            return _drive(study, plan, limit, backend)
+    finally:
+        backend.close()
 
 
-def _drive(study: Any, space: SearchSpace, backend: Backend, plan: _Plan) -> StudyView:
+def _drive(study: Study, plan: _Plan, limit: int, backend: Backend) -> StudyView:
     from tuning.bridge.population import PopulationBridge
-    from tuning.bridge.searcher import OptunaBridge, job_for
+    from tuning.bridge.searcher import OptunaBridge
 
-    folder = study_dir(study.study_name)
+    space, options, folder = plan.space, plan.options, study_dir(study.study_name)
     WorkersLock(folder).wait_for_none()
-    study.set_user_attr(LIMIT, plan.limit)
+    study.set_user_attr(LIMIT, limit)
     stop_file(folder).unlink(missing_ok=True)
     if backend.n_workers:
-        (folder / "summary.json").unlink(missing_ok=True)  # so that one which is there is of the newest sweep
-    enough = _enough(folder, plan.rule, study_view(study))
-    scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
-    preload(
-        scheduler,
-        [job_for(trial) for trial in study_view(study).trials if trial.reports and trial.state not in UNFINISHED],
-    )
-    with tracking.Tracker(study, space, plan.tracking_uri) as tracker, _files(study, plan) as (make_worker, brings):
-        heard_by = (*brings, tracker.on_event, _give_up(folder), enough, *plan.listeners)
+        (folder / SUMMARY_FILE).unlink(missing_ok=True)  # so that a summary is always that of the newest sweep
+    before = study_view(study)
+    scheduler = _scheduler(space, before)
+    with (
+        tracking.Tracker(before, space, plan.tracking_uri) as tracker,
+        _shared_files(study, before, plan) as (make_worker, receivers),
+    ):
+        stops = (stop_after_crashes(folder), stop_by_rule(plan.rule, before))
         kind = PopulationBridge if isinstance(space.scheduler, PbtScheduler) else OptunaBridge
-        bridge = kind(study, space, plan.limit, heard_by)
-        with _watched(folder, plan):
+        bridge = kind(study, space, limit, (*receivers, tracker.on_event, *stops, *options.listeners))
+        with watched(folder, plan.deadline, plan.quota, options.stop):
             try:
                 usage = backend.run(Sweep(folder, space, bridge, scheduler, make_worker))
             finally:
                 bridge.stop_rest()
-        summary = study_view(study).summary or summarise(study_view(study), backend, usage, plan.deadline.elapsed_s())
-        tracker.finish(study_view(study), summary)
-    write_json(folder / "summary.json", {**summary, "mlflow": tracker.account()})
-    return study_view(study)
+        after = study_view(study)
+        summary = after.summary or summarise(after, backend, usage, plan.deadline.elapsed_s())
+        tracker.finish(after, summary)
+    return _write_summary(after, {**summary, "mlflow": tracker.account()})
+
+
+def _scheduler(space: SearchSpace, before: StudyView) -> TrialScheduler:
+    """The space's scheduler, with the reports of earlier sweeps at its rungs."""
+    from tuning.bridge.searcher import job_for
+
+    scheduler = space.scheduler.build(space.metric, space.mode, space.report_every_steps, space.max_steps)
+    preload(scheduler, [job_for(trial) for trial in before.trials if trial.reports and trial.state not in UNFINISHED])
+    return scheduler
 
 
 @contextlib.contextmanager
-def _files(study: Any, plan: _Plan) -> Iterator[tuple[WorkerKind, tuple[Listener, ...]]]:
-    """Who works, and who brings here what others wrote, where the trials' files are kept at a URL as well."""
+def _shared_files(study: Study, before: StudyView, plan: _Plan) -> Iterator[tuple[WorkerKind, tuple[Listener, ...]]]:
+    """The worker, and the listeners that receive other nodes' files; these exist if the files are shared at a URL."""
+    worker = plan.options.worker
     if plan.files_at:
         study.set_user_attr(FILES_AT, redact(plan.files_at))
     url = plan.files_at or study.user_attrs.get(FILES_AT)
     if not url:
-        yield plan.worker, ()
+        yield worker, ()
         return
-    folder = study_dir(study.study_name)
-    with sync_driver(Syncer(url, folder), folder, [trial.number for trial in asked_trials(study)]) as brings:
-        yield SyncedWorkerKind(plan.worker, url), (brings,)
+    with sync_driver(Syncer(url, before.dir), before.dir, [trial.number for trial in before.trials]) as receive:
+        yield SyncedWorkerKind(worker, url), (receive,)
 
 
 def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:
-    """How a sweep went. `steps_saved` is what the trials that ended early did not train, over the whole study."""
+    """How a sweep went. `steps_saved` counts the steps that trials of the whole study were spared by ending early."""
     stop = requested_stop(study.dir)
     return {
         "backend": backend.name,
@@ -228,59 +240,8 @@ def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -
     }
 
 
-@contextlib.contextmanager
-def _watched(folder: Path, plan: _Plan) -> Iterator[None]:
-    """A thread that asks the sweep to stop when its time is up or `stop` says so."""
-    ended = threading.Event()
-
-    def look() -> None:
-        if plan.stop():
-            request_stop(folder, "interrupted")
-        elif plan.deadline.expired():
-            request_stop(folder, f"the time budget of {plan.deadline.budget_s:g} s is used up")
-        elif plan.quota.expired():
-            request_stop(folder, f"the quota is used up: it lasts {plan.quota.budget_s:g} s here")
-
-    def watch() -> None:
-        while not ended.wait(WATCH_EVERY_S):
-            look()
-
-    look()
-    watcher = threading.Thread(target=watch, name="sweep-watcher", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def _enough(folder: Path, rule: StopRule, study: StudyView) -> Listener:
-    """Stops a sweep once the study has seen enough, which may be so already."""
-    trials = {trial.number: trial for trial in study.trials}
-
-    def look() -> None:
-        if reason := stop_reason(rule, trials.values()):
-            request_stop(folder, reason)
-
-    def listen(event: Event) -> None:
-        trials[event.trial.number] = replace(event.trial)  # without the config that it has worked out, which is large
-        if event.kind == "finished":
-            look()
-
-    look()
-    return listen
-
-
-def _give_up(folder: Path) -> Listener:
-    """Stops a sweep whose first trials all crash."""
-    fates: list[State] = []
-
-    def listen(event: Event) -> None:
-        if event.kind != "finished":
-            return
-        fates.append(event.trial.state)
-        if len(fates) == GIVE_UP_AFTER and all(fate is State.FAILED for fate in fates):
-            request_stop(folder, f"the first {GIVE_UP_AFTER} trials failed: {event.trial.reason}")
-
-    return listen
+def _write_summary(study: StudyView, summary: dict[str, Any]) -> StudyView:
+    """Write summary.json; returns the study with it."""
+    path = study.dir / SUMMARY_FILE
+    write_json(path, summary)
+    return replace(study, summary=read_json(path))

@@ -21,16 +21,16 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show a study, or a trial with every value that it ran with."""
-    from tuning.study.overview import log_tail, study_row
+    from tuning.study.overview import log_tail, study_as_dict
     from tuning.study.study import load_study
-    from tuning.study.trial import trial_row
+    from tuning.study.trial import trial_as_dict
 
     name, slash, number = what.partition("/")
     study = load_study(name)
     if not slash:
         if as_json:
             print_json(
-                {**study_row(study), "space_file": study.space.model_dump(mode="json"), "summary": study.summary}
+                {**study_as_dict(study), "space_file": study.space.model_dump(mode="json"), "summary": study.summary}
             )
         else:
             _say(_study_lines(study))
@@ -40,7 +40,7 @@ def show(
     trial = study.trial(int(number))
     if as_json:
         more = {"reports": trial.reports, "mlflow_run_id": trial.mlflow_run_id, "log_tail": log_tail(trial)}
-        print_json({**trial_row(trial), **more})
+        print_json({**trial_as_dict(trial), **more})
     else:
         _say(_trial_lines(trial))
 
@@ -48,9 +48,9 @@ def show(
 def _study_lines(study: StudyView) -> list[str]:
     from podium.cli.sweep_display import score_text
     from tuning.search.labels import params_label
-    from tuning.study.overview import mlflow_problem, study_row
+    from tuning.study.overview import mlflow_problem, study_as_dict
 
-    row, space = study_row(study), study.space
+    row, space = study_as_dict(study), study.space
     states = ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items()))
     total = row["steps_run"] + row["steps_saved"]
     lines = [
@@ -67,7 +67,7 @@ def _study_lines(study: StudyView) -> list[str]:
         lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
     lines += [_front_line(trial) for trial in (study.front() if space.objectives else ())]
     if study.summary.get("stopped"):
-        lines.append(f"  stopped: {study.summary['stopped']}; go on with: {study.command}")
+        lines.append(f"  stopped: {study.summary['stopped']}; resume with: {study.command}")
     if problem := mlflow_problem(study):
         lines.append(f"  warning: {problem}")
     return [*lines, f"  folder: {portable(study.dir)}"]

@@ -30,9 +30,9 @@ def submit(
 def _mirror(run_dir: Path) -> None:
     """Log the run to MLflow if it is installed. The run is over, so an error here is a warning, not a failure."""
     try:
-        from tuning.tracking import mirror
+        from tuning.tracking import log_submission
 
-        typer.echo(f"MLflow: run {mirror(run_dir)}")
+        typer.echo(f"MLflow: run {log_submission(run_dir)}")
     except (ImportError, PodiumError) as error:
         if isinstance(error, ImportError) or isinstance(error.__cause__, ImportError):
             typer.echo("MLflow: not installed, so this run was not logged")

@@ -18,30 +18,35 @@ if TYPE_CHECKING:
 
 def sweep(
     space: Annotated[
-        str | None, typer.Argument(metavar="[SPACE.yaml]", help="What to search; may be left out with --resume.")
+        str | None, typer.Argument(metavar="[SPACE.yaml]", help="The search space; may be left out with --resume.")
     ] = None,
     trials: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many trials the study shall have; the space says how many if not given."),
+        int | None, typer.Option(min=1, help="Number of trials of the study; the space's number if not given.")
     ] = None,
-    time_budget: Annotated[str | None, typer.Option(help="Like 10m or 1h30m; start-up counts.")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="Stop after this time, like 10m or 1h30m; start-up counts.")
+    ] = None,
     quota: Annotated[
-        str | None, typer.Option(help="As --time-budget, in quota-seconds: time times the budget profile's rate.")
+        str | None, typer.Option(help="As --time-budget, in quota-seconds: time multiplied by the profile's rate.")
     ] = None,
-    target: Annotated[float | None, typer.Option(help="End once a trial is as good as this.")] = None,
+    target: Annotated[float | None, typer.Option(help="Stop once a trial is as good as this.")] = None,
     patience: Annotated[
-        int | None, typer.Option(min=1, help="End once so many trials after the best were no better.")
+        int | None, typer.Option(min=1, help="Stop after this many trials without an improvement.")
     ] = None,
     backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
     address: Annotated[
-        str | None, typer.Option(help="Of a running Ray cluster: auto or HOST:PORT; docs/tpu-vm.md has examples.")
+        str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT; docs/tpu-vm.md has examples.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="How many; the space says if not given.")] = None,
-    cores_per_worker: Annotated[int | None, typer.Option(min=1, help="Where they compute on the CPU.")] = None,
-    chips_per_worker: Annotated[int | None, typer.Option(help="TPU chips: 1, 2, 4 or 8.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Go on with this study.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of workers; the space's number if not given.")
+    ] = None,
+    cores_per_worker: Annotated[
+        int | None, typer.Option(min=1, help="CPU cores per worker, if there is no accelerator.")
+    ] = None,
+    chips_per_worker: Annotated[int | None, typer.Option(help="TPU chips per worker: 1, 2, 4 or 8.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Continue this study.")] = None,
     warm_start: Annotated[
-        str | None, typer.Option(metavar="STUDY", help="Begin with what this older study has learned.")
+        str | None, typer.Option(metavar="STUDY", help="Start a new study from the trials of this older one.")
     ] = None,
     optuna_storage: Annotated[
         str | None,
@@ -51,44 +56,53 @@ def sweep(
         str | None,
         typer.Option(metavar="URL", help="Where nodes without a common disk share trials' files, like s3://bucket/x."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the new study; SPACE-001 and so on if not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the new study; SPACE-001 and so on if not given.")] = None,
 ) -> None:
-    """Search a space for its best trial, stopping the poor ones early."""
-    if resume and name:
-        raise UsageError(f"--resume {resume} and --name {name} are both given; a resumed study keeps its name")
+    """Search a space for its best trial, and stop poor trials early."""
+    _refuse_with_resume(resume, name, warm_start)
     budget_s = None if time_budget is None else parse_duration(time_budget)
     quota_s = None if quota is None else parse_duration(quota)
     wanted, earlier = _open(space, resume)
     from podium.cli.sweep_display import display
-    from tuning import sweep as run
+    from tuning import resume as continue_study
+    from tuning import sweep as start_study
     from tuning.study.create import limit_for
 
     total = trials or limit_for(wanted, earlier)
-
     with catch_interrupts() as interrupts, display(total, earlier, interrupts) as show:
-        study = run(
-            wanted,
-            trials=trials,
-            time_budget_s=budget_s,
-            quota_s=quota_s,
-            target=target,
-            patience=patience,
-            backend=backend,
-            address=address,
-            workers=_workers(wanted, workers, cores_per_worker, chips_per_worker),
-            resume=resume,
-            warm_start=warm_start,
-            name=name,
-            optuna_storage=optuna_storage,
-            storage=storage,
-            listeners=[show],
-            stop=interrupts.requested,
-        )
+        options = {
+            "trials": trials,
+            "time_budget_s": budget_s,
+            "quota_s": quota_s,
+            "target": target,
+            "patience": patience,
+            "backend": backend,
+            "address": address,
+            "workers": _workers(wanted, workers, cores_per_worker, chips_per_worker),
+            "optuna_storage": optuna_storage,
+            "storage": storage,
+            "listeners": [show],
+            "stop": interrupts.requested,
+        }
+        if resume:
+            study = continue_study(resume, wanted, **options)
+        else:
+            study = start_study(wanted, name=name, warm_start=warm_start, **options)
     _finish(study, interrupts, space)
 
 
+def _refuse_with_resume(resume: str | None, name: str | None, warm_start: str | None) -> None:
+    """Raises UsageError for options that only a new study takes."""
+    if resume and name:
+        raise UsageError(f"--resume {resume} and --name {name} are both given; a resumed study keeps its name")
+    if resume and warm_start:
+        raise UsageError(
+            f"--resume {resume} and --warm-start {warm_start} are both given; only a new study can be warm-started"
+        )
+
+
 def _open(path: str | None, resume: str | None) -> tuple[SearchSpace, StudyView | None]:
-    """The space to search, and the study to go on with."""
+    """The space to search, and the study to resume."""
     from tuning.search.load import load_space
     from tuning.study.study import load_study
 
@@ -103,32 +117,32 @@ def _open(path: str | None, resume: str | None) -> tuple[SearchSpace, StudyView 
 def _workers(
     space: SearchSpace, count: int | None, cores: int | None, chips: int | None
 ) -> dict[str, int | str | None]:
-    """What the space says, changed by what was given."""
+    """The space's `workers`, with the values that were given in place."""
     given = {"count": count, "cores": cores, "chips": chips}
     return {**space.workers.model_dump(), **{name: value for name, value in given.items() if value is not None}}
 
 
 def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
-    from tuning.study.files import cut_short
+    from tuning.study.files import cannot_continue
 
     for line in summary_lines(study):
         typer.echo(line)
     if stopped := study.summary.get("stopped"):
         again = " ".join(["podium sweep", *([path] if path else []), "--resume", study.name])
         if study.summary.get("failed"):
-            raise cut_short(study.name, stopped, again)
-        typer.echo(f"stopped: {stopped}; go on with: {again}")
+            raise cannot_continue(study.name, stopped, again)
+        typer.echo(f"stopped: {stopped}; resume with: {again}")
         if interrupts.requested():
             raise typer.Exit(interrupts.exit_code)
     if stopped and all(trial.state is State.STOPPED for trial in study.trials):
-        return  # before anything came of it
+        return  # stopped before any trial ended, which is not a failure
     if not any(trial.state is State.COMPLETE for trial in study.trials):
-        reason = next((trial.reason for trial in study.trials if trial.reason), "none ran to its end")
-        raise PodiumError(f"no trial of study {study.name!r} is complete; the first said: {reason}")
+        reason = next((trial.reason for trial in study.trials if trial.reason), "no trial ran to its end")
+        raise PodiumError(f"no trial of study {study.name!r} is complete; the first reason: {reason}")
 
 
 def summary_lines(study: StudyView) -> list[str]:
-    """What a sweep says at its end, and `podium demo` too."""
+    """The lines that `podium sweep` and `podium demo` print at the end."""
     from podium.cli.sweep_display import score_text
     from tuning.search.labels import params_label
     from tuning.study.overview import mlflow_problem
@@ -153,7 +167,7 @@ def summary_lines(study: StudyView) -> list[str]:
         )
         if study.space.objectives:
             front = ", ".join(str(trial.number) for trial in study.front())
-            lines.append(f"that is by {study.space.metric}; on the front of all objectives: {front}")
+            lines.append(f"best by {study.space.metric}; on the Pareto front of all objectives: {front}")
     return lines
 
 

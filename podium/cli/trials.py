@@ -19,11 +19,11 @@ def trials(
     from podium.cli.sweep_display import newest_score, score_text, what
     from tuning.study.overview import select
     from tuning.study.study import load_study
-    from tuning.study.trial import trial_row
+    from tuning.study.trial import trial_as_dict
 
     chosen = select(load_study(study), sort, state)
     if as_json:
-        print_json([trial_row(trial) for trial in chosen])
+        print_json([trial_as_dict(trial) for trial in chosen])
     else:
         others = [name for name, _ in chosen[0].space.aims[1:]] if chosen else []
         print_table(

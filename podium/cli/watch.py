@@ -16,12 +16,12 @@ def watch(
     from podium.cli.sweep_display import display
     from tuning.study.overview import follow
     from tuning.study.study import load_study
-    from tuning.study.trial import trial_row
+    from tuning.study.trial import trial_as_dict
 
     known = load_study(study)
     if as_json:
         for event in follow(study):
-            typer.echo(json.dumps({"event": event.kind, **trial_row(event.trial)}))
+            typer.echo(json.dumps({"event": event.kind, **trial_as_dict(event.trial)}))
         return
     total = max(known.space.trials, len(known.trials))
     with display(total, None, Interrupts()) as show:

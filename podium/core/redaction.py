@@ -4,6 +4,7 @@ import os
 import re
 
 URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
+QUERY_PASSWORD = re.compile(r"([?&]password=)[^\s&'\"]+", re.IGNORECASE)
 SECRET_WORDS = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 
 
@@ -11,7 +12,7 @@ def redact(text: str) -> str:
     """`text` without the values of secret environment variables (HF_TOKEN, KAGGLE_KEY, ...) and passwords in URLs."""
     for name in secrets_in(text):
         text = text.replace(os.environ[name], f"[{name}]")
-    return URL_PASSWORD.sub(r"\1:***@", text)
+    return QUERY_PASSWORD.sub(r"\1***", URL_PASSWORD.sub(r"\1:***@", text))
 
 
 def secrets_in(text: str) -> list[str]:

@@ -84,10 +84,10 @@ def test_what_mlflow_failed_at_is_shown(podium, study):
     summary = study_dir(study) / "summary.json"
     summary.write_text(json.dumps({"mlflow": account}))
     line = "  warning: MLflow failed 3 times (ConnectionError: refused); "
-    rest = f"2 trials are not in it as they are; the next sweep with --resume {study} adds them"
+    rest = f"2 trials are missing or out of date there; the next sweep with --resume {study} adds them"
     assert f"{line}{rest}" in podium("show", study).out.splitlines()
     summary.write_text(json.dumps({"mlflow": {**account, "unwritten": []}}))
-    assert f"{line}all was written in the end" in podium("show", study).out.splitlines()
+    assert f"{line}everything was written in the end" in podium("show", study).out.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
     assert sweep.returncode == 128 + number, errors
     assert "SIGTERM received" not in errors  # Ray's own words, with a stack
     assert lines[0] == "study sums-001: 30 trials\n"
-    assert "stopped: interrupted; go on with: podium sweep space.yaml --resume sums-001\n" in lines
+    assert "stopped: interrupted; resume with: podium sweep space.yaml --resume sums-001\n" in lines
     assert "driver imported jax: False\n" in lines
     stopped = load_study("sums-001")
     begun = len(stopped.trials)
@@ -90,6 +90,12 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
         (["space.yaml", "--address", "nowhere"], "error: --address nowhere: must be auto or HOST:PORT"),
         (["space.yaml", "--optuna-storage", "redis"], "error: Optuna storage 'redis': must be one of journal, sqlite"),
         (["space.yaml", "--warm-start", "absent"], "error: study 'absent' not found in"),
+        (["--resume", "a", "--warm-start", "b"], "error: --resume a and --warm-start b are both given"),
+        (["space.yaml", "--patience", "0"], "error: Invalid value for '--patience'"),
+        (["space.yaml", "--workers", "0"], "error: Invalid value for '--workers'"),
+        (["space.yaml", "--time-budget", "0s"], "error: duration '0s': must be more than nothing"),
+        (["space.yaml", "--quota", "0"], "error: duration '0': must be more than nothing"),
+        (["space.yaml", "--target", "nan"], "error: target=nan, must be a finite number"),
     ],
 )
 def test_wrong_usage_is_one_line_and_two_and_nothing_is_written(home, capsys, arguments, message):

@@ -15,6 +15,11 @@ def test_the_password_of_a_url_is_taken_out():
     assert redaction.redact(text) == "cannot reach postgresql+psycopg://ann:***@db:5432/optuna, nor http://db:5000/x@y"
 
 
+def test_the_password_in_the_query_of_a_url_is_taken_out():
+    text = "cannot reach 'postgresql://ann@db/optuna?password=hunter22&sslmode=require'"
+    assert redaction.redact(text) == "cannot reach 'postgresql://ann@db/optuna?password=***&sslmode=require'"
+
+
 def test_an_error_is_one_line_without_secrets_and_never_empty(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefghij")
     assert redaction.one_line(ValueError("first\n  second hf_abcdefghij")) == "first second [HF_TOKEN]"

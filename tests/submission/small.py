@@ -20,9 +20,9 @@ from trainer.programs.library import ProgramLibrary
 from trainer.recipes import trainset_recipe
 from tuning.search.load import load_space
 from tuning.study.create import create
-from tuning.study.files import trial_dir
-from tuning.study.trial import MLFLOW_RUN_FILE, REASON, STATE
+from tuning.study.files import MLFLOW_RUN_FILE, trial_dir
 from tuning.study.trial import OVERRIDES as DRAWN
+from tuning.study.trial import REASON, STATE
 from tuning.workers.worker import Worker
 
 OVERRIDES = {

@@ -17,7 +17,7 @@ from tuning.search.load import load_space
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event
 from tuning.study.study import StudyView
-from tuning.sweep import sweep
+from tuning.sweep import resume, sweep
 
 BASE = {"train": {"max_steps": 90, "learning_rate": 1e-3, "warmup_steps": 0}}
 SPACE: dict[str, Any] = {
@@ -76,7 +76,7 @@ def store(home: Path, migrated: Path) -> Path:
 @pytest.fixture
 def run_sweep(write_space: WriteSpace, store: Path) -> RunSweep:  # noqa: ARG001
     """`run_sweep({"trials": 5}, ask=["stop-3"], backend="inline", ...)`: changes to the space, and what to ask of the
-    analytic worker; the rest goes to `sweep`."""
+    analytic worker; the rest goes to `sweep`, or to `resume` with `resume=STUDY`."""
 
     def run(changes: dict[str, Any] | None = None, ask: tuple[str, ...] = (), **options: Any) -> StudyView:
         def request(event: Event) -> None:
@@ -85,8 +85,9 @@ def run_sweep(write_space: WriteSpace, store: Path) -> RunSweep:  # noqa: ARG001
                     (event.trial.dir.parents[1] / name).touch()
 
         listeners = [request, *options.pop("listeners", ())]
-        defaults = {"backend": "inline", "worker": AnalyticWorker}
-        return sweep(write_space(**(changes or {})), **{**defaults, **options}, listeners=listeners)
+        path, study = write_space(**(changes or {})), options.pop("resume", None)
+        options = {"backend": "inline", "worker": AnalyticWorker, **options, "listeners": listeners}
+        return sweep(path, **options) if study is None else resume(study, path, **options)
 
     return run
 

@@ -1,6 +1,6 @@
 """Optuna and MLflow on PostgreSQL, started here from the system's package.
 
-Needs its server programs (Debian: apt-get install postgresql) and the driver (pip install -e '.[postgres]').
+Needs its server programs (Debian: apt-get install postgresql) and the driver (.venv/bin/pip install -e '.[postgres]').
 """
 
 import json
@@ -37,7 +37,7 @@ def program(name: str) -> str:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """`user:password@host:port` of a server on 127.0.0.1 alone, which asks for its password."""
-    pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[postgres]'")
+    pytest.importorskip("psycopg", reason="needs psycopg: .venv/bin/pip install -e '.[postgres]'")
     initdb, postgres = program("initdb"), program("postgres")
     folder = Path(tempfile.mkdtemp(prefix="podium-postgres-"))
     password = folder / "password"

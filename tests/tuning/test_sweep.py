@@ -1,3 +1,4 @@
+import math
 import os
 
 import pytest
@@ -9,9 +10,10 @@ from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
+from tuning.study import study as study_module
 from tuning.study.locks import DriverLock
 from tuning.study.study import load_study
-from tuning.sweep import sweep
+from tuning.sweep import resume, sweep
 
 
 def calls(study) -> list[dict]:
@@ -36,7 +38,7 @@ def test_a_sweep_finds_a_good_trial_and_stops_poor_ones(run_sweep):
 def test_names_are_unique_and_can_be_chosen(run_sweep):
     assert [run_sweep({"trials": 1}).name for _ in range(2)] == ["small-001", "small-002"]
     assert run_sweep({"trials": 1}, name="mine").name == "mine"
-    with pytest.raises(UsageError, match="study 'mine' exists; choose another name, or go on with --resume mine"):
+    with pytest.raises(UsageError, match="study 'mine' already exists; choose another name, or resume it"):
         run_sweep({"trials": 1}, name="mine")
 
 
@@ -71,8 +73,8 @@ def test_a_resumed_study_ends_as_an_undisturbed_one(run_sweep):
 
 def test_a_finished_study_can_be_given_more_trials_and_needs_no_space(run_sweep):
     run_sweep({"trials": 3})
-    assert len(sweep(resume="small-001", worker=AnalyticWorker, backend="inline").trials) == 3
-    assert len(sweep(resume="small-001", trials=5, worker=AnalyticWorker, backend="inline").trials) == 5
+    assert len(resume("small-001", worker=AnalyticWorker, backend="inline").trials) == 3
+    assert len(resume("small-001", trials=5, worker=AnalyticWorker, backend="inline").trials) == 5
 
 
 def test_resuming_with_another_space_or_other_data_names_the_difference(run_sweep, monkeypatch):
@@ -105,9 +107,15 @@ def test_a_second_driver_is_refused(run_sweep):
     ("options", "message"),
     [
         ({"backend": "slurm"}, "backend 'slurm', must be one of auto, ray, inline"),
-        ({"resume": "absent"}, "study 'absent' not found in .*; known: none yet"),
         ({"name": "../up"}, r"study name '\.\./up'"),
         ({"tracking_uri": "file:///tmp/mlruns"}, "tracking URI 'file:///tmp/mlruns': must begin with one of sqlite"),
+        ({"trials": 0}, "trials=0, must be a whole number >= 1"),
+        ({"trials": 2.5}, "trials=2.5, must be a whole number >= 1"),
+        ({"patience": 0}, "patience=0, must be a whole number >= 1"),
+        ({"time_budget_s": 0}, "time_budget_s=0, must be a number of seconds > 0"),
+        ({"quota_s": -1.0}, r"quota_s=-1\.0, must be a number of seconds > 0"),
+        ({"target": math.nan}, "target=nan, must be a finite number"),
+        ({"workers": 0}, "workers: workers=0, must be auto or >= 1"),
     ],
 )
 def test_bad_input_is_refused_and_nothing_is_written(write_space, options, message):
@@ -117,10 +125,34 @@ def test_bad_input_is_refused_and_nothing_is_written(write_space, options, messa
     assert not (space.parent / "workspace").exists()
 
 
-def test_no_space_and_nothing_to_resume(home):
-    with pytest.raises(UsageError, match="no search space given"):
-        sweep()
+@pytest.mark.parametrize("options", [{"trials": 0}, {"patience": 0}, {"time_budget_s": 0}, {"quota_s": 0}])
+def test_resume_refuses_the_same_options(run_sweep, options):
+    study = run_sweep({"trials": 1})
+    ((name, value),) = options.items()
+    with pytest.raises(UsageError, match=f"^{name}={value}, must be "):
+        resume(study.name, worker=AnalyticWorker, backend="inline", **options)
+    assert load_study(study.name) == study
+
+
+def test_a_study_that_does_not_exist_is_not_resumed(home):
+    with pytest.raises(UsageError, match=r"study 'absent' not found in .*; known: none yet"):
+        resume("absent")
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["name", "warm_start", "trails"])
+def test_options_that_a_resumed_study_cannot_have_are_refused(run_sweep, option):
+    study = run_sweep({"trials": 1})
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{option}'"):
+        resume(study.name, worker=AnalyticWorker, **{option: "two"})
+
+
+def test_a_sweep_reads_its_study_before_and_after_the_trials_only(run_sweep, monkeypatch):
+    seen = []
+    read = study_module.load_study_space
+    monkeypatch.setattr(study_module, "load_study_space", lambda folder: seen.append(folder) or read(folder))
+    study = run_sweep({"trials": 2})
+    assert seen == [study.dir] * 2
 
 
 def test_a_study_is_read_as_it_was_written(run_sweep):

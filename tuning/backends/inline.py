@@ -12,7 +12,7 @@ from podium.core.files import write_text
 from podium.core.records import Report
 from tuning.backends.base import Sweep, Usage
 from tuning.protocol import Job, timeout_report
-from tuning.search.schedulers.replay import TrialStandIn
+from tuning.search.schedulers.replay import SchedulerTrial
 from tuning.study.files import end_file
 from tuning.workers.worker_process import WorkerProcess
 
@@ -34,13 +34,13 @@ class InlineBackend:
             config = sweep.bridge.suggest(f"inline-{number}")
             if not isinstance(config, dict):
                 break
-            self._run_trial(sweep, worker, TrialStandIn(f"inline-{number}", config))
+            self._run_trial(sweep, worker, SchedulerTrial(f"inline-{number}", config))
         return Usage(time.monotonic() - started_s, [{**worker.stats(), "busy_s": self._busy_s}])
 
     def close(self) -> None:
         """Nothing to release."""
 
-    def _run_trial(self, sweep: Sweep, worker: WorkerProcess, trial: TrialStandIn) -> None:
+    def _run_trial(self, sweep: Sweep, worker: WorkerProcess, trial: SchedulerTrial) -> None:
         """Advance from report to report until the trial ends or the scheduler stops it, as Tune does."""
         job = Job.from_config(trial.config)
         sweep.scheduler.on_trial_add(None, trial)

@@ -211,4 +211,4 @@ class PopulationBridge(OptunaBridge):
 
 def donated_dir(view: TrialView) -> Path:
     """The folder with the checkpoint that a member copied from another one."""
-    return view.dir / "donated"
+    return view.dir / DONATED_DIR

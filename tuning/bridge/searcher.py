@@ -21,7 +21,7 @@ from tuning.study import trial as attributes
 from tuning.study.create import draw
 from tuning.study.events import Event, Kind, Listener
 from tuning.study.files import stop_file
-from tuning.study.study import asked_trials, first_number, n_enqueued
+from tuning.study.study import started_trials, first_number, enqueued_count
 from tuning.study.trial import TrialView, trial_view
 
 
@@ -42,9 +42,9 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         self._study, self._space, self._limit = study, space, limit
         self._listeners = listeners
         self._folder = study_dir(study.study_name)
-        asked = asked_trials(study)
+        asked = started_trials(study)
         self._n_asked = len(asked)
-        self._first, self._n_enqueued = first_number(study), n_enqueued(study)
+        self._first, self._n_enqueued = first_number(study), enqueued_count(study)
         if (size := space.sampler.size(space)) is not None:
             self._limit = min(limit, self._n_enqueued + size)
         self._to_resume = deque(trial for trial in asked if not trial.state.is_finished())

@@ -58,7 +58,7 @@ def check(space: "SearchSpace") -> None:
     _check_constraints(space)
     if space.scheduler.name == "pbt":
         _check_population(space)
-    if space.objectives and not space.sampler.SEVERAL:
+    if space.objectives and not space.sampler.MULTI_OBJECTIVE:
         raise UsageError(
             f"sampler {space.sampler.name} knows one objective only; use tpe, nsga2, gp, random, qmc or grid"
         )

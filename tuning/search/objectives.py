@@ -50,7 +50,7 @@ class Objective(Section):
         return MODES[self.mode]
 
 
-def with_first(values: Mapping[str, Any]) -> dict[str, Any]:
+def with_primary_metric(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a space whose `metric` and `direction` are those of the first of its `objectives`.
 
     Raises ValueError where they say otherwise, or there are not several.

@@ -117,11 +117,11 @@ class Parameter(Section):
         return self.type not in ("fixed", "computed")
 
     @property
-    def needs(self) -> set[str]:
+    def depends_on(self) -> set[str]:
         """What must have its value first: config keys in its condition or its expression."""
         return {*self.when, *(Expression(self.expression).names if self.expression is not None else ())}
 
-    def is_there(self, others: Mapping[str, Any]) -> bool:
+    def is_active(self, others: Mapping[str, Any]) -> bool:
         """Whether its `when` holds, given the values of the parameters before it that are there."""
         return all(key in others and _among(others[key], values) for key, values in self.when.items())
 
@@ -212,11 +212,11 @@ class Parameter(Section):
         return list(value) if isinstance(value, tuple) else value
 
 
-def in_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+def in_dependency_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
     """Each after those that it needs, else as they stand. Raises ValueError where they need each other."""
     left, ordered = dict(parameters), {}
     while left:
-        ready = next((key for key, parameter in left.items() if not parameter.needs & left.keys()), None)
+        ready = next((key for key, parameter in left.items() if not parameter.depends_on & left.keys()), None)
         if ready is None:
             raise ValueError(f"{', '.join(left)} need each other; one must go first")
         ordered[ready] = left.pop(ready)

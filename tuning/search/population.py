@@ -91,7 +91,7 @@ def exploits(standings: Iterable[Standing], quantile: float, rng: random.Random)
 def explore(space: "SearchSpace", donor: RunConfig, options: "PbtScheduler", rng: random.Random) -> dict[str, Any]:
     """Overrides near the donor's that the space allows; the donor's own where none were found."""
     known = {key: donor.get(key) for key in space.parameters}
-    near = Near(space.params(known), options, rng)
+    near = PerturbedTrial(space.params(known), options, rng)
     for _ in range(TRIES):
         overrides = space.suggest(near)
         if space.refusal(overrides) is None:
@@ -105,7 +105,7 @@ def change_at(step: int, before: RunConfig, after: RunConfig, keys: Iterable[str
     return Change(step=step, overrides=differing) if differing else None
 
 
-class Near:
+class PerturbedTrial:
     """Draws as an Optuna trial does, near known values: some times one of the factors, some anew."""
 
     def __init__(self, known: Mapping[str, Any], options: "PbtScheduler", rng: random.Random) -> None:

@@ -14,8 +14,8 @@ from podium.core.config import RunConfig
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 from tuning.search.arithmetic import Constraint
-from tuning.search.objectives import METRICS, Direction, Objective, with_first
-from tuning.search.parameters import Parameter, in_order
+from tuning.search.objectives import METRICS, Direction, Objective, with_primary_metric
+from tuning.search.parameters import Parameter, in_dependency_order
 from tuning.search.samplers import Sampler
 from tuning.search.samplers.tpe import TpeSampler
 from tuning.search.schedulers import Scheduler
@@ -52,7 +52,7 @@ class SearchSpace(Section):
     def _in_order(cls, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
         if (steps := parameters.get("train.max_steps")) and steps.type == "computed":
             raise ValueError("train.max_steps is the resource and must be known beforehand; fix it or search it")
-        return in_order(parameters)
+        return in_dependency_order(parameters)
 
     @field_validator("sampler", "scheduler", mode="before")
     @classmethod
@@ -63,7 +63,7 @@ class SearchSpace(Section):
     @classmethod
     def _natural_direction(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("objectives"):
-            return with_first(values)
+            return with_primary_metric(values)
         if isinstance(values, dict) and "direction" not in values:
             metric = values.get("metric", "dev/answer_correctness")
             values = {**values, "direction": METRICS.get(metric, "maximize") if isinstance(metric, str) else "maximize"}
@@ -112,7 +112,7 @@ class SearchSpace(Section):
         """
         drawn: dict[str, Any] = {}
         for key, parameter in self.parameters.items():
-            if parameter.is_there(drawn):
+            if parameter.is_active(drawn):
                 try:
                     drawn[key] = parameter.suggest(trial, key, lambda name: self._number(name, drawn))
                 except UsageError as error:
@@ -123,7 +123,7 @@ class SearchSpace(Section):
         """The base config's own values as Optuna spells them; None where it lies outside the searched ranges."""
         there: dict[str, Any] = {}
         for key, parameter in self.parameters.items():
-            if parameter.is_there(there):
+            if parameter.is_active(there):
                 there[key] = self.base_config.get(key)
                 if not self._can_be(key, there):
                     return None
@@ -134,7 +134,7 @@ class SearchSpace(Section):
         there: dict[str, Any] = {}
         params: dict[str, Any] = {}
         for key, parameter in self.parameters.items():
-            if not parameter.is_there(there):
+            if not parameter.is_active(there):
                 continue
             if parameter.type == "fixed":
                 there[key] = parameter.ends()[0]

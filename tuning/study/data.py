@@ -1,15 +1,16 @@
-"""Which data a study's trials were trained and scored on."""
+"""The data that a study's trials train and score on."""
 
-from eval.sets.evalset import load_evalset
-from podium.core.config import RunConfig
+from collections.abc import Iterable
+
+from eval.sets.evalset import Evalset
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_trainset
 
 
-def data_hashes(config: RunConfig) -> dict[str, str]:
-    """Hashes of the config's evalset and trainset. Raises UsageError when one is missing or malformed."""
-    trainset = config.data.trainset
-    return {
-        "evalset_sha256": load_evalset(config.eval.evalset).sha256,
-        f"trainset_sha256 of {trainset}": sha256_file(find_trainset(trainset) / "traces.jsonl"),
-    }
+def data_hashes(evalset: Evalset, trainsets: Iterable[str]) -> dict[str, str]:
+    """The hashes that a study records of its data; each trainset's file is read once.
+
+    Raises UsageError for a trainset that does not exist.
+    """
+    hashes = {f"trainset_sha256 of {name}": sha256_file(find_trainset(name) / "traces.jsonl") for name in trainsets}
+    return {"evalset_sha256": evalset.sha256, **hashes}

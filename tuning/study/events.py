@@ -1,4 +1,4 @@
-"""What happens in a sweep, told to whoever listens: the tracker and the progress display."""
+"""Events of a sweep, for its listeners: the tracker, the progress display, a notebook."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Kind = Literal["started", "reported", "mutated", "finished"]
 
 @dataclass(frozen=True)
 class Event:
-    """`trial` is as it stands after the event; `report` is the one that brought it, where there is one."""
+    """`trial` is the state after the event; `report` is the worker's report that caused it, if one did."""
 
     kind: Kind
     trial: TrialView

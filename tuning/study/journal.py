@@ -1,4 +1,4 @@
-"""The file of Optuna's journal, as a study keeps it."""
+"""The file of Optuna's journal storage, with Podium's own lock."""
 
 import fcntl
 import os
@@ -11,24 +11,26 @@ from podium.core.errors import PodiumError
 from podium.core.files import is_full_disk
 
 
-class Journal(JournalFileBackend):  # type: ignore[misc]
-    """Optuna's own file, under our lock and with our words for a disk that refuses it."""
+class Journal(JournalFileBackend):
+    """Optuna's journal file, under `JournalLock`, whose write errors are PodiumErrors."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path), JournalLock(path))
+        super().__init__(str(path), JournalLock(path))  # type: ignore[arg-type]  # the base class is private to Optuna
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Raises PodiumError, which names the file, when the disk refuses it."""
+        """Raises PodiumError, which names the file, if it cannot be written."""
         try:
             super().append_logs(logs)
         except OSError as error:
-            todo = "free some space" if is_full_disk(error) else "see that it can be written"
+            todo = "free some space" if is_full_disk(error) else "make the file writable"
             raise PodiumError(f"cannot write {self._file_path}: {error.strerror or error}; {todo}") from error
 
 
 class JournalLock:
-    """Over the journal itself, so that the system frees it however a process ends: Optuna's own lock files outlive a
-    kill, and cost the next process their grace period."""
+    """An flock on the journal itself."""
+
+    # The system frees it however a process ends. Optuna's own lock files outlive a killed process, and the next process
+    # waits for their grace period.
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,7 +45,8 @@ class JournalLock:
         self._file.close()
 
     def _cut_torn_line(self) -> None:
-        """What a machine that went down left half-written was never told to anyone, and would spoil the next line."""
+        """Remove a last line that a crash of the machine left incomplete: no process has seen it, and the next line
+        would be appended to it."""
         text = self._path.read_bytes() if not self._ends_whole() else b""
         if text:
             self._file.truncate(text.rfind(b"\n") + 1)

@@ -1,7 +1,6 @@
-"""Who works on a study. The system frees a process's lock however it ends.
+"""File locks that keep two sweeps from working on one study. The system frees a process's lock however it ends.
 
-Two processes that write to one trial would spoil it, and a driver that was killed leaves workers that go on for a
-moment.
+Two processes that write to one trial would corrupt it, and the workers of a killed driver continue for a moment.
 """
 
 import contextlib
@@ -14,19 +13,20 @@ from typing import IO, Self
 
 from podium.core.clock import Deadline
 from podium.core.errors import PodiumError, UsageError
+from tuning.study.files import DRIVER_LOCK, WORKERS_LOCK
 
 WAIT_S = 30.0
 
 
 class WorkersLock:
-    """Shared by the worker processes of a study; a driver that begins waits until there are none."""
+    """Shared by the worker processes of a study; a new driver waits until none is left."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "workers.lock"
+        self._path = folder / WORKERS_LOCK
         self._file: IO[str] | None = None
 
     def share(self) -> Self:
-        """Hold it for as long as this object is held."""
+        """Take the lock; it is held as long as this object exists."""
         self._file = self._path.open("a+")
         fcntl.flock(self._file, fcntl.LOCK_SH)
         return self
@@ -34,7 +34,7 @@ class WorkersLock:
     def wait_for_none(
         self, deadline: Deadline | None = None, pause: Callable[[], None] = lambda: time.sleep(0.1)
     ) -> None:
-        """Until no worker of an earlier sweep is left. Raises PodiumError when that takes too long."""
+        """Wait until no worker of an earlier sweep is left. Raises PodiumError if that takes too long."""
         deadline = deadline or Deadline.after(WAIT_S)
         with self._path.open("a+") as file:
             while True:
@@ -50,18 +50,18 @@ class WorkersLock:
 
 
 class DriverLock:
-    """One sweep at a time drives a study; the system frees the lock however the process ends."""
+    """Held by the one sweep that drives a study."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "driver.lock"
+        self._path = folder / DRIVER_LOCK
 
     def __enter__(self) -> "DriverLock":
-        """Raises UsageError where another holds it, PodiumError where the folder cannot be written."""
+        """Raises UsageError if another process holds it, PodiumError if the folder cannot be written."""
         try:
             self._file = self._path.open("a+")
         except OSError as error:
             folder, why = self._path.parent, error.strerror
-            raise PodiumError(f"cannot run a study in {folder}: {why}; copy it to where it can be written") from error
+            raise PodiumError(f"cannot run a study in {folder}: {why}; copy it to a writable folder") from error
         try:
             self._lock()
         except BlockingIOError:
@@ -77,7 +77,7 @@ class DriverLock:
         return self
 
     def _lock(self) -> None:
-        """Tries again for a moment: who asks whether a sweep runs holds the lock while it asks."""
+        """Try again for a moment, because `driver_of` takes the lock for a moment."""
         for _ in range(5):
             with contextlib.suppress(BlockingIOError):
                 return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,8 +89,8 @@ class DriverLock:
 
 
 def driver_of(folder: Path) -> str | None:
-    """The process that drives the study; None where none does. Takes the lock for a moment to find out."""
-    path = folder / "driver.lock"
+    """The id of the process that drives the study, None if there is none. Takes the lock for a moment to find out."""
+    path = folder / DRIVER_LOCK
     if not path.is_file():
         return None
     with path.open() as file:

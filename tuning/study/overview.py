@@ -1,24 +1,30 @@
-"""Studies and trials as plain values, for tables, JSON and notebooks; which parameters mattered; a sweep that runs."""
+"""What the commands that inspect studies show: summaries, sorted trials, importances, and a sweep that runs."""
+
+from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podium.core.errors import UsageError
 from podium.core.files import read_text
 from podium.core.states import State
 from tuning.study.events import Event
-from tuning.study.files import request_stop
+from tuning.study.files import LOG_TAIL_FILE, request_stop
 from tuning.study.locks import driver_of
 from tuning.study.storage import open_storage
 from tuning.study.study import StudyView, existing, load_study, study_names
 from tuning.study.trial import UNFINISHED, TrialView
 
-ORDERS = ("number", "state", "value", "step")  # of a list of trials, beside config keys and metrics
+if TYPE_CHECKING:
+    from optuna import Study
+
+ORDERS = ("number", "state", "value", "step")  # trials can be sorted by these, by config keys and by metrics
 
 
-def study_row(study: StudyView) -> dict[str, Any]:
+def study_as_dict(study: StudyView) -> dict[str, Any]:
+    """The study as plain values: what `podium studies --json` prints."""
     complete = [trial for trial in study.trials if trial.value is not None]
     best = study.best() if complete else None
     return {
@@ -36,41 +42,41 @@ def study_row(study: StudyView) -> dict[str, Any]:
 
 
 def steps(study: StudyView) -> dict[str, int]:
-    """Steps that the trials which have ended were trained, and what those that ended early were not."""
+    """The steps that the ended trials trained, and those that they were spared by ending early."""
     ended = [trial for trial in study.trials if trial.state not in UNFINISHED and trial.step]
     run = sum(trial.step for trial in ended)
     return {"steps_run": run, "steps_saved": sum(trial.config.train.max_steps for trial in ended) - run}
 
 
 def mlflow_problem(study: StudyView) -> str | None:
-    """What MLflow failed at in the last sweep, and whether it shows the trials by now; None where all went well."""
+    """How MLflow failed in the last sweep, and whether it shows the trials now; None if it did not fail."""
     account = study.summary.get("mlflow", {})
     if not account.get("failures"):
         return None
     if n_behind := len(account["unwritten"]):
         plural = "trial is" if n_behind == 1 else "trials are"
-        rest = f"{n_behind} {plural} not in it as they are; the next sweep with --resume {study.name} adds them"
+        rest = f"{n_behind} {plural} missing or out of date there; the next sweep with --resume {study.name} adds them"
     else:
-        rest = "all was written in the end"
+        rest = "everything was written in the end"
     times = "once" if account["failures"] == 1 else f"{account['failures']} times"
     return f"MLflow failed {times} ({account['last_failure']}); {rest}"
 
 
 def all_studies() -> list[dict[str, Any]]:
-    return [study_row(load_study(name)) for name in study_names()]
+    return [study_as_dict(load_study(name)) for name in study_names()]
 
 
 def log_tail(trial: TrialView) -> list[str]:
-    """What was kept of a worker that died with the trial: how it ended, and the last lines that it printed."""
-    path = trial.dir / "log_tail.txt"
+    """How the worker process that last died with the trial ended, and the last lines that it printed."""
+    path = trial.dir / LOG_TAIL_FILE
     return read_text(path).splitlines() if path.is_file() else []
 
 
 def select(study: StudyView, sort: str = "number", state: str | None = None) -> list[TrialView]:
-    """The study's trials in that state, best first where sorted by value; those without what is sorted by come last.
+    """The study's trials in that state, sorted; by value, the best comes first. Trials without the value come last.
 
     Raises:
-        UsageError: no such state, or nothing of that name to sort by.
+        UsageError: unknown state, or unknown name to sort by.
     """
     if state is not None and state not in list(State):
         raise UsageError(f"--state {state!r}, must be one of {', '.join(State)}")
@@ -85,10 +91,9 @@ def select(study: StudyView, sort: str = "number", state: str | None = None) -> 
 
 
 def importance(name: str) -> dict[str, dict[str, float]]:
-    """For every objective's metric, the share of its variation that each parameter explains, largest first (fANOVA,
-    Hutter et al. 2014).
+    """The share of each objective's variation that each parameter explains, largest first (fANOVA, Hutter et al. 2014).
 
-    It is about parameters that every complete trial has.
+    Only parameters that every complete trial has are included.
 
     Raises:
         UsageError: unknown study, a population, or fewer than two complete trials with different scores.
@@ -96,15 +101,15 @@ def importance(name: str) -> dict[str, dict[str, float]]:
     view = load_study(name)
     if view.space.scheduler.name == "pbt":
         raise UsageError(
-            f"study {name!r} is a population: its scores come from what members copied on their way, not from what "
-            f"they drew; `podium show {name}/N` shows that way"
+            f"study {name!r} is a population: its members copy each other, so their scores do not follow from the "
+            f"parameters they drew; `podium show {name}/N` shows what a member copied"
         )
     study = open_storage(existing(name))
     return {metric: _shares(study, view, place) for place, (metric, _) in enumerate(view.space.aims)}
 
 
-def _shares(study: Any, view: StudyView, place: int) -> dict[str, float]:
-    """Those of one objective. Raises UsageError where its values say nothing."""
+def _shares(study: Study, view: StudyView, place: int) -> dict[str, float]:
+    """The shares for the objective at index `place`. Raises UsageError if its values do not vary."""
     import optuna
 
     metric = view.space.aims[place][0]
@@ -123,10 +128,12 @@ def _shares(study: Any, view: StudyView, place: int) -> dict[str, float]:
 
 
 def stop(name: str) -> str:
-    """Ask the sweep that runs the study to end: its trials at their next step, with a checkpoint. Returns its process.
+    """Ask the sweep that runs the study to stop: its trials end at their next step, with a checkpoint.
+
+    Returns the id of the sweep's process.
 
     Raises:
-        UsageError: unknown study, or nothing runs it.
+        UsageError: unknown study, or no sweep runs it.
     """
     folder = existing(name)
     driver = driver_of(folder)
@@ -137,11 +144,11 @@ def stop(name: str) -> str:
 
 
 def follow(name: str, pause: Callable[[], None] = lambda: time.sleep(1.0)) -> Iterator[Event]:
-    """What happens in a study, seen from outside, until no sweep runs it; what has ended already comes first."""
+    """The events of a study that another process runs, until no sweep runs it; those of ended trials come first."""
     seen: dict[int, TrialView] = {}
     runs = True
     while runs:
-        runs = driver_of(existing(name)) is not None  # before the look: what happens after it is in the next one
+        runs = driver_of(existing(name)) is not None  # before the study is read, so that no event is missed
         for trial in load_study(name).trials:
             before = seen.get(trial.number)
             seen[trial.number] = trial

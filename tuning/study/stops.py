@@ -1,4 +1,4 @@
-"""Whether a study has seen enough: its target is reached, or nothing was better for a while."""
+"""When a stop rule ends a study: it has reached its target, or has not improved for a while."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,8 @@ from tuning.study.trial import UNFINISHED, TrialView, best_of, direction_sign
 
 
 def stop_reason(rule: StopRule, trials: Iterable[TrialView]) -> str | None:
-    """Why a study with these trials has seen enough; None while it has not."""
-    if rule.target is None and rule.patience is None:  # else each trial that ends costs a look at all before it
+    """Why the rule ends a study with these trials; None if it does not."""
+    if rule.target is None and rule.patience is None:  # spares each trial that ends a loop over all before it
         return None
     ended = [trial for trial in trials if trial.state not in UNFINISHED]
     best = best_of(ended)

@@ -1,31 +1,43 @@
-"""Optuna's storage of a study, the one truth about its trials: a journal or sqlite in its folder, or a database's URL.
+"""Optuna's storage of a study, the source of truth about its trials: a journal or an SQLite file in the study's folder,
+or a database that a URL names.
 
-The journal is the default: each entry is flushed to the disk, and it takes less time for a trial than sqlite does.
+The journal is the default: each entry is flushed to the disk, and a trial costs it less time than SQLite.
 
-The folder says which in storage.json, without the password.
+storage.json in the study's folder records the choice, without the password.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import is_full_disk, read_json, write_json
 from podium.core.redaction import one_line, redact
-from tuning.study.files import cut_short, no_room
+from tuning.search.objectives import Direction
+from tuning.study.files import JOURNAL_FILE, SQLITE_FILE, STORAGE_FILE, cannot_continue, no_room
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
+    from sqlalchemy import Engine
 
 ENVIRONMENT = "PODIUM_OPTUNA_STORAGE"
 SQLITE, JOURNAL = "sqlite", "journal"
-FILES = {JOURNAL: "journal.log", SQLITE: "study.db"}
+FILES = {JOURNAL: JOURNAL_FILE, SQLITE: SQLITE_FILE}
 SCHEMES = ("sqlite", "postgresql", "mysql")
-RECORD = "storage.json"
 CONNECT_TIMEOUT_S = 10
+POSTGRES_DRIVER = ".venv/bin/pip install -e '.[postgres]'"
 
 
 def optuna_storage(setting: str | None = None) -> str:
-    """`setting`, else PODIUM_OPTUNA_STORAGE, else a journal. Raises UsageError for what cannot be one."""
+    """The storage of a new study: `setting`, else PODIUM_OPTUNA_STORAGE, else a journal.
+
+    Raises UsageError unless it is journal, sqlite or the URL of a database.
+    """
     chosen = setting or os.environ.get(ENVIRONMENT) or JOURNAL
     if chosen in FILES:
         return chosen
@@ -38,12 +50,12 @@ def optuna_storage(setting: str | None = None) -> str:
     return chosen
 
 
-def create_in_storage(folder: Path, directions: Sequence[str], storage: str) -> Any:
-    """A new Optuna study for `folder` in `storage`, as `optuna_storage` gives it.
+def create_in_storage(folder: Path, directions: Sequence[Direction], storage: str) -> Study:
+    """Create the Optuna study of `folder` in `storage`, which `optuna_storage` returned.
 
     Raises:
         PodiumError: the storage cannot be used.
-        UsageError: it has a study of that name already, of another workspace.
+        UsageError: the storage has a study of that name from another workspace.
     """
     import optuna
 
@@ -53,18 +65,19 @@ def create_in_storage(folder: Path, directions: Sequence[str], storage: str) -> 
             study = optuna.create_study(study_name=folder.name, storage=opened, directions=list(directions))
         except optuna.exceptions.DuplicatedStudyError:
             raise UsageError(
-                f"study {folder.name!r} is in {redact(storage)} already, from another workspace; choose another --name"
+                f"study {folder.name!r} already exists in {redact(storage)}, from another workspace; "
+                "choose another --name"
             ) from None
-    write_json(folder / RECORD, {"optuna": without_password(storage)})
+    write_json(folder / STORAGE_FILE, {"optuna": recorded_url(storage)})
     return study
 
 
-def open_storage(folder: Path, setting: str | None = None) -> Any:
-    """The Optuna study in `folder`. `setting` is asked for its password where the recorded URL has none.
+def open_storage(folder: Path, setting: str | None = None) -> Study:
+    """The Optuna study of `folder`. `setting` may name its storage again, with the password that is not recorded.
 
     Raises:
-        PodiumError: its storage cannot be used.
-        UsageError: `setting` is another storage than the study's.
+        PodiumError: the storage cannot be used.
+        UsageError: `setting` names another storage than the study's.
     """
     import optuna
 
@@ -74,73 +87,70 @@ def open_storage(folder: Path, setting: str | None = None) -> Any:
 
 
 def discard_storage(folder: Path) -> None:
-    """Remove what Optuna keeps in `folder`."""
-    for name in (RECORD, *FILES.values()):
-        for path in folder.glob(f"{name}*"):  # with its journal and locks
+    """Remove Optuna's files from `folder`."""
+    for name in (STORAGE_FILE, *FILES.values()):
+        for path in folder.glob(f"{name}*"):  # with SQLite's own journal and locks
             path.unlink()
 
 
 def has_storage(folder: Path) -> bool:
-    return (folder / RECORD).is_file() or (folder / FILES[SQLITE]).is_file()
+    return (folder / STORAGE_FILE).is_file() or (folder / SQLITE_FILE).is_file()
 
 
 @contextlib.contextmanager
 def storage_in_use(folder: Path) -> Iterator[None]:
-    """Raises PodiumError when the study's storage or its disk fails in the middle of a sweep: one line that says how to
-    go on."""
+    """Raises PodiumError if the study's storage or its disk fails during a sweep: one line that says how to resume."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
-        why = f"its storage failed ({_line(error.__cause__ or error)}); see to that, or free some space"
-        raise cut_short(folder.name, why) from error
+        why = f"its storage failed ({_line(error.__cause__ or error)}); fix that, or free some disk space"
+        raise cannot_continue(folder.name, why) from error
     except (OSError, PodiumError) as error:
         if not is_full_disk(error):
             raise
-        raise cut_short(folder.name, redact(no_room(error))) from error
+        raise cannot_continue(folder.name, redact(no_room(error))) from error
 
 
-def without_password(storage: str) -> str:
-    """The URL as it may be written down."""
-    from sqlalchemy.engine import URL, make_url
+def recorded_url(storage: str) -> str:
+    """`storage` as storage.json records it: the URL without any password."""
+    from sqlalchemy.engine import make_url
 
     if storage in FILES:
         return storage
     url = make_url(storage).difference_update_query(["password"])
-    return URL.create(
-        url.drivername, url.username, None, url.host, url.port, url.database, url.query
-    ).render_as_string()
+    return url._replace(password=None).render_as_string()  # URL.set() would leave it as it is
 
 
 def _recorded(folder: Path, setting: str | None) -> str:
-    """The study's storage, with the password of `setting` or the environment where they name the same database."""
-    record = folder / RECORD
+    """The study's storage, with the password from `setting` or the environment if they name the same database."""
+    record = folder / STORAGE_FILE
     known = read_json(record)["optuna"] if record.is_file() else SQLITE
     for candidate in filter(None, (setting, os.environ.get(ENVIRONMENT))):
-        if without_password(optuna_storage(candidate)) == known:
+        if recorded_url(optuna_storage(candidate)) == known:
             return candidate
     if setting:
         raise UsageError(f"Optuna storage {redact(setting)!r}: study {folder.name!r} is kept in {known}; leave it out")
     return str(known)
 
 
-def _open(folder: Path, storage: str) -> Any:
+def _open(folder: Path, storage: str) -> BaseStorage:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage == JOURNAL:
         from tuning.study.journal import Journal
 
-        return optuna.storages.JournalStorage(Journal(folder / FILES[JOURNAL]))
+        return optuna.storages.JournalStorage(Journal(folder / JOURNAL_FILE))
     if storage == SQLITE:
         if not os.access(folder, os.W_OK):
-            return optuna.storages.RDBStorage(_for_reading(folder / FILES[SQLITE]))
-        storage = f"sqlite:///{folder / FILES[SQLITE]}"
+            return optuna.storages.RDBStorage(_for_reading(folder / SQLITE_FILE))
+        storage = f"sqlite:///{folder / SQLITE_FILE}"
     local = storage.startswith("sqlite")
     connect = {} if local else {"connect_timeout": CONNECT_TIMEOUT_S}
-    # A server that was restarted since the last trial is connected to again.
+    # With `pool_pre_ping` a server that restarted since the last trial is connected to again.
     opened = optuna.storages.RDBStorage(storage, {"connect_args": connect, "pool_pre_ping": not local})
     if local:
         _make_commits_cheap(opened.engine)
@@ -148,19 +158,22 @@ def _open(folder: Path, storage: str) -> Any:
 
 
 def _for_reading(path: Path) -> str:
-    """The URL of a database that cannot be written. Told that it does not change, sqlite wants no files beside it;
-    where there are some, the newest commits are in them."""
+    """The URL of a database file that cannot be written.
+
+    `immutable` keeps SQLite from creating files beside it; but if a write-ahead log exists, it must be
+    read, since it holds the newest commits.
+    """
     fixed = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     return f"sqlite:///{path.as_uri()}?mode=ro{fixed}&uri=true"
 
 
-def _make_commits_cheap(engine: Any) -> None:
-    """A trial takes some twenty commits. In the write-ahead log readers do not wait for the writer; without a flush for
-    each, a commit survives the death of any process, and only the last ones before a power cut are lost, whole.
-    """
+def _make_commits_cheap(engine: Engine) -> None:
+    """Use SQLite's write-ahead log, and do not flush it to the disk at each commit."""
+    # A trial takes some twenty commits. With the log, readers do not wait for the writer. Without the flush, a commit
+    # survives the end of any process; a power cut loses the last commits, each of them whole.
     from sqlalchemy import event
 
-    engine.dispose()  # connections that were made before
+    engine.dispose()  # closes the connections that were made before
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -168,24 +181,24 @@ def _make_commits_cheap(engine: Any) -> None:
 
 @contextlib.contextmanager
 def _one_line(folder: Path, storage: str) -> Iterator[None]:
-    """What a database, its driver or the disk raises, as one line without the password."""
+    """Raises PodiumError, one line without the password, for an error of the database, its driver or the disk."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    where = str(folder / FILES[storage]) if storage in FILES else without_password(storage)
+    where = str(folder / FILES[storage]) if storage in FILES else redact(storage)
     try:
         yield
     except UsageError:
         raise
     except ImportError as error:
         raise PodiumError(
-            f"cannot use the Optuna storage {where}: its driver is not there ({_line(error)}); "
-            "pip install 'podium[postgres]' has the one of postgresql+psycopg://"
+            f"cannot use the Optuna storage {where}: its driver is not installed ({_line(error)}); "
+            f"{POSTGRES_DRIVER} installs the one for postgresql+psycopg://"
         ) from error
     except (SQLAlchemyError, optuna.exceptions.OptunaError, KeyError, ValueError, OSError) as error:
-        hint = f"; the password may come from {ENVIRONMENT} or the driver's own settings"
+        hint = f"; check the server, and the password in {ENVIRONMENT} or the driver's own settings"
         if storage in FILES or storage.startswith("sqlite"):
-            hint = "; its folder must be there, and must let us write"
+            hint = "; its folder must exist and be writable"
         raise PodiumError(f"cannot use the study's storage {where}: {_line(error)}{hint}") from error
 
 

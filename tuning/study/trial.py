@@ -1,31 +1,35 @@
-"""One trial of a study as everybody sees it, and which of several is best."""
+"""A read-only view of one trial of a study, and the ranking of trials."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podium.core.config import RunConfig
 from podium.core.files import read_text
 from podium.core.states import State
 from tuning.search.population import Lineage
 from tuning.search.space import SearchSpace
-from tuning.study.files import trial_dir
+from tuning.study.files import MLFLOW_RUN_FILE, trial_dir
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 # Optuna user attributes of a trial.
 STATE, REASON, STEP, METRICS = "state", "reason", "step", "metrics"
 OVERRIDES, BASELINE = "overrides", "baseline"
 LINEAGE = "lineage"  # of a member of a population
-REPORTS = "reports"  # step -> metric, where Optuna takes none because there are several objectives
-FED_FROM = "fed_from"  # of a trial that is another study's
-MLFLOW_RUN_FILE = "mlflow_run_id"  # in a trial's folder, written by the tracker
+REPORTS = "reports"  # step -> metric; with several objectives only, when Optuna takes no intermediate values
+TRANSFERRED_FROM = "fed_from"  # STUDY/NUMBER, of a trial that comes from another study
 UNFINISHED = (State.RUNNING, State.STOPPED)
 
 
 @dataclass(frozen=True)
 class TrialView:
-    """What is known of one trial. `value` is its score, and only a complete trial has one."""
+    """One trial. `value` is its score; only a complete trial has one."""
 
     number: int
     state: State
@@ -38,29 +42,31 @@ class TrialView:
     reason: str | None = None
     baseline: bool = False
     metrics: dict[str, float] = field(default_factory=dict, repr=False)  # of its last report, once it has ended
-    population: Lineage | None = field(default=None, repr=False)  # of a member of one, once something befell it
+    population: Lineage | None = field(default=None, repr=False)  # of a member of a population that was changed
 
     @property
     def lineage(self) -> Lineage:
-        """Where its parameters come from: its own overrides, unless it has copied another trial."""
+        """The origin of its weights: its own overrides, unless it has copied another trial."""
         return self.population or Lineage(root=self.overrides)
 
     @cached_property
     def config(self) -> RunConfig:
-        """The config of the one run that has its parameters: base config and overrides, and for who copied another
-        that one's overrides and the changes since. Raises UsageError where they do not go together (such a trial is
-        infeasible)."""
+        """The config of the one run that trains the same weights: base config and overrides.
+
+        After a copy these are the overrides of the trial that was copied, and the changes since. Raises UsageError if
+        the values contradict each other (such a trial is infeasible).
+        """
         return self.lineage.config(self.space)
 
     @property
     def newest_overrides(self) -> dict[str, Any]:
-        """What it trains with now, or did at its end."""
+        """The overrides that it trains with now, or trained with at its end."""
         mutations = self.lineage.mutations
         return mutations[-1].overrides if mutations else self.overrides
 
     @property
     def values(self) -> dict[str, float]:
-        """Of a complete trial: every objective's, `value` first. Empty otherwise."""
+        """The value of every objective, `value` first. Empty unless the trial is complete."""
         if self.value is None:
             return {}
         others = [name for name, _ in self.space.aims[1:]]
@@ -68,24 +74,25 @@ class TrialView:
 
     @property
     def mlflow_run_id(self) -> str | None:
-        """None where MLflow has not taken the trial yet."""
+        """The id of its MLflow run; None if MLflow does not have the trial yet."""
         path = self.dir / MLFLOW_RUN_FILE
         return read_text(path).strip() if path.is_file() else None
 
 
-def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
-    """A view of an Optuna FrozenTrial."""
+def trial_view(trial: FrozenTrial, space: SearchSpace, folder: Path) -> TrialView:
+    """The view of an Optuna trial of the study in `folder`."""
     known = trial.user_attrs
     state = State(known.get(STATE, State.RUNNING))
     if state is State.COMPLETE and trial.values is None:
-        state = State.RUNNING  # its state is written before it is told, and somebody looks, or a kill came, in between
+        # The state is written before the values; a reader may look, or the driver be killed, in between.
+        state = State.RUNNING
     overrides = known.get(OVERRIDES, {})
     reports = trial.intermediate_values or {int(step): value for step, value in known.get(REPORTS, {}).items()}
     return TrialView(
         number=trial.number,
         state=state,
         overrides=overrides,
-        value=trial.values[0] if state is State.COMPLETE else None,
+        value=trial.values[0] if state is State.COMPLETE and trial.values else None,
         step=known.get(STEP, max(reports, default=0)),
         reports=dict(sorted(reports.items())),
         dir=trial_dir(folder, trial.number),
@@ -98,13 +105,16 @@ def trial_view(trial: Any, space: SearchSpace, folder: Path) -> TrialView:
 
 
 def signed(trial: TrialView) -> tuple[float, ...]:
-    """A complete trial's values, in the order of the objectives, turned so that larger is better."""
+    """A complete trial's values in the order of the objectives, with the signs changed so that larger is better."""
     directions = dict(trial.space.aims)
     return tuple(value if directions[name] == "maximize" else -value for name, value in trial.values.items())
 
 
 def front(trials: Iterable[TrialView]) -> list[TrialView]:
-    """The complete trials that none other beats (Pareto): at least as good in every objective, and better in one."""
+    """The Pareto front: the complete trials that no other dominates.
+
+    One trial dominates another if it is at least as good in every objective and better in one.
+    """
     complete = [(signed(trial), trial) for trial in trials if trial.value is not None]
     return [
         trial
@@ -114,7 +124,10 @@ def front(trials: Iterable[TrialView]) -> list[TrialView]:
 
 
 def best_of(trials: Iterable[TrialView]) -> TrialView | None:
-    """The complete trial with the best value; of equals the one that other objectives favour, then the first."""
+    """The complete trial with the best value of the first objective; None if none is complete.
+
+    Ties are broken by the other objectives, then by the lower number.
+    """
     complete = [trial for trial in trials if trial.value is not None]
     return max(complete, key=lambda trial: (signed(trial), -trial.number), default=None)
 
@@ -123,7 +136,8 @@ def direction_sign(trial: TrialView) -> int:
     return 1 if trial.space.direction == "maximize" else -1
 
 
-def trial_row(trial: TrialView) -> dict[str, Any]:
+def trial_as_dict(trial: TrialView) -> dict[str, Any]:
+    """The trial as plain values: what `podium trials --json` prints."""
     return {
         "trial": trial.number,
         "state": str(trial.state),

@@ -1,7 +1,7 @@
-"""MLflow as the place to compare trials: a study is a run, its trials are runs under it, and submissions join them."""
+"""MLflow: a study is a run, its trials are runs below it, and submissions are runs beside them."""
 
-from tuning.tracking.submissions import mark_promoted, mirror
-from tuning.tracking.tracker import Tracker, catch_up
-from tuning.tracking.uri import refuse_useless, tracking_uri
+from tuning.tracking.submissions import log_submission, mark_promoted
+from tuning.tracking.tracker import Tracker, update_tracking
+from tuning.tracking.uri import check_tracking_uri, tracking_uri
 
-__all__ = ["Tracker", "catch_up", "mark_promoted", "mirror", "refuse_useless", "tracking_uri"]
+__all__ = ["Tracker", "check_tracking_uri", "log_submission", "mark_promoted", "tracking_uri", "update_tracking"]

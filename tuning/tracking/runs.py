@@ -3,22 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from podium.core import run_files
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import write_text
 from podium.core.states import State
 from tuning.search.labels import params_label
 from tuning.search.space import SearchSpace
+from tuning.study.files import LOG_TAIL_FILE, MLFLOW_RUN_FILE, SPACE_FILE, TRACEBACK_FILE
 from tuning.study.study import StudyView
-from tuning.study.trial import MLFLOW_RUN_FILE, TrialView
+from tuning.study.trial import TrialView
 from tuning.tracking import datasets, spool, store, tables
 from tuning.tracking.description import describe, param_name, param_value, shared_view
 
 # Beside what was searched: few, so that the compare view can be read. The whole config is an artifact.
 KEY_PARAMS = ("model.source", "train.max_steps", "train.batch_size", "train.learning_rate")
 ARTIFACTS = (
-    *("config.yaml", "provenance.json", "predictions.jsonl", "scorecard.json"),
-    *("traceback.txt", "log_tail.txt"),  # of what crashed
+    *(run_files.CONFIG, run_files.PROVENANCE, run_files.PREDICTIONS, run_files.SCORECARD),
+    *(TRACEBACK_FILE, LOG_TAIL_FILE),  # of a trial that crashed
 )
 # MLflow has no status for what was ended early on purpose, or went wrong by its configuration: the tag `state` says it.
 STATUS = {State.RUNNING: "RUNNING", State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED"}
@@ -81,7 +83,7 @@ class StudyRuns:
         new = [point for point in points if (point[0], point[2]) not in self._written[self._parent]]
         store.log(self._client, self._parent, new, {})
         self._describe(study, "stopped" if summary.get("stopped") else "complete")
-        store.log_files(self._client, self._parent, [study.dir / "space.yaml"])
+        store.log_files(self._client, self._parent, [study.dir / SPACE_FILE])
         self._client.set_terminated(self._parent, status="KILLED" if summary.get("stopped") else "FINISHED")
 
     def _open_trial(self, trial: TrialView) -> str:

@@ -1,4 +1,4 @@
-"""MLflow's own server on our store, for `podium ui`."""
+"""Runs MLflow's own server on the tracking store, for `podium ui`."""
 
 import os
 import socket
@@ -10,20 +10,22 @@ from urllib.request import urlopen
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import workspace
+from podium.core.redaction import redact
 from tuning.tracking import store
 from tuning.tracking.description import MACHINE_LEARNING, trials_page
-from tuning.tracking.uri import default_artifacts, is_server, refuse_useless, tracking_uri, without_password
+from tuning.tracking.uri import check_tracking_uri, default_artifacts, is_server, tracking_uri
 
 HOST = "127.0.0.1"
 
 
 def url(port: int) -> str:
-    """The page of experiments; MLflow would open its pages for language-model applications otherwise."""
+    """The address of the page of experiments; without the parameter MLflow opens its pages for language-model
+    applications."""
     return f"http://{HOST}:{port}/#/experiments?{MACHINE_LEARNING}"
 
 
 def newest_trials(port: int, uri: str | None = None) -> tuple[str, str] | None:
-    """The newest study in the store and the page of its trials; None where there is no study."""
+    """The newest study in the store and the address of the page of its trials; None if there is no study."""
     client = store.open_client(tracking_uri(uri))
     found = store.find_runs(client, store.all_experiments(client), {"kind": "study"})  # newest first
     if not found:
@@ -35,8 +37,10 @@ def newest_trials(port: int, uri: str | None = None) -> tuple[str, str] | None:
 def serve(port: int, uri: str | None = None, on_ready: Callable[[str], None] = print) -> None:
     """Run MLflow's server until it ends or is interrupted; `on_ready` gets its address once it answers.
 
+    Creates the store if it does not exist.
+
     Raises:
-        UsageError: the port is taken, or the tracking URI is a server already; the store is made where there is none.
+        UsageError: the port is taken, or the tracking URI is already a server.
         PodiumError: the server ended by itself.
     """
     command, environment = server_command(port, uri)
@@ -50,7 +54,7 @@ def serve(port: int, uri: str | None = None, on_ready: Callable[[str], None] = p
         if server.poll() is None:
             on_ready(url(port))
         if server.wait():
-            raise PodiumError(f"MLflow's server ended with exit code {server.returncode}; {log} says why")
+            raise PodiumError(f"MLflow's server ended with exit code {server.returncode}; read {log}")
     finally:
         server.terminate()
         server.wait()
@@ -60,14 +64,14 @@ def server_command(port: int, uri: str | None = None) -> tuple[list[str], Mappin
     """(command, environment) of a server on 127.0.0.1 that shows the tracking store. Raises UsageError as `serve`."""
     uri = tracking_uri(uri)
     if is_server(uri):
-        raise UsageError(f"tracking URI {without_password(uri)!r} is a server already; open it in a browser")
-    refuse_useless(uri)
+        raise UsageError(f"tracking URI {redact(uri)!r} is already a server; open it in a browser")
+    check_tracking_uri(uri)
     _check_free(port)
     store.open_client(uri)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level error"]
     command += ["--default-artifact-root", default_artifacts().as_uri()]
-    # Its job processes are for features we do not use, and cost five processes and 2 GB.
+    # Its job execution starts five processes with 2 GB for features that Podium does not use.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     return command, {**os.environ, **quiet, "PYTHONWARNINGS": "ignore"}
 

@@ -7,12 +7,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from podium.core.run_files import METRICS
 from trainer.run.metrics_log import MetricsLog
 from tuning.study.events import Event
+from tuning.study.files import EVENTS_FILE
 from tuning.study.trial import TrialView
 from tuning.tracking.store import Point
 
-EVENTS = "events.jsonl"
 LOGGED = {"loss": "train/loss", "learning_rate": "train/learning_rate"}  # in metrics.jsonl -> in MLflow
 RENAMED = {"peak_memory_gb": "system/peak_memory_gb"}  # where MLflow's pages look for system metrics
 
@@ -25,7 +26,7 @@ def append(event: Event) -> None:
         line |= {"step": report.step, "elapsed_s": report.elapsed_s, "compile_s": report.compile_s}
         line["metrics"] = report.metrics
     event.trial.dir.mkdir(parents=True, exist_ok=True)
-    MetricsLog(event.trial.dir / EVENTS).append(line)
+    MetricsLog(event.trial.dir / EVENTS_FILE).append(line)
 
 
 def points(trial: TrialView) -> list[Point]:
@@ -51,7 +52,7 @@ def points(trial: TrialView) -> list[Point]:
         for name, value in {"donor": mutation.donor, **mutation.overrides}.items():
             if isinstance(value, int | float):
                 found.setdefault((f"pbt/{name}", mutation.step), (value, now_ms()))
-    for line in MetricsLog(trial.dir / "metrics.jsonl").lines():
+    for line in MetricsLog(trial.dir / METRICS).lines():
         for name, value in _logged(line):
             found.setdefault((name, line["step"]), (value, _time_of(line, reports)))
     metric = trial.space.metric
@@ -65,7 +66,7 @@ def logged_points(lines: list[dict[str, Any]]) -> list[Point]:
 
 
 def events(trial: TrialView) -> list[dict[str, Any]]:
-    return MetricsLog(trial.dir / EVENTS).lines()
+    return MetricsLog(trial.dir / EVENTS_FILE).lines()
 
 
 def span_ms(trial: TrialView) -> tuple[int, int]:

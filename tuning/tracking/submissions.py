@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from podium.core import run_files
 from podium.core.config import parse_config
 from podium.core.errors import PodiumError
 from podium.core.files import read_json
@@ -16,23 +17,24 @@ from tuning.tracking.spool import logged_points, now_ms
 from tuning.tracking.uri import sqlite_file, tracking_uri
 
 R = TypeVar("R")
+MANIFEST, SUMMARY, LOG = "run_manifest.json", "eval_summary.json", "kaggle_output_log.txt"  # submission/evidence.py
 EXPERIMENT = "submissions"  # of runs whose study this store does not have
 FILES = (
-    *("lock.json", "run_manifest.json", "eval_summary.json", "config.yaml", "provenance.json"),
-    *("predictions.jsonl", "scorecard.json", "kaggle_output_log.txt"),
+    *(run_files.LOCK, MANIFEST, SUMMARY, run_files.CONFIG, run_files.PROVENANCE),
+    *(run_files.PREDICTIONS, run_files.SCORECARD, LOG),
 )
 
 
-def mirror(run_dir: Path, uri: str | None = None) -> str:
+def log_submission(run_dir: Path, uri: str | None = None) -> str:
     """Log a finished submission run from its files; returns the MLflow run's id. A second call finds the first's.
 
     Raises:
         UsageError: a file of the run is missing or malformed, or a tracking URI that cannot be one.
         PodiumError: MLflow is not installed or did not take it; the submission itself is not touched.
     """
-    lock, manifest = read_json(run_dir / "lock.json"), read_json(run_dir / "run_manifest.json")
+    lock, manifest = read_json(run_dir / run_files.LOCK), read_json(run_dir / MANIFEST)
     complete = manifest["state"] == "complete"
-    summary = read_json(run_dir / "eval_summary.json") if complete else {}
+    summary = read_json(run_dir / SUMMARY) if complete else {}
     where = tracking_uri(uri)
     return _take(f"submission {manifest['name']!r}", lambda: _log(where, run_dir, lock, manifest, summary))
 
@@ -75,7 +77,7 @@ def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any]
         experiment = study.info.experiment_id if study else store.experiment_id(client, EXPERIMENT, uri)
         tags = {**key, **({store.PARENT: study.info.run_id} if study else {})}
         run_id = str(client.create_run(experiment, run_name=f"submission {manifest['name']}", tags=tags).info.run_id)
-        logged = logged_points(MetricsLog(run_dir / "metrics.jsonl").lines())
+        logged = logged_points(MetricsLog(run_dir / run_files.METRICS).lines())
         store.log(client, run_id, [*logged, *_results(manifest, summary)], {})
     tags = {
         "state": manifest["state"],
@@ -93,7 +95,7 @@ def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any]
 
 
 def _datasets(lock: dict[str, Any]) -> list[Any]:
-    config = parse_config(lock["config"], "lock.json")
+    config = parse_config(lock["config"], run_files.LOCK)
     hashes = lock["hashes"]
     known = {"evalset_sha256": hashes["evalset"]}
     known[f"trainset_sha256 of {config.data.trainset}"] = hashes["trainset/traces.jsonl"]

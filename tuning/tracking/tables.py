@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.sets.evalset import load_evalset
+from podium.core import run_files
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl
 from podium.core.records import GROUPS
@@ -17,8 +18,8 @@ TAG = "mlflow.loggedArtifacts"  # where the pages look for tables
 def log_tables(client: Any, run_id: str, run_dir: Path) -> None:
     """Of a run directory that has a scorecard.json and predictions.jsonl; nothing where it has none."""
     try:
-        card = read_json(run_dir / "scorecard.json")
-        texts = _texts(run_dir / "predictions.jsonl")
+        card = read_json(run_dir / run_files.SCORECARD)
+        texts = _texts(run_dir / run_files.PREDICTIONS)
     except UsageError:
         return
     tables = {PREDICTIONS: _predictions(card, texts), SCORES: _groups(card)}

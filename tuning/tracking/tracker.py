@@ -14,7 +14,7 @@ from podium.core.errors import PodiumError
 from podium.core.redaction import named_line
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event
-from tuning.study.study import StudyView, study_view
+from tuning.study.study import StudyView
 from tuning.study.trial import TrialView
 from tuning.tracking import spool
 from tuning.tracking.runs import StudyRuns
@@ -29,12 +29,12 @@ GATHER_S = 1.0
 class Tracker:
     """Listens to a sweep and writes to MLflow. Leaving its context waits for what is still to be written."""
 
-    def __init__(self, study: Any, space: SearchSpace, uri: str | None = None) -> None:
-        """`study` is Optuna's. Raises UsageError for a tracking URI that cannot be one."""
+    def __init__(self, study: StudyView, space: SearchSpace, uri: str | None = None) -> None:
+        """`study` is the study before the sweep. Raises UsageError for a tracking URI with an unknown scheme."""
         self.failures = 0
         self.last_failure: str | None = None
-        self._runs = StudyRuns(tracking_uri(uri), study.study_name, space, study.user_attrs.get("data", {}))
-        self._before = study_view(study)
+        self._runs = StudyRuns(tracking_uri(uri), study.name, space, study.data)
+        self._before = study
         self._waiting: dict[int, TrialView] = {}  # trials that MLflow does not show as they are
         self._end: tuple[StudyView, Mapping[str, Any]] | None = None
         self._changed = threading.Condition()
@@ -162,9 +162,8 @@ class Tracker:
             self._changed.notify_all()
 
 
-def catch_up(study: Any, space: SearchSpace, uri: str | None = None) -> dict[str, Any]:
-    """Have MLflow show a study as it is without running anything; returns the account."""
-    seen = study_view(study)
+def update_tracking(study: StudyView, space: SearchSpace, uri: str | None = None) -> dict[str, Any]:
+    """Write to MLflow what it does not show of a study, without a sweep; returns the account for summary.json."""
     with Tracker(study, space, uri) as tracker:
-        tracker.finish(seen, seen.summary)
+        tracker.finish(study, study.summary)
     return tracker.account()

@@ -1,7 +1,6 @@
-"""Where MLflow keeps its runs: the tracking URI."""
+"""The tracking URI, which says where MLflow keeps its runs."""
 
 import os
-import re
 from base64 import b64encode
 from http.client import HTTPException
 from importlib.util import find_spec
@@ -11,6 +10,8 @@ from urllib.request import Request, urlopen
 
 from podium.core.errors import UsageError
 from podium.core.paths import workspace
+from podium.core.redaction import redact
+from tuning.study.storage import POSTGRES_DRIVER
 
 EXAMPLE = "sqlite:///mlflow.db"
 PROBE_TIMEOUT_S = 3.0
@@ -18,49 +19,49 @@ SCHEMES = ("sqlite", "postgresql", "mysql", "http", "https", "databricks")
 
 
 def tracking_uri(setting: str | None = None) -> str:
-    """`setting`, else MLFLOW_TRACKING_URI, else sqlite in the workspace. Raises UsageError for what cannot be one."""
+    """`setting`, else MLFLOW_TRACKING_URI, else SQLite in the workspace. Raises UsageError for an unknown scheme."""
     uri = setting or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme not in SCHEMES:
         known = ", ".join(SCHEMES)
-        raise UsageError(f"tracking URI {without_password(uri)!r}: must begin with one of {known}, like {EXAMPLE}")
+        raise UsageError(f"tracking URI {redact(uri)!r}: must begin with one of {known}, like {EXAMPLE}")
     return uri
 
 
-def refuse_useless(uri: str) -> None:
-    """Raises UsageError for a tracking URI that refuses us. A server that does not answer may be back in a minute."""
+def check_tracking_uri(uri: str) -> None:
+    """Raises UsageError for a tracking URI that cannot be used. A server that does not answer is accepted: it may be
+    back in a minute."""
     problem = None
-    if uri == default_uri() and (folder := _unwritable(workspace())):  # which nobody has chosen, and is not to blame
-        raise UsageError(f"workspace: {folder} cannot be written; PODIUM_WORKSPACE names another place")
+    if uri == default_uri() and (folder := _unwritable(workspace())):  # name the workspace: no URI was chosen
+        raise UsageError(f"cannot write to the workspace: {folder}; set PODIUM_WORKSPACE to another folder")
     if (file := sqlite_file(uri)) is not None:
         problem = _file_problem(file)
     elif uri.startswith("http"):
         problem = _server_problem(uri)
     elif uri.startswith("postgresql:") and find_spec("psycopg2") is None:
-        driver = "`.venv/bin/pip install -e '.[postgres]'`"
-        problem = f"psycopg2 is not installed; use postgresql+psycopg://, whose driver comes with {driver}"
+        problem = f"psycopg2 is not installed; write postgresql+psycopg://, whose driver {POSTGRES_DRIVER} installs"
     if problem:
-        raise UsageError(f"tracking URI {without_password(uri)!r} refused: {problem}")
+        raise UsageError(f"tracking URI {redact(uri)!r} refused: {problem}")
 
 
 def _file_problem(file: Path) -> str | None:
     if file.is_file():
         with file.open("rb") as opened:
             if opened.read(16) not in (b"", b"SQLite format 3\0"):
-                return "the file is no sqlite database; name another"
-        return None if os.access(file, os.W_OK) else "the file cannot be written; name another"
+                return "the file is not an SQLite database; name another file"
+        return None if os.access(file, os.W_OK) else "the file cannot be written; name another file"
     folder = _unwritable(file.absolute().parent)
-    return f"{folder} cannot be written; name another" if folder else None
+    return f"{folder} cannot be written; name another folder" if folder else None
 
 
 def _unwritable(folder: Path) -> Path | None:
-    """The folder, or the nearest above it that is there, where that cannot be written."""
-    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    """The folder, or its nearest parent that exists, if that cannot be written; None if it can."""
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return None if os.access(nearest, os.W_OK) and nearest.is_dir() else nearest
 
 
 def _server_problem(uri: str) -> str | None:
-    """What a server answers that will not change by itself: it wants credentials, or is none of MLflow's."""
+    """A lasting reason why the server cannot be used: it asks for credentials, or is not an MLflow server."""
     request = Request(f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1")
     user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
     if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
@@ -75,13 +76,9 @@ def _server_problem(uri: str) -> str | None:
             return (
                 f"HTTP {error.code}; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or its --allowed-hosts"
             )
-        return f"HTTP {error.code}, so this is no MLflow server; check the address" if error.code == 404 else None
+        return f"HTTP {error.code}, so this is not an MLflow server; check the address" if error.code == 404 else None
     except (URLError, OSError, HTTPException):
         return None
-
-
-def without_password(uri: str) -> str:
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", uri)
 
 
 def is_server(uri: str) -> bool:

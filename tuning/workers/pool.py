@@ -213,7 +213,7 @@ class Pool:
         assignment.history.last_cause = cause
         lines = [f"its {cause}", *assignment.crash_reporter.log_tail()]
         with contextlib.suppress(PodiumError):  # a full disk may be why it died
-            write_text(trial_dir(self._folder, assignment.trial_id) / "log_tail.txt", "\n".join(lines) + "\n")
+            write_text(trial_dir(self._folder, assignment.trial_id) / LOG_TAIL_FILE, "\n".join(lines) + "\n")
 
     async def _release(self, slot: int) -> None:
         """Take the worker from a trial, once the call that works on the trial has returned."""

@@ -30,7 +30,7 @@ MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # files below it never change once they exist
 POLL_EVERY_S = 1.0
 MAX_TRIES = 3
-DRIVER_FILES = ("events.jsonl", "log_tail.txt", "end")  # which the driver writes into a trial's folder
+DRIVER_FILES = (EVENTS_FILE, LOG_TAIL_FILE, END_FILE)  # which the driver writes into a trial's folder
 
 
 def check_url(url: str) -> str:
@@ -39,8 +39,8 @@ def check_url(url: str) -> str:
         raise UsageError(f"--storage {url}: each process has its own memory; name a folder that all nodes can reach")
     try:
         syncer = Syncer(url, Path("podium-check"))
-        syncer.upload_text("stop", "")
-        syncer.delete("stop")
+        syncer.upload_text(STOP_FILE, "")
+        syncer.delete(STOP_FILE)
     except (ImportError, ValueError, OSError) as error:
         raise UsageError(
             f"--storage {redact(url)}: cannot write there ({one_line(error)}); name a folder by its fsspec URL"
@@ -164,7 +164,7 @@ class SyncedWorkerKind:
 
     def __call__(self, study_folder: Path) -> "SyncedWorker":
         syncer = Syncer(self.url, study_folder)
-        syncer.download_file("space.yaml")
+        syncer.download_file(SPACE_FILE)
         follow_stop_file(syncer, study_folder)
         return SyncedWorker(self.make(study_folder), syncer)
 
@@ -207,7 +207,7 @@ def follow_stop_file(syncer: Syncer, folder: Path) -> None:
         pause = threading.Event()
         while not pause.wait(POLL_EVERY_S):
             with contextlib.suppress(OSError):  # the network may fail for a moment
-                if syncer.exists("stop"):
+                if syncer.exists(STOP_FILE):
                     stop_file(folder).touch()
 
     threading.Thread(target=watch, name="sync-stop", daemon=True).start()
@@ -231,8 +231,8 @@ def sync_driver(syncer: Syncer, folder: Path, trials: Iterable[int]) -> Iterator
                 download(event.trial.number)
 
     try:
-        syncer.delete("stop")
-        syncer.upload_file("space.yaml")
+        syncer.delete(STOP_FILE)
+        syncer.upload_file(SPACE_FILE)
         for number in trials:
             download(number)
     except OSError as error:
@@ -250,5 +250,5 @@ def sync_driver(syncer: Syncer, folder: Path, trials: Iterable[int]) -> Iterator
 def _upload_stop_file(syncer: Syncer, folder: Path, ended: threading.Event) -> None:
     while not ended.wait(POLL_EVERY_S):
         with contextlib.suppress(OSError):
-            if stop_file(folder).exists() and not syncer.exists("stop"):
-                syncer.upload_text("stop", "")
+            if stop_file(folder).exists() and not syncer.exists(STOP_FILE):
+                syncer.upload_text(STOP_FILE, "")

@@ -19,6 +19,7 @@ from podium.core.errors import RunFailed, UsageError
 from podium.core.files import write_json
 from podium.core.paths import find_evalset, find_trainset, portable
 from podium.core.records import Report, Sample
+from podium.core.run_files import PREDICTIONS, SCORECARD
 from podium.core.states import State
 from tuning.search.space import SearchSpace
 from tuning.study.data import data_hashes
@@ -88,11 +89,9 @@ class Worker:
             scorer.check(sample)
         searched = space.parameters.get("data.trainset")
         trainsets = searched.ends() if searched else [space.base_config.data.trainset]
-        hashes: dict[str, str] = {}
         for name in trainsets:
             assert_disjoint(evalset, find_trainset(name))
-            hashes |= data_hashes(space.base_config.with_overrides({"data.trainset": name}))
-        return hashes
+        return data_hashes(evalset, trainsets)
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
         """Restore the trial from `checkpoint`, or from a newer one in its folder. Returns its slot."""
@@ -163,7 +162,7 @@ def _score(trial: _Slot) -> dict[str, float]:
     scorer = trial.evalset.chosen_scorer(config.eval.scorer)
     card = score_predictions(trial.samples, predictions, scorer, evalset=about)
     write_predictions(
-        run.out / "predictions.jsonl",
+        run.out / PREDICTIONS,
         predictions,
         {
             "evalset": {"name": trial.evalset.name, "sha256": trial.evalset.sha256},
@@ -175,7 +174,7 @@ def _score(trial: _Slot) -> dict[str, float]:
             "config_sha256": config.hash,
         },
     )
-    write_json(run.out / "scorecard.json", card.model_dump(mode="json"))
+    write_json(run.out / SCORECARD, card.model_dump(mode="json"))
     scores = {"dev/answer_correctness": card.answer_correctness, "dev/primary_score": card.primary_score}
     loss = run.loss_on(trial.samples[:LOSS_ITEMS])
     return scores if loss is None or not math.isfinite(loss) else {**scores, "dev/loss": loss}

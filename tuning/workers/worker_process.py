@@ -43,7 +43,7 @@ class WorkerProcess:
                 os.chdir(environment["PWD"])  # so that relative paths in a config mean the same as in the driver
         if log:
             study_folder = _local_study_folder(study_folder)
-            keep_output(study_folder / "workers" / log.name)
+            keep_output(study_folder / WORKERS_DIR / log.name)
             self._workers_lock = WorkersLock(study_folder).share()
         if cores:
             bind_to_cores(cores)
@@ -111,7 +111,7 @@ class WorkerProcess:
             return Report(step=0, state=State.STOPPED, metrics={}, reason="the disk is full")
         lines = traceback.format_exception(error)
         with contextlib.suppress(PodiumError):  # a full disk may be why the trial failed
-            write_text(trial_dir(self._folder, trial_id) / "traceback.txt", redact("".join(lines)))
+            write_text(trial_dir(self._folder, trial_id) / TRACEBACK_FILE, redact("".join(lines)))
         reason = str(error) if isinstance(error, PodiumError) else f"{type(error).__name__}: {error}"
         state = error.state if isinstance(error, RunFailed) else State.FAILED
         return Report(step=0, state=state, metrics={}, reason=one_line(reason))

@@ -29,7 +29,7 @@ class WorkerSlot:
     def __init__(
         self, make: WorkerKind, study_folder: Path, environment: Mapping[str, str], group: DeviceGroup, index: int
     ) -> None:
-        self.group, self.index, self.log = group, index, study_folder / "workers" / f"{index}.log"
+        self.group, self.index, self.log = group, index, study_folder / WORKERS_DIR / f"{index}.log"
         options = {**group.ray_resources, "scheduling_strategy": on_node(group.node)}
         self._actor_class = ray.remote(WorkerProcess).options(**options)
         self._arguments = (make, study_folder, group.cores, environment, self.log)

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from tuning.search.samplers.cached_tpe import Tpe
+from tuning.search.samplers.cached_tpe import CachedTpe
 
 OPTIONS = {"multivariate": True, "group": True, "constant_liar": True, "n_startup_trials": 4}
 STATES = optuna.trial.TrialState
@@ -44,6 +44,6 @@ def end(study, trial, params, number, pruned):
     ("directions", "pruned"), [(["minimize"], [3]), (["minimize"], [0, 1, 2, 3]), (["maximize", "minimize"], [3])]
 )
 def test_it_proposes_what_optuna_s_does(directions, pruned):
-    ours = proposals(Tpe, directions, pruned, 40)
+    ours = proposals(CachedTpe, directions, pruned, 40)
     assert ours == proposals(optuna.samplers.TPESampler, directions, pruned, 40)
     assert len({str(params) for params in ours}) == 40

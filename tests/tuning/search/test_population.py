@@ -99,11 +99,9 @@ def test_the_worst_members_go_on_from_the_best(run_pbt, store, tmp_path, capsys)
     _assert_mlflow_shows(copied[0], store)
     _assert_podium_shows(study.name, copied[0], capsys)
     assert study.frame().mutations.sum() == sum(len(trial.lineage.mutations) for trial in study.trials)
-    with pytest.raises(
-        UsageError, match=r"study 'small-001' is a population: its scores come from what members copied"
-    ):
+    with pytest.raises(UsageError, match=r"study 'small-001' is a population: its members copy each other"):
         importance(study.name)
-    with pytest.raises(UsageError, match="scheduler pbt with 6 trials, but its population of 5 began together"):
+    with pytest.raises(UsageError, match="scheduler pbt with 6 trials, but the study is a population of 5"):
         run_pbt(trials=6, resume=study.name)
 
 

@@ -118,7 +118,7 @@ def test_places_are_shared_out_evenly(write_space):
 def test_a_sampler_without_its_package_names_the_extra(write_space, monkeypatch, name, extra):
     monkeypatch.setitem(sys.modules, PACKAGES[name], None)
     with pytest.raises(
-        UsageError, match=rf"sampler '{name}' needs the package '\w+', which is not installed; .*-e '\.\[{extra}\]'"
+        UsageError, match=rf"sampler '{name}' needs the package '\w+'; install it with .*pip install -e '\.\[{extra}\]'"
     ):
         load_space(write_space(sampler=name))
 

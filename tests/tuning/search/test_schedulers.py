@@ -9,7 +9,7 @@ from tuning.search.load import load_space
 from tuning.search.schedulers.asha import AshaScheduler
 from tuning.search.schedulers.median import MedianScheduler
 from tuning.search.schedulers.none import NoScheduler
-from tuning.search.schedulers.replay import TrialStandIn, bracket_of, preload
+from tuning.search.schedulers.replay import SchedulerTrial, bracket_of, preload
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def asha(space):
 
 @pytest.fixture
 def trial(space):
-    def make(number: int, protected: bool = False, **reports: float) -> TrialStandIn:
+    def make(number: int, protected: bool = False, **reports: float) -> SchedulerTrial:
         known = {int(step.removeprefix("at_")): value for step, value in reports.items()}
         job = Job(
             number=number,
@@ -29,7 +29,7 @@ def trial(space):
             protected=protected,
             reports=known,
         )
-        return TrialStandIn(str(number), job.to_config())
+        return SchedulerTrial(str(number), job.to_config())
 
     return make
 

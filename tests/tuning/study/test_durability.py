@@ -193,7 +193,7 @@ def test_a_full_disk_stops_the_sweep_and_is_no_trial_s_fault(run_sweep):
         finish_command(study, Interrupts(), None)
     assert str(error.value) == (
         f"study 'small-001': cannot write {study.trial(1).dir}/pointer.json: No space left on device; free some space; "
-        "nothing that finished is lost, go on with: podium sweep --resume small-001"
+        "nothing that finished is lost, resume with: podium sweep --resume small-001"
     )
     (study.dir / "full").unlink()
     resumed = run_sweep(asked, worker=NoRoom, resume=study.name)
@@ -239,7 +239,7 @@ def test_a_disk_that_fills_up_under_the_journal_is_one_line_that_names_it(run_sw
             run_sweep(asked, name="full")
     assert str(error.value) == (
         f"study 'full': cannot write {study_dir('full')}/journal.log: No space left on device; free some space; "
-        "nothing that finished is lost, go on with: podium sweep --resume full"
+        "nothing that finished is lost, resume with: podium sweep --resume full"
     )
     resumed = run_sweep(asked, resume="full")
     assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 3

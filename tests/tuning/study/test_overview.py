@@ -5,7 +5,7 @@ from podium.core.paths import study_dir
 from podium.core.states import State
 from tuning.study.files import stop_file
 from tuning.study.locks import DriverLock, driver_of
-from tuning.study.overview import all_studies, follow, importance, select, stop, study_row
+from tuning.study.overview import all_studies, follow, importance, select, stop, study_as_dict
 from tuning.study.study import load_study
 
 
@@ -16,7 +16,7 @@ def study(run_sweep):
 
 def test_a_study_in_rows_and_frames(study):
     (row,) = all_studies()
-    assert row == study_row(study)
+    assert row == study_as_dict(study)
     assert (row["study"], row["running"], row["trials"]) == ("small-001", False, 10)
     assert row["best_value"] == study.best().value
     assert row["steps_run"] == sum(trial.step for trial in study.trials)

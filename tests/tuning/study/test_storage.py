@@ -12,7 +12,7 @@ from optuna.exceptions import StorageInternalError
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import study_dir
 from tests.tuning.conftest import fates
-from tuning.study.storage import open_storage, optuna_storage, without_password
+from tuning.study.storage import open_storage, optuna_storage, recorded_url
 from tuning.study.study import load_study
 
 SHORT = {"trials": 3, "scheduler": "none", "report_every_steps": 30}
@@ -46,7 +46,7 @@ def test_a_study_in_a_folder_that_refuses_us_is_one_line(run_sweep):
     study = run_sweep(SHORT)
     (study.dir / "driver.lock").unlink()
     (study.dir / "driver.lock").mkdir()  # whatever the system says against it
-    with pytest.raises(PodiumError, match=f"^cannot run a study in {study.dir}: Is a directory; copy it to where"):
+    with pytest.raises(PodiumError, match=f"^cannot run a study in {study.dir}: Is a directory; copy it to a writable"):
         run_sweep({**SHORT, "trials": 4}, resume=study.name)
 
 
@@ -61,7 +61,7 @@ def test_one_database_holds_many_studies_and_a_name_once(run_sweep, home, monkey
     run_sweep(SHORT, optuna_storage=url, name="first")
     run_sweep(SHORT, optuna_storage=url, name="second")
     monkeypatch.setenv("PODIUM_WORKSPACE", str(home / "elsewhere"))
-    with pytest.raises(UsageError, match=r"study 'first' is in sqlite:.*all\.db already.*choose another --name"):
+    with pytest.raises(UsageError, match=r"study 'first' already exists in sqlite:.*all\.db, .*choose another --name"):
         run_sweep(SHORT, optuna_storage=url, name="first", tracking_uri=f"sqlite:///{home}/workspace/mlflow.db")
     assert not study_dir("first").exists()
 
@@ -99,13 +99,13 @@ def test_a_storage_that_cannot_be_used_is_one_line_without_the_password(run_swee
 def test_a_workspace_that_cannot_be_written_is_one_line(run_sweep, home, monkeypatch):
     (home / "file").write_text("")
     monkeypatch.setenv("PODIUM_WORKSPACE", str(home / "file"))
-    with pytest.raises(PodiumError, match=r"cannot make a study in .*/file/studies: Not a directory; PODIUM_WORKSPACE"):
+    with pytest.raises(PodiumError, match=r"cannot create a study in .*/file/studies: Not a directory; set PODIUM"):
         run_sweep(SHORT, tracking_uri=f"sqlite:///{home}/workspace/mlflow.db")
 
 
 def test_the_record_has_no_password():
     url = "postgresql+psycopg://ann:hunter22@db:5432/optuna?password=hunter22&sslmode=require"
-    assert without_password(url) == "postgresql+psycopg://ann@db:5432/optuna?sslmode=require"
+    assert recorded_url(url) == "postgresql+psycopg://ann@db:5432/optuna?sslmode=require"
 
 
 HOLDER = """

@@ -107,8 +107,6 @@ def test_bad_input(run_sweep, old):  # noqa: ARG001
         run_sweep(OLD, warm_start="absent")
     with pytest.raises(UsageError, match="that study is to maximize dev/answer_correctness, this space to minimize"):
         run_sweep({**OLD, "metric": "train/loss"}, warm_start="old")
-    with pytest.raises(UsageError, match="study 'old' has begun; warm-start a new one"):
-        run_sweep(OLD, resume="old", warm_start="old")
     stopped = run_sweep(OLD, name="stopped", ask=("stop-0",))
     assert [trial.state for trial in stopped.trials] == [State.STOPPED]
     with pytest.raises(UsageError, match="study 'stopped' has no complete trial; run more: podium sweep --resume stop"):

@@ -9,7 +9,7 @@ from tests.tuning.conftest import fates
 from trainer.run.metrics_log import MetricsLog
 from tuning.promotion import record
 from tuning.study.study import load_study
-from tuning.tracking import mark_promoted, mirror
+from tuning.tracking import log_submission, mark_promoted
 from tuning.tracking import store as mlflow_store
 from tuning.tracking.runs import run_name
 from tuning.tracking.server import server_command
@@ -178,8 +178,8 @@ def submission(home):
 
 def test_a_submission_is_shown_beside_its_study_once(run_sweep, client, submission):
     study = run_sweep({"trials": 2})
-    run_id = mirror(submission)
-    assert mirror(submission) == run_id
+    run_id = log_submission(submission)
+    assert log_submission(submission) == run_id
     run = runs(client, kind="submission")["1"]
     assert run.data.tags["mlflow.parentRunId"] == runs(client, study=study.name, kind="study")[study.name].info.run_id
     assert (run.data.tags["state"], run.info.status, run.info.run_name) == ("complete", "FINISHED", "submission final")
@@ -209,7 +209,7 @@ def test_a_promoted_trial_is_tagged(run_sweep, client, monkeypatch):
 
 
 def test_a_submission_whose_study_is_elsewhere_has_a_place_too(client, submission):
-    run = client.get_run(mirror(submission))
+    run = client.get_run(log_submission(submission))
     assert client.get_experiment(run.info.experiment_id).name == "submissions"
 
 
@@ -218,7 +218,7 @@ def test_a_submission_that_mlflow_does_not_take(submission, outages, store):  # 
     with pytest.raises(
         PodiumError, match="MLflow did not take submission 'final': ConnectionError: connection refused"
     ):
-        mirror(submission)
+        log_submission(submission)
 
 
 def test_the_ui_is_served_on_this_machine_alone_from_the_same_store(store, free_port):
@@ -233,5 +233,5 @@ def test_a_taken_port_and_a_server_are_refused(taken_port, monkeypatch):
     with pytest.raises(UsageError, match=f"--port {taken_port}: Address already in use; choose another"):
         server_command(taken_port)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example")
-    with pytest.raises(UsageError, match="is a server already; open it in a browser"):
+    with pytest.raises(UsageError, match="is already a server; open it in a browser"):
         server_command(taken_port)

@@ -4,9 +4,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from podium.core.errors import UsageError
-from tuning.tracking import refuse_useless, tracking_uri
+from tuning.tracking import check_tracking_uri, tracking_uri
 from tuning.tracking import uri as uris
-from tuning.tracking.uri import without_password
 
 
 def test_where_the_store_is(home, monkeypatch):
@@ -43,34 +42,34 @@ def answers():
 
 
 @pytest.mark.parametrize(
-    ("code", "line"), [(403, "refused: HTTP 403; set MLFLOW_TRACKING_USERNAME"), (404, "no MLflow server")]
+    ("code", "line"), [(403, "refused: HTTP 403; set MLFLOW_TRACKING_USERNAME"), (404, "not an MLflow server")]
 )
 def test_a_server_that_refuses_us_is_one_line(answers, code, line):
     with pytest.raises(UsageError, match=line):
-        refuse_useless(answers(code))
+        check_tracking_uri(answers(code))
 
 
 def test_a_server_that_may_come_back_is_waited_for(answers, free_port):
-    refuse_useless(answers(503))
-    refuse_useless(answers(200))
-    refuse_useless(f"http://127.0.0.1:{free_port}")
+    check_tracking_uri(answers(503))
+    check_tracking_uri(answers(200))
+    check_tracking_uri(f"http://127.0.0.1:{free_port}")
 
 
 def test_a_file_that_is_no_store_is_one_line(tmp_path):
     (tmp_path / "notes.txt").write_text("these are notes, and no database")
-    with pytest.raises(UsageError, match=r"notes\.txt' refused: the file is no sqlite database"):
-        refuse_useless(f"sqlite:///{tmp_path}/notes.txt")
-    refuse_useless(f"sqlite:///{tmp_path}/new/mlflow.db")
+    with pytest.raises(UsageError, match=r"notes\.txt' refused: the file is not an SQLite database"):
+        check_tracking_uri(f"sqlite:///{tmp_path}/notes.txt")
+    check_tracking_uri(f"sqlite:///{tmp_path}/new/mlflow.db")
     with pytest.raises(UsageError, match="cannot be written"):
-        refuse_useless(f"sqlite:///{tmp_path}/notes.txt/mlflow.db")
+        check_tracking_uri(f"sqlite:///{tmp_path}/notes.txt/mlflow.db")
 
 
 def test_a_workspace_that_cannot_be_written_is_named_and_no_uri(home, monkeypatch):
     monkeypatch.setattr(uris.os, "access", lambda *_: False)
-    with pytest.raises(UsageError, match=f"^workspace: {home}.* cannot be written; PODIUM_WORKSPACE names another"):
-        refuse_useless(tracking_uri())
+    with pytest.raises(UsageError, match=f"^cannot write to the workspace: {home}.*; set PODIUM_WORKSPACE to another"):
+        check_tracking_uri(tracking_uri())
     with pytest.raises(UsageError, match=f"^tracking URI .* refused: {home} cannot be written; name another"):
-        refuse_useless(f"sqlite:///{home}/mlflow.db")
+        check_tracking_uri(f"sqlite:///{home}/mlflow.db")
 
 
 def test_a_refused_uri_leaves_nothing_behind(run_sweep, home, answers):
@@ -80,5 +79,5 @@ def test_a_refused_uri_leaves_nothing_behind(run_sweep, home, answers):
 
 
 def test_passwords_are_not_shown():
-    assert without_password("postgresql://ann:secret@db/x") == "postgresql://ann:***@db/x"
-    assert without_password("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+    with pytest.raises(UsageError, match=r"^tracking URI 'mongodb://ann:\*\*\*@db/x': must begin with one of"):
+        tracking_uri("mongodb://ann:secret@db/x")

@@ -1,13 +1,13 @@
-"""What every sampler has: a seed, and an object of Optuna's that it builds before each proposal.
+"""The base of every sampler: it has a seed, and builds an Optuna sampler before each proposal.
 
-What a sampler proposes follows from its seed, the proposal's number and what the study's storage holds. A resumed study
-therefore goes on as if nothing had happened.
+A proposal follows from the seed, the trial's number and the contents of the study's storage. A resumed study therefore
+proposes what an uninterrupted one would have.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -18,9 +18,11 @@ from tuning.search.parameters import Parameter
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+Made = TypeVar("Made")
+
 
 class SampledSpace(Protocol):
-    """What a sampler needs of a search space."""
+    """The part of a search space that a sampler reads."""
 
     @property
     def parameters(self) -> Mapping[str, Parameter]: ...
@@ -29,48 +31,48 @@ class SampledSpace(Protocol):
     @property
     def start_with(self) -> Sequence[Mapping[str, Any]]: ...
     def params(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of `values` that a trial with them draws, as Optuna spells them."""
+        """The values that a trial with `values` draws, in Optuna's representation."""
         ...
 
 
 class BaseOptions(Section):
-    """What all have in common."""
+    """The options and methods of every sampler."""
 
-    SEVERAL: ClassVar[bool] = True  # whether it can have several objectives
-    PACKAGE: ClassVar[tuple[str, str] | None] = None  # one that Podium does not bring, and the extra that does
+    MULTI_OBJECTIVE: ClassVar[bool] = True  # whether it supports several objectives
+    REQUIRED_PACKAGE: ClassVar[tuple[str, str] | None] = None  # (package, the extra that installs it)
     seed: int = Field(0, ge=0)
 
     def require(self) -> None:
-        """Raises UsageError where the package that it needs is not installed."""
-        if self.PACKAGE and find_spec(self.PACKAGE[0]) is None:
-            package, extra = self.PACKAGE
+        """Raises UsageError if the package that the sampler needs is not installed."""
+        if self.REQUIRED_PACKAGE and find_spec(self.REQUIRED_PACKAGE[0]) is None:
+            package, extra = self.REQUIRED_PACKAGE
             name = getattr(self, "name", "")
             raise UsageError(
-                f"sampler {name!r} needs the package {package!r}, which is not installed; run in Podium's folder "
-                f"`.venv/bin/pip install -e '.[{extra}]'`, or choose another sampler"
+                f"sampler {name!r} needs the package {package!r}; "
+                f"install it with .venv/bin/pip install -e '.[{extra}]', or choose another sampler"
             )
 
     def size(self, space: SampledSpace) -> int | None:  # noqa: ARG002
-        """How many configurations there are for it; None where there is no end. Raises UsageError."""
+        """How many configurations it can propose; None if there is no limit. Raises UsageError."""
         return None
 
 
 def seed_for(sampler: BaseOptions, trial: int) -> int:
-    """Follows from (study seed, trial number) alone."""
+    """The seed for one trial, a function of (study seed, trial number) alone."""
     from numpy.random import SeedSequence
 
     return int(SeedSequence((sampler.seed, trial)).generate_state(1)[0])
 
 
 def fixed(params: dict[str, Any], seed: int) -> "BaseSampler":
-    """Proposes exactly `params`."""
+    """An Optuna sampler that proposes exactly `params`."""
     from optuna.samplers import PartialFixedSampler, RandomSampler
 
     return quietly(PartialFixedSampler, params, RandomSampler(seed=seed))
 
 
-def quietly(make: Any, *arguments: Any, **options: Any) -> Any:
-    """Without Optuna's warning that what we use is experimental; its version is pinned."""
+def quietly(make: Callable[..., Made], *arguments: Any, **options: Any) -> Made:
+    """`make(*arguments, **options)` without Optuna's warning that the class is experimental; its version is pinned."""
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():

@@ -1,78 +1,85 @@
-"""Optuna's TPE, which proposes what it always does, with what it asks of finished trials at hand.
+"""Optuna's TPE with a cache of the finished trials; it proposes exactly what Optuna's does.
 
-Each proposal looks at every trial, and Optuna's trials work out anew what they are asked for: with a thousand of them
-that takes longer than the model does.
+TPE looks at every trial for each proposal, and Optuna recomputes the trials' properties at each access. With a thousand
+trials that takes longer than the model itself.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from optuna import Study
+from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
 
-class Tpe(TPESampler):  # type: ignore[misc]
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Any:
-        return super().infer_relative_search_space(_Kinds(study), trial)
+class CachedTpe(TPESampler):
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return super().infer_relative_search_space(cast("Study", _OneTrialPerParameterSet(study)), trial)
 
-    def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, Any]) -> Any:
-        return super()._sample(_Remembering(study), trial, search_space)
+    def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        return super()._sample(cast("Study", _CachedStudy(study)), trial, search_space)
 
-    def _get_internal_repr(self, trials: Sequence[Any], search_space: dict[str, Any], study: Any) -> dict[str, Any]:
-        """Parameter -> its values in the model, those of the trials that have all of these parameters."""
-        rows = []
+    def _get_internal_repr(
+        self, trials: Sequence[Any], search_space: dict[str, BaseDistribution], study: Study
+    ) -> dict[str, Any]:
+        """Parameter -> its internal values, over the trials that have every parameter of `search_space`."""
+        found = []
         for trial in trials:
-            row = trial.row if isinstance(trial, _Finished) else _row(self._get_params(trial, study), search_space)
-            if search_space.keys() <= row.keys():
-                rows.append(row)
-        return {name: np.asarray([row[name] for row in rows]) for name in search_space}
+            if isinstance(trial, _FinishedTrial):
+                values = trial.internal_values
+            else:
+                values = _internal_values(self._get_params(trial, study), search_space)
+            if search_space.keys() <= values.keys():
+                found.append(values)
+        return {name: np.asarray([values[name] for values in found]) for name in search_space}
 
 
-def _row(params: dict[str, Any], distributions: dict[str, Any]) -> dict[str, float]:
-    """Parameters as the model has them: numbers, and the places of choices."""
+def _internal_values(params: dict[str, Any], distributions: dict[str, BaseDistribution]) -> dict[str, float]:
+    """Parameters as TPE models them: numbers, and the indices of choices."""
     return {name: distributions[name].to_internal_repr(params[name]) for name in params.keys() & distributions.keys()}
 
 
-class _Finished:
-    """What TPE asks of a finished trial, which changes no more."""
+class _FinishedTrial:
+    """The properties that TPE reads of a finished trial; they no longer change."""
 
     def __init__(self, trial: FrozenTrial) -> None:
         self.number, self.state, self.distributions = trial.number, trial.state, trial.distributions
         self.values, self.intermediate_values = trial.values, trial.intermediate_values
         self.value = self.values[0] if self.values else None
         self.constraints = trial.constraints
-        self.row = _row(trial.params, trial.distributions)
-        self.kind = frozenset(trial.distributions)
+        self.internal_values = _internal_values(trial.params, trial.distributions)
+        self.parameter_set = frozenset(trial.distributions)
 
 
-_finished: WeakKeyDictionary[Study, dict[int, _Finished]] = WeakKeyDictionary()  # by Optuna's id
+_finished: WeakKeyDictionary[Study, dict[int, _FinishedTrial]] = WeakKeyDictionary()  # by Optuna's trial id
 
 
-class _Remembering:
-    """A study with its finished trials so."""
+class _CachedStudy:
+    """A study whose finished trials are cached."""
 
     def __init__(self, study: Study) -> None:
-        self._study, self._known = study, _finished.setdefault(study, {})
+        self._study, self._cache = study, _finished.setdefault(study, {})
 
     def _get_trials(self, **options: Any) -> list[Any]:
-        known = self._known
-        return [known.get(trial._trial_id) or self._look(trial) for trial in self._study._get_trials(**options)]
+        cache = self._cache
+        return [cache.get(trial._trial_id) or self._cached(trial) for trial in self._study._get_trials(**options)]
 
-    def _look(self, trial: FrozenTrial) -> Any:
-        return self._known.setdefault(trial._trial_id, _Finished(trial)) if trial.state.is_finished() else trial
+    def _cached(self, trial: FrozenTrial) -> Any:
+        return self._cache.setdefault(trial._trial_id, _FinishedTrial(trial)) if trial.state.is_finished() else trial
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
 
 
-class _Kinds(_Remembering):
-    """With the first finished trial of each set of parameters alone: others change nothing in how they are grouped."""
+class _OneTrialPerParameterSet(_CachedStudy):
+    """A study that shows only the first finished trial of each set of parameters: more do not change the groups that
+    TPE infers."""
 
     def _get_trials(self, **options: Any) -> list[Any]:
-        kinds: dict[frozenset[str], Any] = {}
+        first: dict[frozenset[str], Any] = {}
         for trial in super()._get_trials(**options):
-            kinds.setdefault(trial.kind, trial)
-        return list(kinds.values())
+            first.setdefault(trial.parameter_set, trial)
+        return list(first.values())

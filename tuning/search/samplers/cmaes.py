@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class CmaEsSampler(BaseOptions):
     """Covariance matrix adaptation (Hansen 2001), for numbers; what is categorical or conditional is random."""
 
-    SEVERAL = False
-    PACKAGE = ("cmaes", "samplers")
+    MULTI_OBJECTIVE = False
+    REQUIRED_PACKAGE = ("cmaes", "samplers")
     name: Literal["cmaes"] = "cmaes"
     n_startup_trials: int = Field(4, ge=1, description="drawn at random first")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class GpSampler(BaseOptions):
     """A Gaussian process with expected improvement; what is conditional is drawn at random."""
 
-    PACKAGE = ("torch", "gp")
+    REQUIRED_PACKAGE = ("torch", "gp")
     name: Literal["gp"] = "gp"
     n_startup_trials: int = Field(10, ge=1, description="drawn at random first")
 

@@ -55,7 +55,7 @@ def _combinations(left: list[tuple[str, Parameter]], values: dict[str, Any]) -> 
         yield values
         return
     (key, parameter), *rest = left
-    if parameter.type == "computed" or not parameter.is_there(values):
+    if parameter.type == "computed" or not parameter.is_active(values):
         yield from _combinations(rest, values)
         return
     for value in parameter.ends() if parameter.type == "fixed" else _steps(key, parameter):

@@ -17,8 +17,8 @@ class TpeSampler(BaseOptions):
     n_startup_trials: int = Field(10, ge=1, description="drawn at random before the model is trusted")
 
     def build(self, seed: int, index: int, space: SampledSpace) -> "BaseSampler":  # noqa: ARG002
-        from tuning.search.samplers.cached_tpe import Tpe
+        from tuning.search.samplers.cached_tpe import CachedTpe
 
         # `group` keeps the multivariate model where trials do not all have the same parameters.
         options = {"multivariate": True, "group": True, "constant_liar": True}
-        return quietly(Tpe, seed=seed, n_startup_trials=self.n_startup_trials, **options)
+        return quietly(CachedTpe, seed=seed, n_startup_trials=self.n_startup_trials, **options)

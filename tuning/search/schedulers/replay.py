@@ -15,11 +15,11 @@ STEP = "step"  # the key of a Tune result that counts the resource
 def preload(scheduler: "TrialScheduler", jobs: Iterable[Job]) -> None:
     """Tell a new scheduler what an earlier sweep's trials reported, so that its rungs stand as they did."""
     for job in jobs:
-        scheduler.on_trial_add(None, TrialStandIn(f"earlier-{job.number}", job.to_config()))
+        scheduler.on_trial_add(None, SchedulerTrial(f"earlier-{job.number}", job.to_config()))
 
 
 @dataclass(frozen=True, eq=False)
-class TrialStandIn:
+class SchedulerTrial:
     """As much of a Tune trial as schedulers look at; like one, it is equal to itself only."""
 
     trial_id: str
