@@ -1,4 +1,4 @@
-"""What a space would draw, without a study on disk or a trial that runs."""
+"""Draws configurations from a space without a study on disk, for `podium space check`."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from tuning.search.space import SearchSpace
 
 
 def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str | None]]:
-    """The first `samples` configurations of a study, each as (overrides, why it could not begin).
+    """The first `samples` configurations that a sweep would try, each as (overrides, why it is infeasible or None).
 
-    They are what a sweep begins with: the base config, `start_with`, then the sampler's, which later ones depend on
-    the scores of those before; here none has one.
+    They are the base config, `start_with`, then the sampler's proposals. In a sweep the later proposals depend on the
+    scores of earlier trials; here no trial has a score.
     """
     import optuna
 
@@ -20,10 +20,11 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=[direction for _, direction in space.aims])
     enqueue(study, space)
+    n_enqueued = enqueued_count(study)
     drawn = []
     size = space.sampler.size(space)
-    for number in range(samples if size is None else min(samples, enqueued_count(study) + size)):
-        study.sampler = sampler_for(space.sampler, space, number, number - enqueued_count(study))
+    for number in range(samples if size is None else min(samples, n_enqueued + size)):
+        study.sampler = sampler_for(space.sampler, space, number, number - n_enqueued)
         overrides = draw(study.ask(), space)
         drawn.append((overrides, space.refusal(overrides)))
     return drawn

@@ -11,9 +11,9 @@ def importance(
     study: Annotated[str, typer.Argument(metavar="STUDY")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Say which parameters the score depended on: shares of its variation over the complete trials (fANOVA).
+    """Show how much of the score's variation over complete trials each parameter explains (fANOVA).
 
-    With several objectives, of each of them.
+    With several objectives, there is one column for each.
     """
     from tuning.study.overview import importance as shares
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def promote(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study; `podium sweep` makes one.")],
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study that `podium sweep` made.")],
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the submission.")],
     trial: Annotated[
         int | None,
-        typer.Option(min=0, help="A complete trial; when not given the best, by the first of several objectives."),
+        typer.Option(min=0, help="A complete trial; the best by the first objective if not given."),
     ] = None,
 ) -> None:
-    """Lock a study's best trial, or another complete one, for its one submission run."""
+    """Lock a study's best trial, or another complete one, for its only submission run."""
     from podium.submission.lock import refuse_taken, write_lock
     from tuning.promotion import promote as pass_gate
 
@@ -39,13 +39,13 @@ def promote(
     typer.echo(f"lock: {submission_dir(name) / 'lock.json'}")
     typer.echo(f"lock_id: {lock.lock_id}")
     if (lock.code_commit or "").endswith("+changes"):
-        typer.echo("note: the code has changes that are not committed; nobody can check out what was locked")
+        typer.echo("note: the code has uncommitted changes, so the locked version cannot be checked out; commit first")
     _tag(promotion, name)
     typer.echo(f"next: podium submit {name}")
 
 
 def _tag(promotion: "PromotionRecord", name: str) -> None:
-    """Say it in MLflow too. The lock is written: what goes wrong here is a line, not a failure."""
+    """Tag the trial's MLflow run. The lock is already written, so an error here is a warning, not a failure."""
     from podium.core.redaction import redact
 
     try:

@@ -20,7 +20,7 @@ def show(
     what: Annotated[str, typer.Argument(metavar="STUDY[/N]", help="A study, or one of its trials.")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show a study, or a trial with every value that it ran with."""
+    """Show a study, or one of its trials with all its values."""
     from tuning.study.overview import log_tail, study_as_dict
     from tuning.study.study import load_study
     from tuning.study.trial import trial_as_dict
@@ -58,7 +58,7 @@ def _study_lines(study: StudyView) -> list[str]:
         f"  {space.aim_text}; sampler {space.sampler.name}, scheduler {space.scheduler.name}",
         *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
         *(f"  constraint: {text}" for text in space.constraints),
-        *([f"  began with what {study.warm_start} has learned"] if study.warm_start else []),
+        *([f"  warm-started from {study.warm_start}"] if study.warm_start else []),
         f"  early stopping saved {row['steps_saved']} of {total} steps",
     ]
     if row["best_trial"] is not None:
@@ -94,16 +94,16 @@ def _front_line(trial: TrialView) -> str:
     from podium.cli.sweep_display import score_text, what
 
     values = ", ".join(f"{name} {score_text(value)}" for name, value in trial.values.items())
-    return f"  on the front: trial {trial.number}, {values}; {what(trial)}"
+    return f"  on the Pareto front: trial {trial.number}, {values}; {what(trial)}"
 
 
 def _mutation_line(mutation: Mutation) -> str:
     from podium.cli.sweep_display import score_text
     from tuning.search.labels import params_label
 
-    own = "it had diverged" if mutation.score is None else f"its own was {score_text(mutation.score)}"
+    own = "it had diverged" if mutation.score is None else f"its own score was {score_text(mutation.score)}"
     what = f"copied trial {mutation.donor}, which had {score_text(mutation.donor_score)} ({own})"
-    return f"  after step {mutation.step}: {what}, and went on with {params_label(mutation.overrides)}"
+    return f"  after step {mutation.step}: {what}, and continued with {params_label(mutation.overrides)}"
 
 
 def _say(lines: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`podium space`: look at a search space before it costs anything."""
+"""`podium space`: inspect a search space before a sweep."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import typer
 if TYPE_CHECKING:
     from tuning.search.space import SearchSpace
 
-app = typer.Typer(help="Look at a search space before it costs anything.", no_args_is_help=True)
+app = typer.Typer(help="Inspect a search space before a sweep.", no_args_is_help=True)
 
 
 @app.command("check")
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Like search_spaces/tiny.yaml.")],
-    samples: Annotated[int, typer.Option(min=0, help="How many configurations to draw and show.")] = 5,
+    samples: Annotated[int, typer.Option(min=0, help="Number of configurations to draw.")] = 5,
 ) -> None:
-    """Check a space, say what it searches, and show what it would draw. Writes nothing."""
+    """Check a space, describe it, and show the first configurations it would draw. Writes nothing."""
     from tuning.preview import preview
     from tuning.search.load import load_space
 

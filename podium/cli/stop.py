@@ -6,8 +6,8 @@ import typer
 
 
 def stop(study: Annotated[str, typer.Argument(metavar="STUDY")]) -> None:
-    """Ask a sweep that another terminal runs to end: trials at their next step, with a checkpoint."""
+    """Stop a sweep that runs in another terminal: its trials end at their next step, with a checkpoint."""
     from tuning.study.overview import stop as ask
 
     driver = ask(study)
-    typer.echo(f"asked process {driver} to stop study {study}; go on later with: podium sweep --resume {study}")
+    typer.echo(f"asked process {driver} to stop study {study}; resume it later with: podium sweep --resume {study}")

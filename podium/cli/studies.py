@@ -16,13 +16,13 @@ def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
     if as_json:
         print_json(rows)
     elif not rows:
-        typer.echo("no studies yet; `podium sweep SPACE.yaml` makes one")
+        typer.echo("no studies yet; `podium sweep SPACE.yaml` creates one")
     else:
         print_table(
             ("study", "trials", "states", "best", "metric"),
             [
                 (
-                    row["study"] + (" (runs)" if row["running"] else ""),
+                    row["study"] + (" (running)" if row["running"] else ""),
                     row["trials"],
                     ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items())),
                     "-"

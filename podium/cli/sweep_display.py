@@ -1,4 +1,4 @@
-"""How a sweep shows itself: a live table on a terminal, plain lines elsewhere."""
+"""The progress display of a sweep: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from tuning.study.study import StudyView
     from tuning.study.trial import TrialView
 
-ROWS = 12  # of the live table: all that run, and the newest of the others
-SILENCE_S = 30.0  # without a terminal, a report is a line once nothing was printed for so long
+ROWS = 12  # of the live table, which shows all running trials and the newest of the others
+SILENCE_S = 30.0  # without a terminal, a report is printed if nothing was printed for this long
 COLOURS = {State.RUNNING: "cyan", State.COMPLETE: "green", State.PRUNED: "yellow", State.STOPPED: "yellow"}
 
 
 @contextmanager
 def display(total: int, earlier: StudyView | None, interrupts: Interrupts) -> Iterator[Listener]:
-    """A listener that shows what it hears, until the context ends."""
+    """A listener that displays the events it receives, until the context ends."""
     progress = Progress(total, earlier)
     if not sys.stdout.isatty():
         yield PlainLines(progress)
@@ -40,7 +40,7 @@ def display(total: int, earlier: StudyView | None, interrupts: Interrupts) -> It
 
 
 class Progress:
-    """Where a sweep stands: its trials by number."""
+    """The state of a sweep: its trials by number."""
 
     def __init__(self, total: int, earlier: StudyView | None = None, clock: Clock | None = None) -> None:
         self.total = total
@@ -53,7 +53,7 @@ class Progress:
 
     @property
     def study(self) -> str:
-        """Its name; it has none before the first trial."""
+        """The study's name; empty before the first trial."""
         return next((trial.dir.parents[1].name for trial in list(self.trials.values())), "")
 
     @property
@@ -70,7 +70,7 @@ class Progress:
 
 
 class PlainLines:
-    """A line for each trial that ends, and a sign of life now and then in between."""
+    """One line per trial that ends, and a report now and then in between."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -101,7 +101,7 @@ class PlainLines:
 
 
 def live_view(progress: Progress, stopping: bool) -> RenderableType:
-    """Progress bar, table of trials, best so far."""
+    """A progress bar, the table of trials and the best trial so far."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -119,13 +119,13 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         line += f"; best so far {score_text(best.value)}, trial {best.number}"
     if stopping:
         line += "\n[yellow]stopping: trials end at their next step, with a checkpoint; Ctrl-C again quits at once[/]"
-    bar = Table.grid()  # a bar alone does not end its line
+    bar = Table.grid()  # the bar alone would not end its line
     bar.add_row(ProgressBar(total=progress.total, completed=progress.n_ended, width=60))
     return Group(bar, table, line)
 
 
 def rows(progress: Progress) -> list[TrialView]:
-    """Trials that run, and the newest of the others up to ROWS."""
+    """The running trials, and the newest of the others up to ROWS in all."""
     trials = [trial for _, trial in sorted(progress.trials.items())]
     running = [trial for trial in trials if trial.state is State.RUNNING]
     others = [trial for trial in trials if trial.state is not State.RUNNING]
@@ -138,7 +138,7 @@ def newest_score(trial: TrialView) -> str:
 
 
 def score_text(value: float | None) -> str:
-    """Two decimals, cut and never rounded up; four for what is small, like a loss."""
+    """Two decimals, truncated, so never rounded up; four if the value is below 10, like a loss."""
     from eval.scorecard import floored
 
     if value is None:
@@ -147,7 +147,7 @@ def score_text(value: float | None) -> str:
 
 
 def what(trial: TrialView) -> str:
-    """The sampled values, or why it has none or went wrong."""
+    """The sampled values, and the reason if the trial went wrong."""
     label = "the base config" if trial.baseline else params_label(trial.newest_overrides)
     wrong = trial.state in (State.DIVERGED, State.FAILED, State.OOM, State.INFEASIBLE)
     return f"{label}  {trial.reason}" if wrong and trial.reason else label

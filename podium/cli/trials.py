@@ -10,9 +10,9 @@ from podium.cli.tables import print_json, print_table
 def trials(
     study: Annotated[str, typer.Argument(metavar="STUDY")],
     sort: Annotated[
-        str, typer.Option(help="number, value (best first), step, state, a config key or a metric.")
+        str, typer.Option(help="Sort by number, value (best first), step, state, a config key or a metric.")
     ] = "number",
-    state: Annotated[str | None, typer.Option(help="Only those in this state, like complete.")] = None,
+    state: Annotated[str | None, typer.Option(help="Show only trials in this state, like complete.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List a study's trials."""

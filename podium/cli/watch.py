@@ -10,9 +10,9 @@ from podium.cli.interrupts import Interrupts
 
 def watch(
     study: Annotated[str, typer.Argument(metavar="STUDY")],
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line for each event.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event.")] = False,
 ) -> None:
-    """Watch a sweep that another terminal runs, until it ends; Ctrl-C ends the watching only."""
+    """Watch a sweep that runs in another terminal until it ends; Ctrl-C stops watching, not the sweep."""
     from podium.cli.sweep_display import display
     from tuning.study.overview import follow
     from tuning.study.study import load_study
@@ -27,4 +27,4 @@ def watch(
     with display(total, None, Interrupts()) as show:
         for event in follow(study):
             show(event)
-    typer.echo(f"no sweep runs {study} now; podium show {study} sums it up")
+    typer.echo(f"no sweep runs {study} now; podium show {study} summarizes it")

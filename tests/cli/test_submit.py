@@ -57,7 +57,7 @@ def test_a_tracking_uri_that_does_not_work_is_a_warning(promoted, podium, monkey
     done = podium("submit", "one")
     assert done.code == 0
     assert len(done.err.splitlines()) == 1
-    assert done.err.startswith("warning: MLflow did not take submission 'one': ")
+    assert done.err.startswith("warning: MLflow did not accept submission 'one': ")
     assert json.loads((promoted / "submission_runs/one/run_manifest.json").read_text())["state"] == "complete"
 
 

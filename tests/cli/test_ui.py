@@ -19,7 +19,7 @@ def test_the_ui_shows_the_store_on_this_machine_alone(home):
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert server.stdout.readline() == "starting MLflow's server (about 10 seconds) ...\n"
-        shown = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)\n"
+        shown = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C stops it)\n"
         assert server.stdout.readline() == f"studies, trials and submissions: {shown}"
         search = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search?max_results=10"
         with urlopen(search) as answer:

@@ -20,7 +20,7 @@ from tuning.bridge.searcher import OptunaBridge, job_for
 from tuning.protocol import Job, read_report
 from tuning.search.population import Mutation, Standing, change_at, exploits, explore, stops
 from tuning.search.schedulers.pbt import PbtScheduler
-from tuning.study.files import pointer_file, stop_file
+from tuning.study.files import DONATED_DIR, pointer_file, stop_file
 from tuning.study.study import study_view
 from tuning.study.trial import LINEAGE, TrialView
 

@@ -21,7 +21,7 @@ from tuning.study import trial as attributes
 from tuning.study.create import draw
 from tuning.study.events import Event, Kind, Listener
 from tuning.study.files import stop_file
-from tuning.study.study import started_trials, first_number, enqueued_count
+from tuning.study.study import enqueued_count, first_number, started_trials
 from tuning.study.trial import TrialView, trial_view
 
 

@@ -1,1 +1,1 @@
-"""What to search and how: search space, parameters, objectives, samplers, schedulers."""
+"""Search spaces: parameters, objectives, samplers, schedulers."""

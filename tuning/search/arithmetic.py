@@ -1,7 +1,7 @@
-"""Arithmetic over named numbers, as a search space writes it: `0.1 * train.max_steps`, `peak_memory_gb <= 16`.
+"""The arithmetic expressions of a search space: `0.1 * train.max_steps`, `peak_memory_gb <= 16`.
 
-It is read with Python's parser and worked out here, node by node: numbers, names, + - * / // % **, min, max, floor,
-ceil, sqrt, and one comparison where a constraint is wanted. Nothing else is accepted, and nothing is ever executed.
+Python's parser reads them; they are evaluated here, node by node. Allowed are numbers, names, + - * / // % **, min,
+max, floor, ceil, sqrt, and one comparison in a constraint. Nothing is ever executed as Python code.
 """
 
 import ast
@@ -20,7 +20,7 @@ BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
-    ast.Pow: math.pow,  # of floats: a tower of powers overflows, where whole numbers would fill the memory
+    ast.Pow: math.pow,  # floats overflow; a tower of powers of whole numbers would fill the memory
 }
 FUNCTIONS: dict[str, Callable[..., float]] = {
     "min": min,
@@ -29,23 +29,23 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "ceil": math.ceil,
     "sqrt": math.sqrt,
 }
-METRIC = re.compile(r"\b(dev|train)/([a-z_]+)")  # names with a slash, which would be read as a division
-MOST_CHARACTERS = 200  # the parser's recursion is the only thing that a long one could hurt
+METRIC = re.compile(r"\b(dev|train)/([a-z_]+)")  # names with a slash, which Python would parse as a division
+MOST_CHARACTERS = 200  # keeps the parser's recursion shallow
 
 
 class Expression:
-    """A number worked out from others. `names` are those it needs: config keys and metrics, in order."""
+    """An expression with a numeric value. `names` are the config keys and metrics that it needs, in order."""
 
     def __init__(self, text: str) -> None:
-        """Raises UsageError for anything but arithmetic."""
+        """Raises UsageError unless `text` is arithmetic."""
         self.text = text.strip()
         self._tree = self._parse()
         self.names = list(dict.fromkeys(_names(self._tree, self.text)))
 
     def value(self, lookup: Lookup) -> float:
-        """Raises UsageError where it has no finite value, like a division by zero."""
+        """The value; `lookup` returns that of a name. Raises UsageError if it is not finite (a division by zero)."""
         try:
-            number = float(_work_out(self._tree, lookup))
+            number = float(_evaluate(self._tree, lookup))
         except (ArithmeticError, ValueError, TypeError) as error:
             raise UsageError(f"{self.text!r} has no value here: {error}") from error
         if not math.isfinite(number):
@@ -58,11 +58,11 @@ class Expression:
         try:
             return ast.parse(METRIC.sub(r"\1__\2", self.text), mode="eval").body
         except (SyntaxError, ValueError) as error:
-            raise UsageError(f"{self.text!r} is not arithmetic; write it like '0.1 * train.max_steps'") from error
+            raise UsageError(f"{self.text!r} is not arithmetic; write one like '0.1 * train.max_steps'") from error
 
 
 class Constraint(Expression):
-    """`LEFT <= RIGHT` or `LEFT >= RIGHT`; its value is by how much it is broken, 0 or less where it holds."""
+    """`LEFT <= RIGHT` or `LEFT >= RIGHT`. Its value is the violation: positive if it is broken, else 0 or less."""
 
     def _parse(self) -> ast.expr:
         tree = super()._parse()
@@ -73,7 +73,7 @@ class Constraint(Expression):
         return ast.BinOp(self._sides[0], ast.Sub(), self._sides[1])
 
     def bound(self) -> tuple[str, float, float] | None:
-        """(name, low, high) where it compares a name with a number: what it leaves of the name's values."""
+        """(name, low, high), the range that it allows, if it compares a name with a number; else None."""
         smaller, larger = self._sides
         if isinstance(smaller, ast.Name | ast.Attribute) and isinstance(larger, ast.Constant):
             return self.names[0], -math.inf, float(larger.value)  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ class Constraint(Expression):
 
 
 def _names(node: ast.expr, text: str) -> list[str]:
-    """The names below `node`. Raises UsageError for a node that is not arithmetic."""
+    """The names in the tree below `node`. Raises UsageError for a node that is not arithmetic."""
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return []
@@ -95,21 +95,21 @@ def _names(node: ast.expr, text: str) -> list[str]:
             return _names(node.left, text) + _names(node.right, text)
         case ast.Call(func=ast.Name(id=name), args=[_, *_], keywords=[]) if name in FUNCTIONS:
             return [found for argument in node.args for found in _names(argument, text)]
-    known = f"numbers, config keys, + - * / // % ** and {', '.join(FUNCTIONS)}"
-    raise UsageError(f"{text!r} is not plain arithmetic; it may hold {known}")
+    allowed = f"numbers, config keys, + - * / // % ** and {', '.join(FUNCTIONS)}"
+    raise UsageError(f"{text!r} is not plain arithmetic; use only {allowed}")
 
 
-def _work_out(node: ast.expr, lookup: Lookup) -> float:
+def _evaluate(node: ast.expr, lookup: Lookup) -> float:
     match node:
         case ast.Constant():
             return float(node.value)  # type: ignore[arg-type]
         case ast.UnaryOp():
-            value = _work_out(node.operand, lookup)
+            value = _evaluate(node.operand, lookup)
             return -value if isinstance(node.op, ast.USub) else value
         case ast.BinOp():
-            return BINARY[type(node.op)](_work_out(node.left, lookup), _work_out(node.right, lookup))
+            return BINARY[type(node.op)](_evaluate(node.left, lookup), _evaluate(node.right, lookup))
         case ast.Call(func=ast.Name(id=name)):
-            return FUNCTIONS[name](*(_work_out(argument, lookup) for argument in node.args))
+            return FUNCTIONS[name](*(_evaluate(argument, lookup) for argument in node.args))
     return float(lookup(_name(node)))
 
 

@@ -1,4 +1,4 @@
-"""What must hold of a search space, so that no trial fails, and nothing is silently ignored, for a mistake in it."""
+"""Checks of a whole search space, so that a mistake in it never makes a trial fail and is never silently ignored."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from tuning.search.parameters import Parameter
     from tuning.search.space import SearchSpace
 
-# A parameter must be able to change what is learned or written: what enters the program, which data and files are
-# read, how the data become rows, and how answers are asked for. Which of an answer's random numbers are drawn is luck.
+# A parameter must be able to change what is learned or written: inputs of the program, the data and files that are
+# read, how the data become rows, and how answers are generated. The seed of the generation is luck, so it is excluded.
 SEARCHABLE = {
     *keys_with_role(Role.PROGRAM),
     *keys_with_role(Role.TRACED),
     *("data.trainset", "model.tokenizer", "model.revision"),
     *("data.packing", "data.length_buckets", "data.template", "data.layout"),
     *("generate.num_samples", "generate.stop"),
-} - {"device.count", "device.fsdp"}  # the same model, otherwise divided
+} - {"device.count", "device.fsdp"}  # they divide the same model among devices
 # Keys (or sections, with the dot) that do nothing unless another key has one of these values.
 NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "lora.": ("lora.enabled", (True,)),
@@ -34,15 +34,15 @@ NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "train.beta2": ("train.optimizer", ("adamw", "lion", "muon")),
     "train.adafactor_decay": ("train.optimizer", ("adafactor",)),
 }
-# What a constraint may hold beside config keys: what a worker reports.
+# The names that a constraint may use beside config keys: what a worker reports.
 REPORTED = (*METRICS, "train/learning_rate", *COSTS)
 
 
 def check(space: "SearchSpace") -> None:
-    """Raises UsageError: one line that names the fault."""
+    """Raises UsageError, one line that names the mistake."""
     check_name(space.name, "space")
     if not any(parameter.is_drawn for parameter in space.parameters.values()):
-        raise UsageError("parameters: all are fixed or computed, so there is nothing to search")
+        raise UsageError("parameters: all are fixed or computed; give one of them a range or choices")
     for key, parameter in space.parameters.items():
         _check_searchable(space, key)
         _check_when(space, key)
@@ -60,7 +60,7 @@ def check(space: "SearchSpace") -> None:
         _check_population(space)
     if space.objectives and not space.sampler.MULTI_OBJECTIVE:
         raise UsageError(
-            f"sampler {space.sampler.name} knows one objective only; use tpe, nsga2, gp, random, qmc or grid"
+            f"sampler {space.sampler.name} supports one objective only; use tpe, nsga2, gp, random, qmc or grid"
         )
     space.sampler.size(space)
 
@@ -69,7 +69,7 @@ def _check_searchable(space: "SearchSpace", key: str) -> None:
     check_key(key)
     if key not in SEARCHABLE:
         raise UsageError(
-            f"parameters: {key} cannot change what is learned or written, so it is not searched; set it in the base"
+            f"parameters: {key} cannot be searched, since it does not change what is learned; set it in the base config"
         )
     if key in space.overrides:
         raise UsageError(f"{key} is under both parameters and overrides; keep one")
@@ -82,18 +82,18 @@ def _check_when(space: "SearchSpace", key: str) -> None:
         parent = space.parameters[other]
         for value in values:
             if parent.expression is not None or not parent.contains(value):
-                raise UsageError(f"parameters.{key}: when {other} is {value!r}, which it never is: {parent}")
+                raise UsageError(f"parameters.{key}: when {other} is {value!r}, must be one of its values: {parent}")
 
 
 def _check_expression(space: "SearchSpace", key: str, text: str) -> None:
     if field_type(key) not in (int, float):
-        raise UsageError(f"parameters.{key}: {key} is not a number, so it cannot be computed")
+        raise UsageError(f"parameters.{key}: {key} is not a number, so it cannot be computed; give it choices")
     for name in Expression(text).names:
         _check_number(space, name, f"parameters.{key}")
 
 
 def _check_effect(space: "SearchSpace", key: str, when: dict[str, tuple[Any, ...]] | None) -> None:
-    """`when` is the condition of a parameter, None for an override, which may matter in some trials only."""
+    """`when` is the condition of a parameter; None for an override, which need not have an effect in every trial."""
     for prefix, (other, needed) in NEEDS.items():
         if not key.startswith(prefix) or key == other:
             continue
@@ -103,16 +103,17 @@ def _check_effect(space: "SearchSpace", key: str, when: dict[str, tuple[Any, ...
         if all(value not in needed for value in possible):
             raise UsageError(f"{key} has no effect while {other} is not {shown}; set {other} under overrides")
         if when is not None and any(value not in needed for value in possible):
-            raise UsageError(f"{key} has no effect where {other} is not {shown}; say with `when:` where it is there")
+            raise UsageError(f"{key} has no effect if {other} is not {shown}; add `when: {{{other}: ...}}` to it")
 
 
 def _check_values(space: "SearchSpace", key: str) -> None:
-    """Build the config at both ends, so that a bound that RunConfig refuses is found now."""
+    """Build the config at both ends of the range, so that a bound that RunConfig refuses is found now."""
     parameter = space.parameters[key]
     if parameter.type == "float" and field_type(key) is int:
         raise UsageError(f"parameters.{key}: type float, but {key} is a whole number; use type: int")
     for value in parameter.ends():
-        # The one rule that ties fields together; a combination that breaks it is found when it is drawn.
+        # warmup_steps <= max_steps is the only rule that ties fields together; a combination that breaks it is found
+        # when it is drawn.
         room = {"train.warmup_steps": 0} if key == "train.max_steps" else {}
         try:
             read = space.base_config.with_overrides({**room, **_condition(parameter), key: value}).get(key)
@@ -120,7 +121,7 @@ def _check_values(space: "SearchSpace", key: str) -> None:
             raise UsageError(f"parameters.{key}: {error}") from None
         read = list(read) if isinstance(read, tuple) else read
         if read != value:
-            raise UsageError(f"parameters.{key}: {value!r} would be read as {read!r}; write it so")
+            raise UsageError(f"parameters.{key}: {value!r} would be read as {read!r}; write {read!r}")
 
 
 def _check_start(space: "SearchSpace", number: int, values: dict[str, Any]) -> None:
@@ -128,12 +129,12 @@ def _check_start(space: "SearchSpace", number: int, values: dict[str, Any]) -> N
     for key, value in values.items():
         parameter = space.parameters.get(key)
         if parameter is None or not parameter.is_drawn:
-            raise UsageError(f"{where}: {key} is not drawn in this space")
+            raise UsageError(f"{where}: {key} is not drawn in this space; leave it out")
         if not _is_in(parameter, value):
             raise UsageError(f"{where}: {key}={value!r}, must be in {parameter}")
     unused = sorted(set(values) - set(space.params(values)))
     if unused:
-        raise UsageError(f"{where}: {unused[0]} is not there with these values: {space.parameters[unused[0]]}")
+        raise UsageError(f"{where}: {unused[0]} is inactive for these values: {space.parameters[unused[0]]}")
 
 
 def _check_constraints(space: "SearchSpace") -> None:
@@ -141,7 +142,7 @@ def _check_constraints(space: "SearchSpace") -> None:
     for text in space.constraints:
         constraint = Constraint(text)
         if not constraint.names:
-            raise UsageError(f"constraints: {text!r} names nothing that a trial has")
+            raise UsageError(f"constraints: {text!r} names neither a config key nor a metric; name one")
         for name in constraint.names:
             if name not in REPORTED:
                 _check_number(space, name, f"constraints: {text!r}")
@@ -152,7 +153,11 @@ def _check_constraints(space: "SearchSpace") -> None:
 
 
 def _check_population(space: "SearchSpace") -> None:
-    """A member copies another's weights and goes on in its data order, so nothing may vary that those depend on."""
+    """Raises UsageError for a parameter that cannot change during training.
+
+    A member of a population copies another's weights and its position in the data, so only what these do not depend on
+    may vary.
+    """
     fixed = [key for key in space.parameters if key not in changeable_keys()]
     if fixed:
         raise UsageError(
@@ -160,14 +165,14 @@ def _check_population(space: "SearchSpace") -> None:
             "set under overrides, or use another scheduler"
         )
     if space.base_config.train.changes:
-        raise UsageError("scheduler pbt: train.changes is what it finds; take it out of the base config")
+        raise UsageError("scheduler pbt: train.changes is what the scheduler searches; remove it from the base config")
 
 
 def _check_room(name: str, found: list[tuple[float, float, str]]) -> None:
-    """Raises UsageError where no value of `name` is within all of (low, high, said by)."""
+    """Raises UsageError if no value of `name` lies within all of the ranges (low, high, source of the range)."""
     low, high = max(found), min(found, key=lambda bound: bound[1])
     if low[0] > high[1]:
-        raise UsageError(f"constraints: {low[2]!r} and {high[2]!r} contradict each other: no {name} fulfils both")
+        raise UsageError(f"constraints: {low[2]!r} and {high[2]!r} contradict each other: no {name} satisfies both")
 
 
 def _range(space: "SearchSpace", name: str) -> Iterator[tuple[float, float, str]]:
@@ -189,7 +194,7 @@ def _check_number(space: "SearchSpace", name: str, where: str) -> None:
 def _is_in(parameter: "Parameter", value: Any) -> bool:
     try:
         return parameter.contains(value)
-    except TypeError:  # a text where a number is wanted
+    except TypeError:  # a text for a number
         return False
 
 

@@ -1,4 +1,4 @@
-"""Short names for people: of parameters and their values."""
+"""Short labels of parameters and their values, for tables and run names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def short_name(key: str) -> str:
 
 
 def short_value(value: Any) -> str:
-    """Three digits of a float; a small one as 3.1e-4, whose zeros need no counting."""
+    """Three significant digits of a float, a small one in scientific notation: 3.1e-4."""
     if not isinstance(value, float):
         return str(value)
     if 0 < abs(value) < 0.001:

@@ -1,4 +1,4 @@
-"""Read a search space from its file, and check everything in it."""
+"""Reads a search space from its file and checks everything in it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,13 +17,13 @@ def load_space(path: str | Path) -> SearchSpace:
     """Read and check a space.
 
     Raises:
-        UsageError: missing or corrupt file, unknown key, empty range, wrong type, value that RunConfig refuses, or a
-            parameter that could have no effect; one line that names it.
+        UsageError: missing or corrupt file, unknown key, empty range, wrong type, a value that RunConfig refuses, or a
+            parameter that has no effect; one line that names it.
     """
     file = find_file(str(path))
     values = load_yaml(file)
     if "base_config" in values:
-        raise UsageError(f"{file}: unknown key 'base_config'; name the base config's file as `base`")
+        raise UsageError(f"{file}: unknown key 'base_config'; name the file of the base config in `base`")
     overrides = values.get("overrides") or {}
     if not isinstance(values.get("base"), str) or not isinstance(overrides, dict):
         raise UsageError(
@@ -42,7 +42,7 @@ def load_space(path: str | Path) -> SearchSpace:
 
 
 def parse_space(values: Mapping[str, Any], where: str) -> SearchSpace:
-    """A space from its values, `base_config` included. Raises UsageError."""
+    """A space from its values, which include `base_config`. Raises UsageError, whose message begins with `where`."""
     try:
         space = SearchSpace.model_validate(values)
         check(space)

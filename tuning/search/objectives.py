@@ -1,4 +1,4 @@
-"""What a study is after: one metric, or several that are weighed by nobody, so that a front of trials is the answer."""
+"""The objectives of a study: one metric, or several, whose result is a Pareto front of trials."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -8,14 +8,14 @@ from pydantic import model_validator
 from podium.core.config_sections import Section
 
 Direction = Literal["maximize", "minimize"]
-# What a worker reports at every report, and the direction that is better.
+# The metrics in every report of a worker, and the direction that is better.
 METRICS: dict[str, Direction] = {
     "dev/answer_correctness": "maximize",
     "dev/primary_score": "maximize",
     "dev/loss": "minimize",
     "train/loss": "minimize",
 }
-# What a trial costs: an objective beside one of these, and not alone.
+# The costs of a trial. A cost can be an objective beside a metric, but not the only or the first one.
 COSTS: dict[str, Direction] = {
     "train/tokens_per_s": "maximize",
     "peak_memory_gb": "minimize",
@@ -26,7 +26,7 @@ MODES: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 
 
 class Objective(Section):
-    """One of several; `mode` is the natural one where it is not given."""
+    """One of several objectives; `mode` is the metric's natural one if it is not given."""
 
     metric: str
     mode: Literal["max", "min"]
@@ -51,20 +51,20 @@ class Objective(Section):
 
 
 def with_primary_metric(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a space whose `metric` and `direction` are those of the first of its `objectives`.
+    """The values of a space with `metric` and `direction` set from the first of its `objectives`.
 
-    Raises ValueError where they say otherwise, or there are not several.
+    Raises ValueError if they are given and differ, or if there are fewer than two objectives.
     """
     objectives = [Objective.model_validate(one) for one in values["objectives"]]
     names = [one.metric for one in objectives]
     if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"objectives={names}, must be two or more different metrics; one is written as `metric`")
+        raise ValueError(f"objectives={names}, must be two or more different metrics; write a single one as `metric`")
     if names[0] not in METRICS:
         raise ValueError(
-            f"objectives begin with {names[0]}, must begin with one of {', '.join(METRICS)}: schedulers go by the first"
+            f"objectives begin with {names[0]}, must begin with one of {', '.join(METRICS)}: schedulers use the first"
         )
     first = {"metric": names[0], "direction": objectives[0].direction}
     for name, value in first.items():
         if values.get(name, value) != value:
-            raise ValueError(f"{name}={values[name]!r} beside objectives whose first is {value!r}; leave it out")
+            raise ValueError(f"{name}={values[name]!r}, but the first of the objectives is {value!r}; leave {name} out")
     return {**values, **first}

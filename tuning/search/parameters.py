@@ -1,4 +1,4 @@
-"""One parameter of a space: its range, how it is drawn, when it is drawn at all, and which values it holds."""
+"""One parameter of a search space: its range or choices, its condition, and how it is drawn."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from podium.core.config import RunConfig
 from podium.core.config_sections import Section
 from tuning.search.arithmetic import Expression, Lookup
 
-# Ray Tune's and others' spellings. Ends are inclusive here, whatever they were there.
+# The names that Ray Tune and others use. Both ends are inclusive here, whatever they are there.
 SPELLINGS: dict[str, dict[str, Any]] = {
     "uniform": {"type": "float"},
     "loguniform": {"type": "float", "log": True},
@@ -22,12 +22,14 @@ NAMES = {"min": "low", "max": "high", "values": "choices"}
 
 
 class Parameter(Section):
-    """`float` and `int` have low, high (both inclusive), log, step; `categorical` has choices, a scale for the sampler
-    where they are `ordered`. `fixed` has one choice and `computed` an expression; neither is drawn. In a file those two
-    are the value itself, or `value:` beside a `when:`; an expression is a text that begins with "=".
+    """A parameter of one of five types.
 
-    `when` maps other parameters to the values of theirs with which this one is there; where one of them is not there
-    itself, neither is this one.
+    `float` and `int` have low, high (both inclusive), log and step. `categorical` has choices; if they are `ordered`,
+    the sampler treats them as a scale. `fixed` has one choice and `computed` an expression; neither is drawn. In a file
+    these two are the value itself, or `value:` beside a `when:`; an expression is a text that begins with "=".
+
+    `when` maps other parameters to the values for which this one is active. If one of these parameters is inactive,
+    this one is inactive, too.
     """
 
     type: Literal["float", "int", "categorical", "fixed", "computed"]
@@ -65,9 +67,9 @@ class Parameter(Section):
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if self.ordered and self.type != "categorical":
-            raise ValueError(f"type {self.type} is not categorical, so ordered: true says nothing")
+            raise ValueError(f"ordered: true with type {self.type}, must be with type categorical; leave it out")
         if (self.expression is not None) != (self.type == "computed"):
-            raise ValueError('an expression is written as the value itself, like "=0.1 * train.max_steps"')
+            raise ValueError('write an expression as the value itself, like "=0.1 * train.max_steps"')
         if self.type == "categorical":
             self._check_choices()
         elif self.type in ("int", "float"):
@@ -80,20 +82,20 @@ class Parameter(Section):
 
     def _check_choices(self) -> None:
         if self.low is not None or self.high is not None or self.log or self.step is not None:
-            raise ValueError("type categorical has choices, and no low, high, log or step")
+            raise ValueError("type categorical has choices, not low, high, log or step; remove those")
         if self.choices is None or len(self.choices) < 2:
-            raise ValueError(f"choices={self.choices}, must be at least two; a fixed value is written as value: X")
+            raise ValueError(f"choices={self.choices}, must be at least two; write a fixed value as value: X")
         if len({json.dumps(choice) for choice in self.choices}) < len(self.choices):
             raise ValueError(f"choices={self.choices}, must differ from each other")
 
     def _check_range(self) -> None:
         if self.choices is not None:
-            raise ValueError(f"type {self.type} has low and high, and no choices")
+            raise ValueError(f"type {self.type} has low and high, not choices; remove the choices")
         if self.low is None or self.high is None:
             raise ValueError(f"type {self.type} needs low and high")
         if not self.low < self.high:
             raise ValueError(
-                f"empty range: low={self.low}, must be < high={self.high}; a fixed value is written as value: X"
+                f"empty range: low={self.low}, must be < high={self.high}; write a fixed value as value: X"
             )
         if self.type == "int" and any(number != int(number) for number in (self.low, self.high, self.step or 1)):
             raise ValueError("type int needs whole numbers for low, high and step")
@@ -104,10 +106,10 @@ class Parameter(Section):
 
     def _check_step(self, low: float, high: float, step: float) -> None:
         if self.log:
-            raise ValueError("log and step do not go together; keep one")
+            raise ValueError("log and step are both given; keep one")
         if not 0 < step <= high - low:
             raise ValueError(f"step={step}, must be > 0 and <= high - low = {high - low}")
-        # Optuna would lower `high` to the grid; we would rather have the range that was written.
+        # Optuna would silently lower `high` to the nearest step.
         steps = (high - low) / step
         if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
             raise ValueError(f"step={step}, must divide high - low = {high - low}")
@@ -118,15 +120,15 @@ class Parameter(Section):
 
     @property
     def depends_on(self) -> set[str]:
-        """What must have its value first: config keys in its condition or its expression."""
+        """The config keys in its condition and its expression; they must have their values first."""
         return {*self.when, *(Expression(self.expression).names if self.expression is not None else ())}
 
     def is_active(self, others: Mapping[str, Any]) -> bool:
-        """Whether its `when` holds, given the values of the parameters before it that are there."""
+        """Whether its `when` holds, given the values of the active parameters before it."""
         return all(key in others and _among(others[key], values) for key, values in self.when.items())
 
     def suggest(self, trial: Any, name: str, lookup: Lookup) -> Any:
-        """Draw from an Optuna trial; `lookup` gives the numbers that an expression needs."""
+        """Draw a value from an Optuna trial; `lookup` returns the numbers that an expression needs."""
         if self.expression is not None:
             return self._computed(name, lookup)
         if self.type == "fixed":
@@ -139,7 +141,7 @@ class Parameter(Section):
         return trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
 
     def label(self, value: Any) -> Any:
-        """`value` as Optuna stores it: a list is not a choice there, its JSON is; of a scale, it is the place on it."""
+        """`value` as Optuna stores it: the index of an ordered choice, the JSON of a list, else the value itself."""
         if self.ordered:
             return [_text(choice) for choice in self.choices or ()].index(_text(value))
         return json.dumps(value) if isinstance(value, list | tuple) else value
@@ -151,7 +153,7 @@ class Parameter(Section):
         return [self.low, self.high] if self.is_drawn else []
 
     def steps(self) -> list[Any] | None:
-        """Every value it can have; None where there is no end of them."""
+        """Every value that it can have; None if they cannot be counted."""
         if self.choices is not None:
             return self.ends()
         step = self.step or (1 if self.type == "int" else None)
@@ -161,7 +163,7 @@ class Parameter(Section):
         return [int(value) for value in values] if self.type == "int" else values
 
     def at(self, place: float) -> Any:
-        """The value at a place in [0, 1) of its range, each value having as much of it as another."""
+        """The value at a place in [0, 1) of its range; every value has an equal share of the places."""
         if (steps := self.steps()) and not self.log:
             return steps[int(place * len(steps))]
         low, high = float(self.low or 0), float(self.high or 0)
@@ -173,7 +175,7 @@ class Parameter(Section):
         return min(max(round(value), int(self.low or 0)), int(self.high or 0)) if self.type == "int" else value
 
     def contains(self, value: Any) -> bool:
-        """Whether it can have the value; an expression's depends on others."""
+        """Whether it can have the value; False for an expression, whose value depends on other parameters."""
         if self.choices is not None:
             return _among(value, self.choices)
         if self.low is None or self.high is None or not self.low <= value <= self.high:
@@ -183,7 +185,7 @@ class Parameter(Section):
         return bool(abs(steps - round(steps)) < 1e-9)
 
     def __str__(self) -> str:
-        """`0.0001 to 0.03 (log)`, `one of 4, 8`, `=0.1 * train.max_steps`, each with its condition."""
+        """`0.0001 to 0.03 (log)`, `one of 4, 8` or `=0.1 * train.max_steps`, with the condition if there is one."""
         condition = " and ".join(f"{key} is {' or '.join(map(str, values))}" for key, values in self.when.items())
         return f"{self._range()}, when {condition}" if condition else self._range()
 
@@ -204,7 +206,7 @@ class Parameter(Section):
 
     def _computed(self, name: str, lookup: Lookup) -> int | float:
         value = Expression(self.expression or "").value(lookup)
-        # Rounded down; 0.29 * 100 is 28.999999999999996 and meant to be 29.
+        # Rounded down; 0.29 * 100 is 28.999999999999996 but must give 29.
         return math.floor(value + 1e-9) if field_type(name) is int else value
 
     @staticmethod
@@ -213,12 +215,15 @@ class Parameter(Section):
 
 
 def in_dependency_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """Each after those that it needs, else as they stand. Raises ValueError where they need each other."""
+    """The parameters sorted so that each comes after those it depends on, otherwise in the given order.
+
+    Raises ValueError if some depend on each other.
+    """
     left, ordered = dict(parameters), {}
     while left:
         ready = next((key for key, parameter in left.items() if not parameter.depends_on & left.keys()), None)
         if ready is None:
-            raise ValueError(f"{', '.join(left)} need each other; one must go first")
+            raise ValueError(f"{', '.join(left)} depend on each other; remove one of the dependencies")
         ordered[ready] = left.pop(ready)
     return ordered
 
@@ -241,7 +246,7 @@ def _among(value: Any, choices: tuple[Any, ...]) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Equal for equal values, lists and tuples alike; 8 and 8.0 are, 1 and true are not."""
+    """A text that is equal for equal values: a list equals a tuple and 8 equals 8.0, but 1 does not equal true."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value)

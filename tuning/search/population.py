@@ -1,8 +1,8 @@
-"""Population-based training (Jaderberg et al. 2017, arXiv 1711.09846): who copies whom, and what then changes.
+"""Population-based training (Jaderberg et al. 2017, arXiv 1711.09846): which member copies which, and what changes.
 
-All members stop at the same steps. There the worst take over the weights of some of the best and go on with
-hyperparameters near theirs. Everything here follows from the scores and a seed, so that a resumed sweep, on whichever
-backend, decides as an undisturbed one. docs/decisions/003-population.md says why it is so.
+All members stop at the same steps. There the worst members copy the weights of some of the best and continue with
+hyperparameters near theirs. Every decision is a function of the scores and a seed, so a resumed sweep decides like an
+uninterrupted one, on every backend. docs/decisions/003-population.md has the reasons.
 """
 
 import math
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
     from tuning.search.schedulers.pbt import PbtScheduler
     from tuning.search.space import SearchSpace
 
-TRIES = 20  # to find values that go together
+TRIES = 20  # attempts to find values that are feasible
 
 
 class Mutation(Record):
-    """At `step` a member took over the weights of trial `donor`, and went on with `overrides`."""
+    """At `step` a member copied the weights of trial `donor` and continued with `overrides`."""
 
     step: int
     donor: int
     overrides: dict[str, Any]
     donor_score: float
-    score: float | None = None  # its own then; none where it had diverged
+    score: float | None = None  # the member's own at that step; None if it had diverged
 
 
 class Lineage(Record):
-    """What made a member's parameters: what the first of its ancestors drew, and the changes since.
+    """How a member's weights came about: the overrides of its first ancestor, and the changes since.
 
-    It is a user attribute of the Optuna trial, beside the overrides which that trial drew for itself.
+    It is a user attribute of the Optuna trial, beside the overrides that the trial drew itself.
     """
 
     root: dict[str, Any]
     changes: tuple[Change, ...] = ()
     mutations: tuple[Mutation, ...] = ()  # of this member
-    lost: dict[int, str] = Field({})  # by the step that it should have come to: why it did not
+    lost: dict[int, str] = Field({})  # step that it should have reached -> why it did not
 
     def config(self, space: "SearchSpace") -> RunConfig:
-        """The one run that has the same parameters. Raises UsageError where the root's values do not go together."""
+        """The config of one run that trains the same weights. Raises UsageError if the root's values are infeasible."""
         changes = {"train.changes": [change.model_dump(mode="json") for change in self.changes]} if self.changes else {}
         return space.config({**self.root, **changes})
 
@@ -56,22 +56,23 @@ class Lineage(Record):
 
 @dataclass(frozen=True)
 class Standing:
-    """A member where all stopped: `score` is better when larger, None where it did not come so far."""
+    """A member at a step where all stop. A larger `score` is better; None if the member did not reach the step."""
 
     number: int
     score: float | None
-    keeps_own: bool = False  # it copies nobody
+    keeps_own: bool = False  # it never copies another
 
 
 def stops(interval: int, max_steps: int) -> list[int]:
-    """The steps at which all members meet; the last is the end."""
+    """The steps at which all members stop; the last one is the end of training."""
     return [*range(interval, max_steps, interval), max_steps]
 
 
 def exploits(standings: Iterable[Standing], quantile: float, rng: random.Random) -> dict[int, int]:
-    """Who copies whom: the worst `quantile` of those with a score, and all without one, each a member of the best.
+    """Member -> the member that it copies.
 
-    Nobody copies what is not better than itself.
+    The worst `quantile` of the members with a score and all members without one copy a random member of the best
+    `quantile`; a member never copies one that is not better than itself.
     """
     all_of_them = sorted(standings, key=lambda one: one.number)
     scored = [(one.score, one) for one in all_of_them if one.score is not None]
@@ -89,27 +90,27 @@ def exploits(standings: Iterable[Standing], quantile: float, rng: random.Random)
 
 
 def explore(space: "SearchSpace", donor: RunConfig, options: "PbtScheduler", rng: random.Random) -> dict[str, Any]:
-    """Overrides near the donor's that the space allows; the donor's own where none were found."""
+    """Feasible overrides near the donor's; the donor's own if none were found."""
     known = {key: donor.get(key) for key in space.parameters}
-    near = PerturbedTrial(space.params(known), options, rng)
+    trial = PerturbedTrial(space.params(known), options, rng)
     for _ in range(TRIES):
-        overrides = space.suggest(near)
+        overrides = space.suggest(trial)
         if space.refusal(overrides) is None:
             return overrides
     return known
 
 
 def change_at(step: int, before: RunConfig, after: RunConfig, keys: Iterable[str]) -> Change | None:
-    """What differs between two configs in these keys, as a change; None where nothing does."""
+    """The difference between two configs in these keys, as a change; None if there is none."""
     differing = {key: after.get(key) for key in keys if after.get(key) != before.get(key)}
     return Change(step=step, overrides=differing) if differing else None
 
 
 class PerturbedTrial:
-    """Draws as an Optuna trial does, near known values: some times one of the factors, some anew."""
+    """Has the `suggest` methods of an Optuna trial. They return a known value times a factor, or a new random value."""
 
     def __init__(self, known: Mapping[str, Any], options: "PbtScheduler", rng: random.Random) -> None:
-        """`known` as Optuna spells it; what is not among it is drawn anew."""
+        """`known` are values in Optuna's representation; a parameter without one gets a new random value."""
         self._known, self._options, self._rng = known, options, rng
 
     def suggest_float(

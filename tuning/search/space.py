@@ -1,7 +1,7 @@
-"""Search spaces: a base config, the parameters that vary, and how to search them.
+"""A search space: a base config, the parameters that vary, and how to search them.
 
-A space is a YAML file (`search_spaces/`). Everything in it is checked when it is loaded, so that no trial can fail for
-a mistake in the file and no parameter is ever silently ignored.
+A space is a YAML file (`search_spaces/`). Everything in it is checked when it is loaded, so a mistake in the file never
+makes a trial fail, and no parameter is silently ignored.
 """
 
 from collections.abc import Mapping
@@ -25,33 +25,35 @@ from tuning.search.worker_options import Workers
 
 
 class SearchSpace(Section):
-    """What a study searches, and how. `base_config` is the base with `overrides` applied, fully resolved."""
+    """What a study searches, and how. `base_config` is the base config with `overrides` applied, fully resolved."""
 
     name: str
-    base: str = Field(description="path to the base config; below the space's folder, home or the shipped files")
+    base: str = Field(description="path to the base config, below the space's folder, home or the shipped files")
     base_config: RunConfig
     overrides: dict[str, Any] = Field({})
     metric: str = "dev/answer_correctness"
     direction: Direction
-    objectives: tuple[Objective, ...] = Field((), description="several; the first of them is `metric`")
+    objectives: tuple[Objective, ...] = Field((), description="two or more; the first one is `metric`")
     sampler: Sampler = TpeSampler()
     scheduler: Scheduler = AshaScheduler()
     trials: int = Field(ge=1)
     report_every_steps: int = Field(ge=1)
     workers: Workers = Field(Workers(), description="auto, a number, or {count, cores, chips}")
-    max_failures: int = Field(2, ge=0, description="deaths of its processes that a trial survives; one more is its end")
-    trial_timeout_s: float | None = Field(None, gt=0, description="seconds on a worker after which a trial is ended")
+    max_failures: int = Field(2, ge=0, description="how often a trial is retried after its process died")
+    trial_timeout_s: float | None = Field(None, gt=0, description="end a trial after this many seconds on a worker")
     baseline: bool = Field(True, description="run the base config itself as trial 0")
     parameters: dict[str, Parameter] = Field(min_length=1)
-    start_with: tuple[dict[str, Any], ...] = Field((), description="values to try first; what is left out is drawn")
+    start_with: tuple[dict[str, Any], ...] = Field((), description="values to try first; missing ones are drawn")
     stop: StopRule = StopRule()
-    constraints: tuple[str, ...] = Field((), description="like peak_memory_gb <= 16; a trial that breaks one is out")
+    constraints: tuple[str, ...] = Field(
+        (), description="like peak_memory_gb <= 16; a trial that breaks one is infeasible"
+    )
 
     @field_validator("parameters")
     @classmethod
     def _in_order(cls, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
         if (steps := parameters.get("train.max_steps")) and steps.type == "computed":
-            raise ValueError("train.max_steps is the resource and must be known beforehand; fix it or search it")
+            raise ValueError("train.max_steps cannot be computed, since it is the resource; fix it or search it")
         return in_dependency_order(parameters)
 
     @field_validator("sampler", "scheduler", mode="before")
@@ -79,12 +81,12 @@ class SearchSpace(Section):
 
     @property
     def mode(self) -> Literal["max", "min"]:
-        """The direction as Ray Tune spells it."""
+        """The direction in Ray Tune's terms."""
         return "max" if self.direction == "maximize" else "min"
 
     @property
     def aims(self) -> tuple[tuple[str, Direction], ...]:
-        """Every objective's metric and direction; of one, or of several."""
+        """The metric and direction of every objective."""
         return tuple((one.metric, one.direction) for one in self.objectives) or ((self.metric, self.direction),)
 
     @property
@@ -94,21 +96,21 @@ class SearchSpace(Section):
 
     @property
     def max_steps(self) -> int:
-        """The most steps a trial can have: the maximum resource."""
+        """The largest number of steps that a trial can have: the maximum resource."""
         return int(max(self.values_of("train.max_steps")))
 
     def values_of(self, key: str) -> list[Any]:
-        """Low and high, or every value, that the key can have in a trial; nothing where it is computed."""
+        """The values that the key can have in a trial: low and high, or every choice. Empty if it is computed."""
         parameter = self.parameters.get(key)
         if parameter is None:
             return [self.base_config.get(key)]
         return parameter.ends() + ([self.base_config.get(key)] if parameter.when else [])
 
     def suggest(self, trial: Any) -> dict[str, Any]:
-        """Draw the parameters from an Optuna trial, one after the other; which come next depends on what was drawn.
+        """Draw the active parameters from an Optuna trial, one after the other; conditions see the values before them.
 
-        Where an expression has no value, it says so in the value's place, which no config takes: such a trial is
-        infeasible, and keeps what was drawn.
+        If an expression has no value, its error message takes the place of the value. No config accepts that, so the
+        trial is infeasible and keeps the values that were drawn.
         """
         drawn: dict[str, Any] = {}
         for key, parameter in self.parameters.items():
@@ -120,33 +122,33 @@ class SearchSpace(Section):
         return drawn
 
     def baseline_params(self) -> dict[str, Any] | None:
-        """The base config's own values as Optuna spells them; None where it lies outside the searched ranges."""
-        there: dict[str, Any] = {}
+        """The base config's own values in Optuna's representation; None if it lies outside the searched ranges."""
+        active: dict[str, Any] = {}
         for key, parameter in self.parameters.items():
-            if parameter.is_active(there):
-                there[key] = self.base_config.get(key)
-                if not self._can_be(key, there):
+            if parameter.is_active(active):
+                active[key] = self.base_config.get(key)
+                if not self._can_be(key, active):
                     return None
-        return self.params(there)
+        return self.params(active)
 
     def params(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of `values` that a trial with them draws, as Optuna spells them."""
-        there: dict[str, Any] = {}
+        """The values that a trial with `values` draws, in Optuna's representation."""
+        active: dict[str, Any] = {}
         params: dict[str, Any] = {}
         for key, parameter in self.parameters.items():
-            if not parameter.is_active(there):
+            if not parameter.is_active(active):
                 continue
             if parameter.type == "fixed":
-                there[key] = parameter.ends()[0]
+                active[key] = parameter.ends()[0]
             elif key in values and parameter.is_drawn and parameter.contains(values[key]):
-                there[key] = values[key]
+                active[key] = values[key]
                 params[key] = parameter.label(values[key])
         return params
 
     def violations(self, config: RunConfig, metrics: Mapping[str, float]) -> dict[str, float]:
-        """By how much each constraint is broken (0 or less: it holds), for those whose metrics are all there.
+        """Constraint -> its violation (0 or less if it holds), for the constraints whose metrics are all in `metrics`.
 
-        One that has no value for these numbers, like a division by zero, is broken by 1.
+        The violation of a constraint without a value, as after a division by zero, is 1.
         """
         found = {}
         for text in self.constraints:
@@ -160,11 +162,11 @@ class SearchSpace(Section):
         return found
 
     def config(self, overrides: Mapping[str, Any]) -> RunConfig:
-        """The base config with sampled values in place. Raises UsageError where they do not go together."""
+        """The base config with sampled values in place. Raises UsageError if the values contradict each other."""
         return self.base_config.with_overrides(overrides)
 
     def _can_be(self, key: str, values: Mapping[str, Any]) -> bool:
-        """Whether a trial with these values can have the one at `key`."""
+        """Whether a trial can have the value at `key`, given the others."""
         parameter = self.parameters[key]
         if parameter.expression is None:
             return parameter.contains(values[key])
@@ -174,7 +176,7 @@ class SearchSpace(Section):
         return float(drawn[key] if key in drawn else self.base_config.get(key))
 
     def refusal(self, overrides: Mapping[str, Any]) -> str | None:
-        """Why a trial cannot begin: its values do not go together, or break a constraint that is about them alone."""
+        """Why a trial cannot begin, None if it can: its values contradict each other, or break a constraint."""
         try:
             return broken(self.violations(self.config(overrides), {}))
         except UsageError as error:
@@ -184,9 +186,12 @@ class SearchSpace(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
     def differences(self, other: "SearchSpace") -> list[str]:
-        """What makes a study of `other` another study: `path: here -> there`. How much to run is not part of it."""
+        """The differences that make trials of `other` incomparable: `path: here -> there`.
+
+        Keys that only say how much to run, and on what, are left out.
+        """
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
-        # The resolved base config says everything that the path to it and the overrides say.
+        # The resolved base config holds everything that its path and the overrides stand for.
         free = ("trials", "workers", "name", "base", "overrides", "stop", "max_failures", "trial_timeout_s")
         keys = [key for key in {**mine, **theirs} if key.split(".")[0] not in free]
         return [
@@ -197,12 +202,12 @@ class SearchSpace(Section):
 
 
 def broken(violations: Mapping[str, float]) -> str | None:
-    """The first constraint that is broken, and by how much."""
+    """The first constraint that is broken, and by how much; None if all hold."""
     return next((f"constraint {text!r} is broken by {by:.4g}" for text, by in violations.items() if by > 0), None)
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, by dotted path."""
+    """Nested mappings as one mapping by dotted path."""
     if not isinstance(values, dict):
         return {prefix.removesuffix("."): values}
     return {path: leaf for name, inner in values.items() for path, leaf in _flat(inner, f"{prefix}{name}.").items()}

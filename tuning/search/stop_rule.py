@@ -1,4 +1,4 @@
-"""When a sweep has seen enough, as a section of a search space."""
+"""The section `stop` of a search space: when to end a sweep before its last trial."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from podium.core.config_sections import Section
 
 
 class StopRule(Section):
-    """Whichever comes first; the number of trials and the time budget end a sweep as well."""
+    """The sweep ends at whichever comes first."""
 
-    target: float | None = Field(None, description="end once a complete trial is as good as this")
-    patience: int | None = Field(None, ge=1, description="end once so many trials after the best were no better")
+    target: float | None = Field(None, description="stop once a complete trial is as good as this")
+    patience: int | None = Field(None, ge=1, description="stop after this many trials without an improvement")

@@ -1,10 +1,10 @@
-"""How `name:` in a space chooses the class that reads the other options."""
+"""How the `name` of a sampler or scheduler in a space selects the class that reads its options."""
 
 from typing import Any
 
 
 def variant_name(value: Any) -> Any:
-    """`name` of a mapping, of its short form (the name alone), or of what was already read."""
+    """The name in a mapping of options, in the short form (the name alone), or of an object that was already read."""
     if isinstance(value, str):
         return value
     return value.get("name") if isinstance(value, dict) else getattr(value, "name", None)

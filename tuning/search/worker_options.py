@@ -1,4 +1,4 @@
-"""How many workers a sweep gets and what each of them holds: the section `workers` of a search space."""
+"""The section `workers` of a search space: how many workers a sweep has, and the devices of each."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -9,15 +9,15 @@ from podium.core.config import first_problem
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 
-CHIPS = (1, 2, 4, 8)  # of one process: Ray and libtpu know no other shapes
+CHIPS = (1, 2, 4, 8)  # per process; Ray and libtpu support no other shapes
 
 
 class Workers(Section):
-    """How the devices are shared out. In a file, a number or `auto` stands for the count alone."""
+    """How the devices are divided among the workers. In a file, a number or `auto` is short for the count."""
 
-    count: Literal["auto"] | int = Field("auto", description="over all machines; auto is as many as they can hold")
-    cores: int | None = Field(None, ge=1, description="of each worker, where it computes on the CPU")
-    chips: int = Field(1, description="TPU chips of each worker: 1, 2, 4 or 8")
+    count: Literal["auto"] | int = Field("auto", description="on all machines; auto is as many as they can hold")
+    cores: int | None = Field(None, ge=1, description="CPU cores per worker, if there is no accelerator")
+    chips: int = Field(1, description="TPU chips per worker: 1, 2, 4 or 8")
 
     @model_validator(mode="before")
     @classmethod
@@ -29,7 +29,7 @@ class Workers(Section):
         if isinstance(self.count, int) and self.count < 1:
             raise ValueError(f"workers={self.count}, must be auto or >= 1")
         if self.chips not in CHIPS:
-            raise ValueError(f"chips={self.chips}, must be 1, 2, 4 or 8: the shapes that a process can have")
+            raise ValueError(f"chips={self.chips}, must be 1, 2, 4 or 8")
         return self
 
 

@@ -102,7 +102,7 @@ def existing(name: str) -> Path:
     """The folder of the study of that name. Raises UsageError, which lists the studies that exist, if there is none."""
     folder = study_dir(check_name(name, "study"))
     if not (folder / SPACE_FILE).is_file() or not has_storage(folder):
-        known = ", ".join(study_names()) or "none yet; `podium sweep SPACE` makes one"
+        known = ", ".join(study_names()) or "none yet; `podium sweep SPACE` creates one"
         raise UsageError(f"study {name!r} not found in {folder.parent}; known: {known}")
     return folder
 

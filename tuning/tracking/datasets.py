@@ -1,4 +1,4 @@
-"""What a run trained on and was scored on, as MLflow's dataset inputs."""
+"""The trainset and evalset of a run, as MLflow's dataset inputs."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,12 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.paths import find_evalset, find_trainset, portable
 
-DIGEST = 16  # hex digits of a sha256, of the 36 characters that MLflow takes
+DIGEST = 16  # hex digits of the sha256; MLflow takes 36 characters at most
 
 
 def inputs(config: RunConfig, data: Mapping[str, str]) -> list[Any]:
-    """The config's trainset (context `training`) and evalset (`dev`); `data` is what `data_hashes` returns.
-
-    One without a hash there is left out.
-    """
+    """The config's trainset (context `training`) and evalset (`dev`). `data` is what `data_hashes` returns; a dataset
+    without a hash there is left out."""
     trainset, evalset = config.data.trainset, config.eval.evalset
     known = [
         ("training", trainset, data.get(f"trainset_sha256 of {trainset}"), find_trainset),
@@ -29,7 +27,7 @@ def _input(context: str, name: str, sha256: str, find: Any) -> Any:
 
     try:
         place = portable(find(name))
-    except UsageError:  # moved away since; its hash is what counts
+    except UsageError:  # it no longer exists; the hash still identifies it
         place = name
     dataset = Dataset(
         name=name.rstrip("/").rpartition("/")[2].removesuffix(".jsonl"),

@@ -1,4 +1,4 @@
-"""What MLflow's pages show of a study: the Markdown description of its run, and the table of its trials."""
+"""The Markdown description of a study's MLflow run, and the table of its trials on MLflow's pages."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ from tuning.search.labels import params_label
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView, best_of
 
-MACHINE_LEARNING = "workflowType=machine_learning"  # else MLflow shows its pages for language-model applications
-VIEW_TAG = "mlflow.sharedViewState."  # of an experiment; with the name that `trials_page` asks for
+# Without this parameter MLflow shows its pages for language-model applications.
+MACHINE_LEARNING = "workflowType=machine_learning"
+VIEW_TAG = "mlflow.sharedViewState."  # prefix of an experiment's tag; `trials_page` names the view after it
 MOST_COLUMNS = 16
 
 
 def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> str:
-    """Best trial, space, states and what to type next. `run_ids` (by trial number) are for the links."""
+    """Best trial, space, states and the commands to type next. `run_ids` (by trial number) are for the links."""
     space = study.space
     lines = [
         f"**{space.aim_text}** with {space.sampler.name} and {space.scheduler.name}: {_states(study)}",
@@ -28,19 +29,19 @@ def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> s
         *(f"- `{key}`: {parameter}" for key, parameter in space.parameters.items()),
         *(f"- constraint `{text}`" for text in space.constraints),
         "",
-        f"Folder `{study.dir.name}`. `podium show {study.name}` sums it up, `podium sweep --resume {study.name}` goes "
-        f"on with it, `podium promote {study.name} --as NAME` locks the best trial.",
+        f"Folder `{study.dir.name}`. `podium show {study.name}` summarizes it, `podium sweep --resume {study.name}` "
+        f"continues it, `podium promote {study.name} --as NAME` locks the best trial.",
     ]
     return "\n".join(lines)
 
 
 def trials_page(study: str, experiment: str) -> str:
-    """The page of an experiment's runs, as `trials_view` says."""
+    """The address of the page of an experiment's runs, with the view that `trials_view` defines."""
     return f"/experiments/{experiment}/runs?{MACHINE_LEARNING}&viewStateShareKey={study}"
 
 
 def trials_view(study: StudyView) -> dict[str, Any]:
-    """The state of MLflow's table of runs in which a study's trials compare: what was searched, best score first."""
+    """The state of MLflow's table of runs that compares a study's trials: the searched parameters, best score first."""
     space = study.space
     searched = [f"params.`{param_name(key)}`" for key in space.parameters]
     columns = ["tags.`state`", *(f"metrics.`{name}`" for name in dict.fromkeys((space.metric, "dev/loss"))), *searched]
@@ -53,17 +54,17 @@ def trials_view(study: StudyView) -> dict[str, Any]:
 
 
 def param_name(key: str) -> str:
-    """`learning_rate` for train.learning_rate: columns are narrow. Keys of other sections stay as they are."""
+    """`learning_rate` for train.learning_rate, since columns are narrow; keys of other sections are unchanged."""
     return key.removeprefix("train.")
 
 
 def param_value(value: Any) -> str:
-    """Four digits; the exact value is in the run's config.yaml."""
+    """The value with four significant digits; the exact one is in the run's config.yaml."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def shared_view(study: StudyView) -> tuple[str, str]:
-    """The experiment's tag that makes `trials_page` show `trials_view`."""
+    """The experiment's tag (name, value) that makes `trials_page` show `trials_view`."""
     return f"{VIEW_TAG}{study.name}", json.dumps(trials_view(study))
 
 

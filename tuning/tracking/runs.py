@@ -1,4 +1,4 @@
-"""What a study and its trials look like in MLflow. Every call may be repeated, and raises whatever MLflow does."""
+"""Writes a study and its trials to MLflow. Every call may be repeated, and raises whatever MLflow raises."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,19 +16,19 @@ from tuning.study.trial import TrialView
 from tuning.tracking import datasets, spool, store, tables
 from tuning.tracking.description import describe, param_name, param_value, shared_view
 
-# Beside what was searched: few, so that the compare view can be read. The whole config is an artifact.
+# The params beside the searched ones: few, to keep the compare view readable. The whole config is an artifact.
 KEY_PARAMS = ("model.source", "train.max_steps", "train.batch_size", "train.learning_rate")
 ARTIFACTS = (
     *(run_files.CONFIG, run_files.PROVENANCE, run_files.PREDICTIONS, run_files.SCORECARD),
     *(TRACEBACK_FILE, LOG_TAIL_FILE),  # of a trial that crashed
 )
-# MLflow has no status for what was ended early on purpose, or went wrong by its configuration: the tag `state` says it.
+# MLflow has no status for a trial that was ended early on purpose or diverged; the tag `state` has ours.
 STATUS = {State.RUNNING: "RUNNING", State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED"}
-Written = set[tuple[str, int]]  # (metric, step) that a run has
+Written = set[tuple[str, int]]  # the (metric, step) pairs that a run has
 
 
 class StudyRuns:
-    """The runs of one study: `run_ids` by trial number, and the states that earlier sweeps have left in them."""
+    """The MLflow runs of one study. By trial number: `run_ids`, and the `states` that earlier sweeps wrote."""
 
     def __init__(self, uri: str, name: str, space: SearchSpace, data: Mapping[str, str]) -> None:
         self._uri, self._name, self._space, self._data = uri, name, space, data
@@ -36,12 +36,12 @@ class StudyRuns:
         self._experiment = self._parent = ""
         self.run_ids: dict[int, str] = {}
         self.states: dict[int, str] = {}
-        self._written: dict[str, Written] = {}  # of the runs that are open
+        self._written: dict[str, Written] = {}  # by the id of each open run
 
     def open(self, study: StudyView) -> None:
-        """Find the study's run and those of its trials by their tags, or make the first.
+        """Find the study's run and those of its trials by their tags; create the study's run if it does not exist.
 
-        After an error this is to be called again: of a request that failed nobody knows whether it was carried out.
+        After an error, call this again: a request that failed may have been carried out.
         """
         self._written.clear()
         self._client = self._client or store.open_client(self._uri)
@@ -58,7 +58,7 @@ class StudyRuns:
         self._describe(study, "running")
 
     def write_trial(self, trial: TrialView) -> None:
-        """Bring the trial's run up to date: its points, and where it has ended what became of it."""
+        """Bring the trial's run up to date: its metrics, and its files and final state if it has ended."""
         params = {} if self.run_ids.get(trial.number) in self._written else _params(trial)
         run_id = self._open_trial(trial)
         written = self._written[run_id]
@@ -66,7 +66,7 @@ class StudyRuns:
             store.log_files(self._client, run_id, [trial.dir / name for name in ARTIFACTS])
             tables.log_tables(self._client, run_id, trial.dir)
         new = [point for point in spool.points(trial) if (point[0], point[2]) not in written]
-        # One request, and its tags come last: a final state says that the rest is there.
+        # One request, whose tags are written last: a final state implies that the rest is complete.
         store.log(self._client, run_id, new, _tags(trial) if trial.state.is_final else {}, params)
         written.update((name, step) for name, _, step, _ in new)
         if trial.state.is_final:
@@ -75,7 +75,7 @@ class StudyRuns:
             del self._written[run_id]
 
     def close(self, study: StudyView, summary: Mapping[str, Any]) -> None:
-        """The study's run at the end of a sweep: description, figures, and how the best score rose."""
+        """Write the study's run at the end of a sweep: description, figures, and the best score after each trial."""
         now = spool.now_ms()
         figures = {name: value for name, value in summary.items() if isinstance(value, int | float)}
         points = [(f"sweep/{name}", float(value), len(study.trials), now) for name, value in figures.items()]
@@ -87,7 +87,7 @@ class StudyRuns:
         self._client.set_terminated(self._parent, status="KILLED" if summary.get("stopped") else "FINISHED")
 
     def _open_trial(self, trial: TrialView) -> str:
-        """Find or make the trial's run, for writing to it."""
+        """Find or create the trial's run, and open it for writing. Returns its id."""
         run_id = self.run_ids.get(trial.number)
         if run_id in self._written:
             return str(run_id)
@@ -138,7 +138,7 @@ def _tags(trial: TrialView) -> dict[str, Any]:
 
 
 def _params(trial: TrialView) -> dict[str, Any]:
-    """MLflow's params never change: of a member of a population they are what it drew."""
+    """The params of the trial's run. MLflow's params cannot change, so a member of a population has those it drew."""
     try:
         config = trial.space.config(trial.overrides)
     except UsageError:
@@ -150,7 +150,7 @@ def _params(trial: TrialView) -> dict[str, Any]:
 
 
 def _config(trial: TrialView) -> RunConfig | None:
-    """None for an infeasible trial whose values do not make a config."""
+    """The trial's config; None if its values contradict each other, which makes it infeasible."""
     try:
         return trial.config
     except UsageError:
@@ -158,7 +158,7 @@ def _config(trial: TrialView) -> RunConfig | None:
 
 
 def _best_so_far(study: StudyView) -> list[store.Point]:
-    """The best score after each complete trial; the step is the trial's number."""
+    """The best score so far at each complete trial; the step is the trial's number."""
     found: list[store.Point] = []
     better = max if study.space.direction == "maximize" else min
     for trial in study.trials:

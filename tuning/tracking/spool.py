@@ -1,6 +1,6 @@
-"""What happened to a trial, a line each in its folder's events.jsonl: what MLflow is written from, now or later.
+"""A trial's events, one line each in the events.jsonl of its folder. MLflow is written from this file.
 
-The driver appends before MLflow is asked for anything, so nothing waits for a server and nothing is lost with one.
+The driver appends to it before it calls MLflow, so a sweep never waits for a server and loses nothing if one is down.
 """
 
 import time
@@ -14,12 +14,12 @@ from tuning.study.files import EVENTS_FILE
 from tuning.study.trial import TrialView
 from tuning.tracking.store import Point
 
-LOGGED = {"loss": "train/loss", "learning_rate": "train/learning_rate"}  # in metrics.jsonl -> in MLflow
-RENAMED = {"peak_memory_gb": "system/peak_memory_gb"}  # where MLflow's pages look for system metrics
+LOGGED = {"loss": "train/loss", "learning_rate": "train/learning_rate"}  # name in metrics.jsonl -> name in MLflow
+RENAMED = {"peak_memory_gb": "system/peak_memory_gb"}  # MLflow's pages show system metrics under this prefix
 
 
 def append(event: Event) -> None:
-    """Raises OSError or PodiumError when the disk refuses it."""
+    """Append a line. Raises OSError or PodiumError if it cannot be written."""
     report = event.report
     line: dict[str, Any] = {"event": event.kind, "time_ms": now_ms(), "state": event.trial.state}
     if report:
@@ -30,11 +30,11 @@ def append(event: Event) -> None:
 
 
 def points(trial: TrialView) -> list[Point]:
-    """Every point of the trial by step, each once: the first report of a step counts.
+    """The metrics of the trial by step, each once: the first report of a step counts.
 
-    They come from events.jsonl, the reports and mutations on Optuna's record, and the steps that the trainer logged.
-    The study's metric comes first, since MLflow's plots begin with the metric that a run was given first; so there is
-    none before the first report.
+    They come from events.jsonl, the reports and mutations in Optuna's storage, and the trainer's metrics.jsonl. The
+    study's metric comes first, because MLflow's plots begin with the first metric of a run; therefore the list is empty
+    before the first report.
     """
     reports = [line for line in events(trial) if "step" in line]
     if not (reports or trial.reports or trial.state.is_final):
@@ -46,7 +46,7 @@ def points(trial: TrialView) -> list[Point]:
             found.setdefault((RENAMED.get(name, name), line["step"]), (value, line["time_ms"]))
     for step, value in trial.reports.items():
         found.setdefault((trial.space.metric, step), (value, now_ms()))
-    for name, value in trial.values.items():  # some objectives follow from the reports
+    for name, value in trial.values.items():  # some objectives are computed at the trial's end
         found.setdefault((RENAMED.get(name, name), trial.step), (value, now_ms()))
     for mutation in trial.lineage.mutations:
         for name, value in {"donor": mutation.donor, **mutation.overrides}.items():
@@ -61,7 +61,7 @@ def points(trial: TrialView) -> list[Point]:
 
 
 def logged_points(lines: list[dict[str, Any]]) -> list[Point]:
-    """Lines of a metrics.jsonl that no reports go with."""
+    """The points of a metrics.jsonl that has no reports beside it."""
     return [(name, value, int(line["step"]), now_ms()) for line in lines for name, value in _logged(line)]
 
 
@@ -70,7 +70,7 @@ def events(trial: TrialView) -> list[dict[str, Any]]:
 
 
 def span_ms(trial: TrialView) -> tuple[int, int]:
-    """When the trial was first and last heard of."""
+    """The times of the trial's first and last event."""
     times = [line["time_ms"] for line in events(trial)] or [now_ms()]
     return times[0], times[-1]
 
@@ -84,7 +84,7 @@ def _logged(line: Mapping[str, Any]) -> list[tuple[str, float]]:
 
 
 def _time_of(line: Mapping[str, Any], reports: list[dict[str, Any]]) -> int:
-    """When a step was logged: as long before the next report as their elapsed times say."""
+    """The time at which a step was logged, from the next report and the difference of their elapsed times."""
     for report in reports:
         if report["step"] >= line["step"] and "elapsed_s" in line:
             return int(report["time_ms"] - 1000 * max(0.0, report["elapsed_s"] - line["elapsed_s"]))

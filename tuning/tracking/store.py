@@ -1,4 +1,4 @@
-"""How our runs are found in MLflow, and writing in few requests. What MLflow raises comes out."""
+"""Finds runs in MLflow and writes to them in few requests. MLflow's exceptions are passed on."""
 
 import logging
 import math
@@ -11,45 +11,45 @@ from typing import Any
 
 from tuning.tracking.uri import default_artifacts, is_server, sqlite_file
 
-BATCH = 1000  # metrics in one request, the most that MLflow takes
+BATCH = 1000  # metrics per request, MLflow's maximum
 PARENT = "mlflow.parentRunId"
-# Without it MLflow's pages take the experiment for one on language-model applications, and hide its runs.
+# Without this tag MLflow's pages treat the experiment as one on language-model applications, and hide its runs.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 Point = tuple[str, float, int, int]  # name, value, step, ms since 1970
 
 
 def open_client(uri: str) -> Any:
-    """An MlflowClient on a store that is there and up to date.
+    """An MlflowClient on a store that exists and has the current schema.
 
-    A fresh sqlite store is made here, in one process before others come: two that do it at once break it.
+    A new SQLite store is created here, in one process before others open it: two that create it at once break it.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    # A server that is away is the tracker's to wait for; no single call may hold up the end of a sweep.
+    # The tracker waits for a server that is down; no single call may delay the end of a sweep.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow
 
-    for name in ("mlflow", "alembic", "urllib3"):  # an outage is counted and shown once, by whoever asked
+    for name in ("mlflow", "alembic", "urllib3"):  # an outage is counted and shown once, by the caller
         logging.getLogger(name).setLevel(logging.ERROR)
     database = sqlite_file(uri)
     if database:
         database.parent.mkdir(parents=True, exist_ok=True)
     client = mlflow.MlflowClient(uri)
-    client.search_experiments(max_results=1)  # makes and migrates it
+    client.search_experiments(max_results=1)  # creates and migrates the store
     if database:
         connection = sqlite3.connect(database)
-        connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: a metric costs 1.5 ms instead of 13.6
+        connection.execute("PRAGMA journal_mode=WAL")  # stays set in the file: a metric costs 1.5 ms instead of 13.6
         connection.close()
     return client
 
 
 def experiment_id(client: Any, name: str, uri: str) -> str:
-    """The experiment of that name, made or undeleted where need be."""
+    """The id of the experiment of that name, which is created or restored if necessary."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        # A server keeps artifacts where it was told to; MLflow would put those of a database in the current folder.
+        # A server has its own place for artifacts; for a database MLflow would put them in the current folder.
         artifacts = None if is_server(uri) else default_artifacts().as_uri()
         return str(client.create_experiment(name, artifact_location=artifacts, tags=EXPERIMENT_TAGS))
     if found.lifecycle_stage == "deleted":
@@ -80,10 +80,10 @@ def log(
     tags: Mapping[str, Any],
     params: Mapping[str, Any] | None = None,
 ) -> None:
-    """Metrics, tags and params in one request, or as many as there are thousands of metrics; the tags come last.
+    """Write metrics, tags and params in one request per thousand metrics; the tags are written last.
 
-    Tags may be written again with other values, params only with the same. What is None is left out, and so is a value
-    that is not finite: MLflow would store a NaN, and bend an infinity to 1.8e308.
+    Tags may be written again with other values, params only with the same. Tags that are None are left out, and so are
+    metrics that are not finite: MLflow would store a NaN, and change an infinity to 1.8e308.
     """
     from mlflow.entities import Metric, Param, RunTag
 
@@ -98,12 +98,12 @@ def log(
 
 
 def texts(tags: Mapping[str, Any]) -> dict[str, str]:
-    """Tags as MLflow takes them; those that are None are left out."""
+    """Tags as texts that MLflow accepts; those that are None are left out."""
     return {name: str(value)[:5000] for name, value in tags.items() if value is not None}
 
 
 def log_datasets(client: Any, run_id: str, inputs: Sequence[Any]) -> None:
-    """MLflow's DatasetInputs; one that the run has already is not added again."""
+    """Add MLflow DatasetInputs to a run; one that it already has is not added again."""
     if inputs:
         client.log_inputs(run_id, inputs)
 

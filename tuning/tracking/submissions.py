@@ -1,4 +1,4 @@
-"""A submission run in MLflow, beside the study that it came from."""
+"""Writes a submission run to MLflow, below the study that it came from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ from tuning.tracking.uri import sqlite_file, tracking_uri
 
 R = TypeVar("R")
 MANIFEST, SUMMARY, LOG = "run_manifest.json", "eval_summary.json", "kaggle_output_log.txt"  # submission/evidence.py
-EXPERIMENT = "submissions"  # of runs whose study this store does not have
+EXPERIMENT = "submissions"  # for runs whose study is not in this store
 FILES = (
     *(run_files.LOCK, MANIFEST, SUMMARY, run_files.CONFIG, run_files.PROVENANCE),
     *(run_files.PREDICTIONS, run_files.SCORECARD, LOG),
@@ -26,42 +26,42 @@ FILES = (
 
 
 def log_submission(run_dir: Path, uri: str | None = None) -> str:
-    """Log a finished submission run from its files; returns the MLflow run's id. A second call finds the first's.
+    """Log a finished submission run from its files; returns the MLflow run's id. A second call updates the same run.
 
     Raises:
-        UsageError: a file of the run is missing or malformed, or a tracking URI that cannot be one.
-        PodiumError: MLflow is not installed or did not take it; the submission itself is not touched.
+        UsageError: a file of the run is missing or malformed, or the tracking URI has an unknown scheme.
+        PodiumError: MLflow is not installed or refused the run; the submission itself is not touched.
     """
     lock, manifest = read_json(run_dir / run_files.LOCK), read_json(run_dir / MANIFEST)
     complete = manifest["state"] == "complete"
     summary = read_json(run_dir / SUMMARY) if complete else {}
     where = tracking_uri(uri)
-    return _take(f"submission {manifest['name']!r}", lambda: _log(where, run_dir, lock, manifest, summary))
+    return _call(f"submission {manifest['name']!r}", lambda: _log(where, run_dir, lock, manifest, summary))
 
 
 def mark_promoted(promotion: PromotionRecord, name: str, uri: str | None = None) -> None:
-    """Tag the trial's run `promoted` with the name of the lock, to be filtered by; nothing where it has no run.
+    """Tag the trial's run `promoted` with the name of the lock, as a filter; does nothing if the trial has no run.
 
     Raises:
-        UsageError: a tracking URI that cannot be one.
-        PodiumError: MLflow is not installed or did not take it.
+        UsageError: the tracking URI has an unknown scheme.
+        PodiumError: MLflow is not installed or refused the tag.
     """
     where = tracking_uri(uri)
     file = sqlite_file(where)
     if promotion.mlflow_run_id is None or (file and not file.is_file()):
         return
-    _take(
+    _call(
         f"the tag of lock {name!r}", lambda: store.open_client(where).set_tag(promotion.mlflow_run_id, "promoted", name)
     )
 
 
-def _take(what: str, call: Callable[[], R]) -> R:
-    """What `call` returns. Raises PodiumError, one line, for whatever MLflow raises."""
+def _call(what: str, call: Callable[[], R]) -> R:
+    """Call MLflow. Raises PodiumError, one line, for whatever it raises."""
     try:
         return call()
     except Exception as error:
         line = named_line(error, 300)
-        raise PodiumError(f"MLflow did not take {what}: {line}") from error
+        raise PodiumError(f"MLflow did not accept {what}: {line}") from error
 
 
 def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any], summary: dict[str, Any]) -> str:

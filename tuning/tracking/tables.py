@@ -1,4 +1,4 @@
-"""Scorecards and predictions as tables that MLflow's pages show, and set side by side for several runs."""
+"""Scorecards and predictions as tables, which MLflow's pages show and compare between runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from podium.core.files import read_json, read_jsonl
 from podium.core.records import GROUPS
 
 PREDICTIONS, SCORES = "tables/predictions.json", "tables/scorecard.json"
-TAG = "mlflow.loggedArtifacts"  # where the pages look for tables
+TAG = "mlflow.loggedArtifacts"  # MLflow's pages find the tables by this tag
 
 
 def log_tables(client: Any, run_id: str, run_dir: Path) -> None:
-    """Of a run directory that has a scorecard.json and predictions.jsonl; nothing where it has none."""
+    """Log the tables of a run folder; does nothing if it has no scorecard.json or predictions.jsonl."""
     try:
         card = read_json(run_dir / run_files.SCORECARD)
         texts = _texts(run_dir / run_files.PREDICTIONS)
@@ -30,7 +30,7 @@ def log_tables(client: Any, run_id: str, run_dir: Path) -> None:
 
 
 def _predictions(card: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """A row an item, what went wrong first."""
+    """One row per item, the worst scores first."""
     prompts = _prompts(card)
     scores = sorted(card["scores"], key=lambda score: score["value"])
     rows = [
@@ -49,7 +49,7 @@ def _predictions(card: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str,
 
 
 def _groups(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Overall and by section, category and difficulty: points and items."""
+    """The score and number of items, overall and by section, category and difficulty."""
     rows: list[list[Any]] = [["all", "", card["answer_correctness"], card["n_items"]]]
     for kind in GROUPS.values():
         for name, group in card[kind].items():
@@ -58,12 +58,12 @@ def _groups(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """As pandas writes a frame with orient="split", which is what MLflow reads."""
+    """The format that MLflow reads: a pandas frame written with orient="split"."""
     return {"columns": list(columns), "data": [list(row) for row in rows]}
 
 
 def _texts(path: Path) -> dict[str, str]:
-    """By item; of several predictions for an item the first."""
+    """The text of each item's first prediction, by item id."""
     texts: dict[str, str] = {}
     for _, line in read_jsonl(path):
         texts.setdefault(line["id"], line["text"])
@@ -71,7 +71,7 @@ def _texts(path: Path) -> dict[str, str]:
 
 
 def _prompts(card: Mapping[str, Any]) -> dict[str, str]:
-    """The prompts of the evalset that was scored; none where it is no longer the same."""
+    """The prompts of the evalset that was scored, by item id; empty if the evalset has changed since."""
     about = card.get("evalset") or {}
     try:
         evalset = load_evalset(about.get("name", ""))

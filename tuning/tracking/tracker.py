@@ -1,9 +1,9 @@
-"""The one writer to MLflow: a thread of the driver.
+"""The only writer to MLflow: a thread of the driver.
 
-What happens to a trial is first written to its folder (tuning/tracking/spool.py); the thread then makes MLflow show
-what the folder says. It works from what is to be true rather than from what happened: a trial waits until MLflow shows
-it as it is. So a sweep never waits for a server, one that is away for a while loses nothing, a dead one stops nothing,
-and a resumed sweep brings up to date what an earlier one could not.
+An event of a trial is first written to the trial's folder (tuning/tracking/spool.py). The thread then brings MLflow to
+the state of the folder: a trial waits until MLflow shows its current state. A sweep therefore never waits for a server.
+If a server is down for a while, nothing is lost; if it stays down, the sweep continues, and a resumed sweep writes what
+an earlier one could not.
 """
 
 import threading
@@ -22,12 +22,12 @@ from tuning.tracking.uri import tracking_uri
 
 CLOSE_TIMEOUT_S, CLOSE_WHEN_DOWN_S = 30.0, 3.0
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
-# Trials that have ended come first, those that go on this often: a short one is then written once, whole.
+# Ended trials are written first, running ones at this interval: a short trial is then written only once.
 GATHER_S = 1.0
 
 
 class Tracker:
-    """Listens to a sweep and writes to MLflow. Leaving its context waits for what is still to be written."""
+    """Listens to a sweep and writes to MLflow. Leaving its context waits for the rest to be written."""
 
     def __init__(self, study: StudyView, space: SearchSpace, uri: str | None = None) -> None:
         """`study` is the study before the sweep. Raises UsageError for a tracking URI with an unknown scheme."""
@@ -35,11 +35,11 @@ class Tracker:
         self.last_failure: str | None = None
         self._runs = StudyRuns(tracking_uri(uri), study.name, space, study.data)
         self._before = study
-        self._waiting: dict[int, TrialView] = {}  # trials that MLflow does not show as they are
+        self._waiting: dict[int, TrialView] = {}  # trials whose current state MLflow does not show
         self._end: tuple[StudyView, Mapping[str, Any]] | None = None
         self._changed = threading.Condition()
         self._looked_back = self._opened = False
-        self._closing = self._refused = self._got_on = self._done = self._abandoned = False
+        self._closing = self._refused = self._progressed = self._done = self._abandoned = False
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
 
     def __enter__(self) -> "Tracker":
@@ -47,7 +47,7 @@ class Tracker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Waits while the writer gets on; not for long once MLflow has failed again since the sweep ended."""
+        """Wait as long as the writer makes progress; only briefly if MLflow fails again after the sweep has ended."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -59,10 +59,10 @@ class Tracker:
             self._changed.notify_all()
 
     def _wait_for_writer(self) -> None:
-        """Until it is done, fails, or writes nothing for a while."""
+        """Wait until the writer is done, fails, or writes nothing for a while."""
         while self._thread.is_alive() and not (self._done or self._refused):
-            self._got_on = False
-            if not self._changed.wait_for(lambda: self._done or self._refused or self._got_on, CLOSE_TIMEOUT_S):
+            self._progressed = False
+            if not self._changed.wait_for(lambda: self._done or self._refused or self._progressed, CLOSE_TIMEOUT_S):
                 return
 
     def on_event(self, event: Event) -> None:
@@ -75,42 +75,42 @@ class Tracker:
             self._changed.notify_all()
 
     def finish(self, study: StudyView, summary: Mapping[str, Any]) -> None:
-        """The sweep has ended: what the study's own run should show."""
+        """The sweep has ended; write the study's own run from these."""
         with self._changed:
             self._end = (study, summary)
             self._changed.notify_all()
 
     def account(self) -> dict[str, Any]:
-        """For summary.json: how often MLflow failed, and the trials that it does not show as they are."""
+        """For summary.json: how often MLflow failed, and the trials that are missing or out of date there."""
         with self._changed:
             return {"failures": self.failures, "last_failure": self.last_failure, "unwritten": sorted(self._waiting)}
 
-    # From here on, what the writer's thread does.
+    # The methods below run in the writer's thread.
 
     def _work(self) -> None:
         n_failed = 0  # in a row
         while self._has_work() and not self._abandoned:
-            in_a_hurry = self._closing
+            was_closing = self._closing
             try:
                 self._write_next()
-            except Exception as error:  # noqa: BLE001  counted, shown and tried again; MLflow raises of every kind
-                self._note(error, refused=in_a_hurry)
+            except Exception as error:  # noqa: BLE001  counted, shown and tried again; MLflow raises many kinds
+                self._note(error, refused=was_closing)
                 self._opened = False
-                self._back_off(BACK_OFF_S[min(n_failed, len(BACK_OFF_S) - 1)], in_a_hurry)
+                self._back_off(BACK_OFF_S[min(n_failed, len(BACK_OFF_S) - 1)], was_closing)
                 n_failed += 1
             else:
                 n_failed = 0
                 with self._changed:
-                    self._got_on = True
+                    self._progressed = True
                     self._changed.notify_all()
         with self._changed:
             self._done = True
             self._changed.notify_all()
 
-    def _back_off(self, seconds: float, in_a_hurry: bool) -> None:
-        """Wait before the next try, but not when the sweep has ended since the last one."""
+    def _back_off(self, seconds: float, was_closing: bool) -> None:
+        """Wait before the next attempt, unless the sweep has ended since the last one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._abandoned or (self._closing and not in_a_hurry), seconds)
+            self._changed.wait_for(lambda: self._abandoned or (self._closing and not was_closing), seconds)
 
     def _has_work(self) -> bool:
         """Wait for something to write; False when the sweep has ended and all of it is written."""
@@ -133,11 +133,11 @@ class Tracker:
             self._end = None
 
     def _first_final(self) -> TrialView | None:
-        """The first of those that wait and will not change any more."""
+        """The first waiting trial that will not change any more."""
         return next((trial for trial in self._waiting.values() if trial.state.is_final), None)
 
     def _open(self) -> None:
-        """Open the study's runs, and once have those brought up to date that do not show what Optuna says."""
+        """Open the study's runs; the first time, queue the ended trials whose runs do not have their final state."""
         self._runs.open(self._before)
         with self._changed:
             if not self._looked_back:
@@ -148,7 +148,7 @@ class Tracker:
             self._looked_back = self._opened = True
 
     def _forget(self, trial: TrialView) -> None:
-        """The trial is written; if something has happened to it meanwhile, others come first."""
+        """Remove a trial that was written; if it has changed meanwhile, queue it again behind the others."""
         with self._changed:
             newest = self._waiting.pop(trial.number)
             if newest is not trial:

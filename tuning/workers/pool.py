@@ -28,7 +28,7 @@ from podium.core.paths import home, workspace
 from podium.core.records import Report
 from podium.core.states import State
 from tuning.protocol import timeout_report
-from tuning.study.files import end_file, request_stop, stop_file, trial_dir
+from tuning.study.files import LOG_TAIL_FILE, end_file, request_stop, stop_file, trial_dir
 from tuning.workers.assignments import Assignment, TrialHistory, TrialLimits
 from tuning.workers.cluster import nodes, on_node
 from tuning.workers.failures import CrashReporter

@@ -23,7 +23,7 @@ from podium.core.records import Report
 from podium.core.redaction import one_line, redact
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event, Listener
-from tuning.study.files import stop_file, trial_dir
+from tuning.study.files import END_FILE, EVENTS_FILE, LOG_TAIL_FILE, SPACE_FILE, STOP_FILE, stop_file, trial_dir
 from tuning.workers.worker import WorkerKind, WorkerProtocol
 
 MANIFEST = "manifest.json"

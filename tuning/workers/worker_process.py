@@ -15,7 +15,7 @@ from podium.core.paths import study_dir
 from podium.core.records import Report
 from podium.core.redaction import one_line, redact
 from podium.core.states import State
-from tuning.study.files import no_room, report_file, request_stop, trial_dir
+from tuning.study.files import TRACEBACK_FILE, WORKERS_DIR, no_room, report_file, request_stop, trial_dir
 from tuning.study.locks import WorkersLock
 from tuning.workers.failures import keep_output
 from tuning.workers.memory import peak_memory_gb, reset_peak

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnschedulableError, NodeDiedError, OutOfMemoryError, RayActorError
 
+from tuning.study.files import WORKERS_DIR
 from tuning.workers.cluster import on_node
 from tuning.workers.resources import DeviceGroup
 from tuning.workers.worker import WorkerKind

@@ -172,7 +172,7 @@ def test_the_projected_time_is_that_of_all_steps(write_space):
 
 RATE_1 = {"train.learning_rate": RATE}
 RANK = {"type": "int", "low": 1, "high": 8}
-NOT_THERE = "lora.rank: when lora.enabled is 3, which it never is: one of True, False"
+NOT_THERE = "lora.rank: when lora.enabled is 3, must be one of its values: one of True, False"
 ENABLED = {"type": "categorical", "choices": [True, False]}
 NEVER = {"lora.enabled": ENABLED, "lora.rank": {**RANK, "when": {"lora.enabled": False}}}
 
@@ -180,29 +180,29 @@ NEVER = {"lora.enabled": ENABLED, "lora.rank": {**RANK, "when": {"lora.enabled":
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parameters": {"train.label_smoothing": 0.1}}, "all are fixed or computed, so there is nothing to search"),
+        ({"parameters": {"train.label_smoothing": 0.1}}, "all are fixed or computed; give one of them a range"),
         ({"parameters": {"lora.enabled": ENABLED, "lora.rank": {"value": 4, "when": {"lora.enabled": 3}}}}, NOT_THERE),
         ({"parameters": {"lora.rank": {**RANK, "when": {"lora.enabled": True}}}}, "must be another parameter of this"),
-        ({"parameters": {"lora.enabled": ENABLED, "lora.rank": RANK}}, "has no effect where lora.enabled is not"),
+        ({"parameters": {"lora.enabled": ENABLED, "lora.rank": RANK}}, "has no effect if lora.enabled is not"),
         ({"parameters": NEVER}, "no effect while lora.enabled is not"),
         ({"parameters": {"train.momentum": RATE}}, "no effect while train.optimizer is not 'sgd' or 'muon'"),
         ({"parameters": {**RATE_1, "train.warmup_steps": "=open('x')"}}, "is not plain arithmetic"),
         ({"parameters": {**RATE_1, "train.warmup_steps": "=0.1 * train.max_step"}}, "did you mean 'train.max_steps'"),
         ({"parameters": {**RATE_1, "train.warmup_steps": "=model.source"}}, "can be 'tiny', must be a number"),
-        ({"parameters": {**RATE_1, "train.beta1": "=train.beta2", "train.beta2": "=train.beta1"}}, "need each other"),
-        ({"parameters": {**RATE_1, "train.max_steps": "=2 * train.batch_size"}}, "and must be known beforehand"),
+        ({"parameters": {**RATE_1, "train.beta1": "=train.beta2", "train.beta2": "=train.beta1"}}, "depend on each"),
+        ({"parameters": {**RATE_1, "train.max_steps": "=2 * train.batch_size"}}, "train.max_steps cannot be computed"),
         ({"parameters": {**RATE_1, "train.schedule": "=1"}}, "train.schedule is not a number"),
         ({"parameters": {**RATE_1, "train.batch_size": "8"}}, "'8' would be read as 8"),
-        ({"parameters": {"train.learning_rate": {**RATE, "ordered": True}}}, "so ordered: true says nothing"),
+        ({"parameters": {"train.learning_rate": {**RATE, "ordered": True}}}, "ordered: true with type float"),
         ({"start_with": [{"train.learning_rate": 0.5}]}, "train.learning_rate=0.5, must be in 0.0001 to 0.1 (log)"),
         ({"start_with": [{"train.learning_rate": "fast"}]}, "start_with[0]: train.learning_rate='fast'"),
         ({"start_with": [{"train.beta1": 0.5}]}, "start_with[0]: train.beta1 is not drawn in this space"),
-        ({"start_with": [{"lora.rank": 4}], "parameters": CONDITIONAL}, "lora.rank is not there with these values"),
+        ({"start_with": [{"lora.rank": 4}], "parameters": CONDITIONAL}, "lora.rank is inactive for these values"),
         ({"constraints": ["peak_memory_gb < 16"]}, "must be one comparison with <= or >="),
         ({"constraints": ["peak_memory <= 16"]}, "unknown config key 'peak_memory'"),
-        ({"constraints": ["1 <= 2"]}, "names nothing that a trial has"),
+        ({"constraints": ["1 <= 2"]}, "names neither a config key nor a metric"),
         ({"constraints": ["peak_memory_gb <= 16", "peak_memory_gb >= 20"]}, "contradict each other"),
-        ({"constraints": ["train.learning_rate >= 0.2"]}, "no train.learning_rate fulfils both"),
+        ({"constraints": ["train.learning_rate >= 0.2"]}, "no train.learning_rate satisfies both"),
     ],
 )  # fmt: skip
 def test_a_bad_space_is_one_line_that_names_the_fault(write_space, changes, message):

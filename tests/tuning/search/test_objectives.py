@@ -76,7 +76,7 @@ def _assert_podium_shows(study, capsys):
             main([command, study.name])
         printed[command] = capsys.readouterr().out
         assert not ended.value.code
-    on_front = [line for line in printed["show"].splitlines() if line.startswith("  on the front: trial ")]
+    on_front = [line for line in printed["show"].splitlines() if line.startswith("  on the Pareto front: trial ")]
     assert len(on_front) == len(study.front())
     assert f"maximize {SCORE}, maximize {SPEED}" in printed["show"]
     assert printed["trials"].split()[:5] == ["trial", "state", "step", "score", SPEED]
@@ -108,7 +108,7 @@ def test_a_trial_without_one_of_the_objectives_has_failed(run_both):
     ("changes", "message"),
     [
         ({"objectives": BOTH[:1]}, r"objectives=\['dev/answer_correctness'\], must be two or more different metrics"),
-        ({"objectives": [BOTH[0], BOTH[0]]}, r"must be two or more different metrics; one is written as `metric`"),
+        ({"objectives": [BOTH[0], BOTH[0]]}, r"must be two or more different metrics; write a single one"),
         (
             {"objectives": BOTH[::-1]},
             r"objectives begin with train/tokens_per_s, must begin with one of dev/answer_corr",
@@ -117,9 +117,9 @@ def test_a_trial_without_one_of_the_objectives_has_failed(run_both):
         ({"objectives": [BOTH[0], {**BOTH[1], "mode": "most"}]}, r"mode='most'"),
         (
             {"objectives": BOTH, "metric": "train/loss"},
-            r"metric='train/loss' beside objectives whose first is 'dev/ans",
+            r"metric='train/loss', but the first of the objectives is 'dev/ans",
         ),
-        ({"objectives": BOTH, "sampler": "cmaes"}, r"sampler cmaes knows one objective only"),
+        ({"objectives": BOTH, "sampler": "cmaes"}, r"sampler cmaes supports one objective only"),
     ],
 )
 def test_objectives_that_cannot_be_are_refused(write_space, changes, message):

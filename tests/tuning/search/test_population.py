@@ -222,7 +222,7 @@ def _assert_podium_shows(study, trial, capsys):
         ({"scheduler": {**PBT, "quantile": 0.6}}, r"scheduler\.pbt\.quantile=0\.6"),
         (
             {"overrides": {"train.changes": [{"step": 5, "overrides": {"train.beta1": 0.8}}]}},
-            r"scheduler pbt: train\.changes is what it finds; take it out of the base config",
+            r"scheduler pbt: train\.changes is what the scheduler searches; remove it",
         ),
         ({"trials": 1}, r"scheduler pbt with 1 trials, must be 2 or more"),
     ],

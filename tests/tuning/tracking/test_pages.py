@@ -53,7 +53,7 @@ def address(study, free_port) -> Iterator[str]:
     command = [sys.executable, "-m", "podium.cli.main", "ui", "--port", str(free_port)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout.readline().startswith("starting MLflow's server")
-    assert "Ctrl-C ends it" in server.stdout.readline()
+    assert "Ctrl-C stops it" in server.stdout.readline()
     assert server.stdout.readline().startswith(
         f"the trials of {study.name}: http://127.0.0.1:{free_port}/#/experiments/"
     )

@@ -216,7 +216,7 @@ def test_a_submission_whose_study_is_elsewhere_has_a_place_too(client, submissio
 def test_a_submission_that_mlflow_does_not_take(submission, outages, store):  # noqa: ARG001
     outages(1)
     with pytest.raises(
-        PodiumError, match="MLflow did not take submission 'final': ConnectionError: connection refused"
+        PodiumError, match="MLflow did not accept submission 'final': ConnectionError: connection refused"
     ):
         log_submission(submission)
 

@@ -1,4 +1,4 @@
-"""Samplers: which configuration to try next. One file each, holding the options and building Optuna's object."""
+"""Samplers propose the configuration to try next. Each file has the options of one and builds its Optuna sampler."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +34,6 @@ Sampler = Annotated[
 
 
 def sampler_for(sampler: Sampler, space: SampledSpace, trial: int, index: int) -> "BaseSampler":
-    """Optuna's sampler for one trial; `index` counts the sampler's own proposals from 0, and is below 0 for trials that
-    were told what to draw.
-    """
+    """The Optuna sampler for one trial. `index` counts the sampler's own proposals from 0; it is negative for enqueued
+    trials."""
     return sampler.build(seed_for(sampler, trial), index, space)

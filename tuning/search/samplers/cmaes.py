@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CmaEsSampler(BaseOptions):
-    """Covariance matrix adaptation (Hansen 2001), for numbers; what is categorical or conditional is random."""
+    """CMA-ES (Hansen 2001), for numbers; categorical and conditional parameters are drawn at random."""
 
     MULTI_OBJECTIVE = False
     REQUIRED_PACKAGE = ("cmaes", "samplers")
@@ -22,7 +22,7 @@ class CmaEsSampler(BaseOptions):
     def build(self, seed: int, index: int, space: SampledSpace) -> "BaseSampler":  # noqa: ARG002
         from optuna.samplers import CmaEsSampler
 
-        # It says so at every trial that is told; docs/sweeps.md says it once.
+        # Optuna warns at every trial; docs/sweeps.md says it once.
         warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler")
         options = {"consider_pruned_trials": True, "warn_independent_sampling": False}
         return quietly(CmaEsSampler, seed=seed, n_startup_trials=self.n_startup_trials, **options)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class GpSampler(BaseOptions):
-    """A Gaussian process with expected improvement; what is conditional is drawn at random."""
+    """A Gaussian process with expected improvement; conditional parameters are drawn at random."""
 
     REQUIRED_PACKAGE = ("torch", "gp")
     name: Literal["gp"] = "gp"

@@ -11,13 +11,11 @@ from tuning.search.samplers.base import BaseOptions, SampledSpace, fixed
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
-
-
-MOST_POINTS = 10_000  # who can try that many wants another sampler
+MOST_POINTS = 10_000  # a larger grid is better sampled
 
 
 class GridSampler(BaseOptions):
-    """Every combination once, in an order that the seed shuffles; ends when all were tried."""
+    """Every combination once, in an order that the seed shuffles; the sweep ends when all were tried."""
 
     name: Literal["grid"] = "grid"
 
@@ -29,12 +27,12 @@ class GridSampler(BaseOptions):
 
 
 def grid_size(space: SampledSpace) -> int:
-    """Raises UsageError for a range without a step, and for a grid that is too large."""
+    """The number of combinations. Raises UsageError for a range without a step, and for a grid that is too large."""
     return len(_grid(space))
 
 
 def grid_point(space: SampledSpace, seed: int, index: int) -> dict[str, Any]:
-    """What the grid's trial number `index` draws, as Optuna spells it."""
+    """The parameters of proposal `index`, in Optuna's representation."""
     points = _grid(space)
     order = list(range(len(points)))
     random.Random(seed).shuffle(order)

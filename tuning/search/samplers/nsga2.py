@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class NsgaSampler(BaseOptions):
-    """Evolution by non-dominated sorting, NSGA-II (Deb et al. 2002), with the constraints."""
+    """NSGA-II, evolution by non-dominated sorting (Deb et al. 2002), with the constraints."""
 
     name: Literal["nsga2"] = "nsga2"
-    population_size: int = Field(10, ge=2, description="trials a generation; the first is random")
+    population_size: int = Field(10, ge=2, description="trials per generation; the first generation is random")
 
     def build(self, seed: int, index: int, space: SampledSpace) -> "BaseSampler":  # noqa: ARG002
         from optuna.samplers import NSGAIISampler

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class RandomSampler(BaseOptions):
-    """Every configuration is drawn independently of what was seen."""
+    """Every configuration is drawn independently of the others."""
 
     name: Literal["random"] = "random"
 

@@ -1,4 +1,4 @@
-"""Schedulers: which trials go on. One file each, holding the options and building Ray Tune's object."""
+"""Schedulers decide which trials continue. Each file has the options of one and builds its Ray Tune scheduler."""
 
 from typing import Annotated
 

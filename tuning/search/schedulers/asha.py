@@ -15,7 +15,7 @@ class AshaScheduler(EarlyStopping):
     """Asynchronous successive halving (Li et al. 2018, arXiv 1810.05934)."""
 
     name: Literal["asha"] = "asha"
-    reduction_factor: float = Field(3, gt=1, description="one trial in this many goes on from a rung to the next")
+    reduction_factor: float = Field(3, gt=1, description="one trial in this many continues to the next rung")
 
     def build(self, metric: str, mode: str, report_every_steps: int, max_steps: int) -> "TrialScheduler":
         return halving(metric, mode, self.first_rung(report_every_steps), max_steps, self.reduction_factor, brackets=1)

@@ -1,5 +1,8 @@
-"""What every scheduler has. The resource is training steps, and every trial's learning-rate schedule spans all of them:
-stopping at a rung is a truncation."""
+"""The base of every scheduler.
+
+The resource is training steps. Every trial's learning-rate schedule spans all of its steps, so stopping at a rung is a
+truncation.
+"""
 
 from pydantic import Field
 
@@ -7,17 +10,17 @@ from podium.core.config_sections import Section
 
 
 class BaseOptions(Section):
-    """What all have in common."""
+    """The methods of every scheduler."""
 
     def refusal(self, report_every_steps: int, max_steps: int) -> str | None:  # noqa: ARG002
-        """Why it cannot work with so many steps, in words that follow `scheduler.`"""
+        """Why the options do not fit these numbers of steps, as the text after `scheduler.`; None if they fit."""
         return None
 
 
 class EarlyStopping(BaseOptions):
-    """No trial is stopped before `grace_period` steps."""
+    """A scheduler that stops no trial before `grace_period` steps."""
 
-    grace_period: int | None = Field(None, ge=1, description="steps; those to the first report when not given")
+    grace_period: int | None = Field(None, ge=1, description="steps; up to the first report if not given")
 
     def refusal(self, report_every_steps: int, max_steps: int) -> str | None:
         first = self.first_rung(report_every_steps)

@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 
 class HyperbandScheduler(EarlyStopping):
-    """ASHA with several brackets (Li et al. 2016, arXiv 1603.06560): some trials have their first rung later, in case
-    early scores mislead. It is Ray's ASHA too: its HyperBand stopped 4 of 34 trials behind a searcher, ASHA 24.
-    """
+    """ASHA with several brackets (Li et al. 2016, arXiv 1603.06560): some trials have a later first rung, in case early
+    scores mislead."""
+
+    # Built from Ray's ASHA: behind a searcher, Ray's HyperBand stopped 4 of 34 trials, ASHA with brackets 24.
 
     name: Literal["hyperband"] = "hyperband"
-    reduction_factor: float = Field(3, gt=1, description="one trial in this many goes on from a rung to the next")
-    brackets: int = Field(2, ge=1, description="each has one rung less than the one before; most trials in the first")
+    reduction_factor: float = Field(3, gt=1, description="one trial in this many continues to the next rung")
+    brackets: int = Field(2, ge=1, description="each has one rung less than the one before; the first has most trials")
 
     def refusal(self, report_every_steps: int, max_steps: int) -> str | None:
         rungs, rung = 0, float(self.first_rung(report_every_steps))
-        while rung < max_steps:  # one at the end stops nothing
+        while rung < max_steps:  # a rung at the last step stops nothing
             rungs, rung = rungs + 1, rung * self.reduction_factor
         if super().refusal(report_every_steps, max_steps) or self.brackets <= max(1, rungs):
             return super().refusal(report_every_steps, max_steps)

@@ -16,7 +16,7 @@ class MedianScheduler(EarlyStopping):
     """Stops a trial whose best score is worse than the median of the others' running averages (Vizier, 2017)."""
 
     name: Literal["median"] = "median"
-    min_trials: int = Field(3, ge=1, description="others that have come as far, before anything is stopped")
+    min_trials: int = Field(3, ge=1, description="other trials that must have reached the step")
 
     def build(self, metric: str, mode: str, report_every_steps: int, max_steps: int) -> "TrialScheduler":  # noqa: ARG002
         from ray.tune.schedulers import MedianStoppingRule
@@ -27,5 +27,5 @@ class MedianScheduler(EarlyStopping):
             mode=mode,
             grace_period=self.first_rung(report_every_steps),
             min_samples_required=self.min_trials,
-            min_time_slice=math.inf,  # never pause a trial for want of others: it would give up its warm slot
+            min_time_slice=math.inf,  # never pause a trial until others catch up: it would lose its warm slot
         )

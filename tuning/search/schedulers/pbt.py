@@ -1,4 +1,4 @@
-"""Scheduler `pbt`. `tuning/search/population.py` decides who copies whom."""
+"""Scheduler `pbt`. `tuning/search/population.py` decides which trial copies which."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class PbtScheduler(BaseOptions):
-    """Population-based training: nobody ends early, but the worst go on from the best."""
+    """Population-based training: no trial ends early, but the worst continue from copies of the best."""
 
     name: Literal["pbt"] = "pbt"
-    perturb_every_steps: int | None = Field(None, ge=1, description="steps; those to a report when not given")
+    perturb_every_steps: int | None = Field(None, ge=1, description="report_every_steps if not given")
     quantile: float = Field(0.25, gt=0, le=0.5, description="the share that copies, and the share that is copied")
-    resample_probability: float = Field(0.25, ge=0, le=1, description="of drawing a hyperparameter anew")
-    factors: tuple[float, float] = Field((0.8, 1.2), description="what it is multiplied with otherwise")
+    resample_probability: float = Field(0.25, ge=0, le=1, description="of drawing a new random value")
+    factors: tuple[float, float] = Field((0.8, 1.2), description="otherwise the value is multiplied by one of these")
 
     @field_validator("factors")
     @classmethod
@@ -40,5 +40,5 @@ class PbtScheduler(BaseOptions):
         return self.perturb_every_steps or report_every_steps
 
     def build(self, metric: str, mode: str, report_every_steps: int, max_steps: int) -> "TrialScheduler":
-        """What Tune sees: one that stops nothing. The population decides before it hands out a trial's next part."""
+        """A Tune scheduler that stops nothing: the population's bridge decides before each part of a trial."""
         return NoScheduler().build(metric, mode, report_every_steps, max_steps)
