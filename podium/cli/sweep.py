@@ -84,7 +84,7 @@ def sweep(
             "listeners": [show],
             "stop": interrupts.requested,
         }
-        if resume:
+        if resume is not None:
             study = continue_study(resume, wanted, **options)
         else:
             study = start_study(wanted, name=name, warm_start=warm_start, **options)
@@ -93,9 +93,9 @@ def sweep(
 
 def _refuse_with_resume(resume: str | None, name: str | None, warm_start: str | None) -> None:
     """Raises UsageError for options that only a new study takes."""
-    if resume and name:
+    if resume is not None and name is not None:
         raise UsageError(f"--resume {resume} and --name {name} are both given; a resumed study keeps its name")
-    if resume and warm_start:
+    if resume is not None and warm_start is not None:
         raise UsageError(
             f"--resume {resume} and --warm-start {warm_start} are both given; only a new study can be warm-started"
         )
@@ -106,7 +106,7 @@ def _open(path: str | None, resume: str | None) -> tuple[SearchSpace, StudyView 
     from tuning.search.load import load_space
     from tuning.study.study import load_study
 
-    earlier = load_study(resume) if resume else None
+    earlier = load_study(resume) if resume is not None else None
     if path:
         return load_space(path), earlier
     if earlier:

@@ -78,6 +78,7 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
         ([], "error: no search space given; name a file, like search_spaces/tiny.yaml, or a study to --resume"),
         (["absent.yaml"], "error: file 'absent.yaml' not found"),
         (["--resume", "absent"], "error: study 'absent' not found in"),
+        (["space.yaml", "--resume", ""], "error: study name '': use 1 to 100 letters"),
         (["space.yaml", "--resume", "a", "--name", "b"], "error: --resume a and --name b are both given"),
         (
             ["space.yaml", "--trials", "0"],

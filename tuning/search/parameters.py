@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,16 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "choice": {"type": "categorical"},
 }
 NAMES = {"min": "low", "max": "high", "values": "choices"}
+
+
+class SuggestingTrial(Protocol):
+    """The methods of an Optuna trial that draw values."""
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float: ...
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int: ...
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
 
 
 class Parameter(Section):
@@ -127,10 +137,10 @@ class Parameter(Section):
         """Whether its `when` holds, given the values of the active parameters before it."""
         return all(key in others and _among(others[key], values) for key, values in self.when.items())
 
-    def suggest(self, trial: Any, name: str, lookup: Lookup) -> Any:
-        """Draw a value from an Optuna trial; `lookup` returns the numbers that an expression needs."""
+    def suggest(self, trial: SuggestingTrial, name: str, lookup: Lookup) -> Any:
+        """Draw a value from a trial; `lookup` returns the numbers that an expression needs."""
         if self.expression is not None:
-            return self._computed(name, lookup)
+            return self.computed(name, lookup)
         if self.type == "fixed":
             return self.ends()[0]
         if self.choices is not None:
@@ -138,7 +148,7 @@ class Parameter(Section):
         if self.type == "int":
             step = 1 if self.step is None else int(self.step)
             return trial.suggest_int(name, int(self.low or 0), int(self.high or 0), log=self.log, step=step)
-        return trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
+        return trial.suggest_float(name, float(self.low or 0), float(self.high or 0), log=self.log, step=self.step)
 
     def label(self, value: Any) -> Any:
         """`value` as Optuna stores it: the index of an ordered choice, the JSON of a list, else the value itself."""
@@ -197,14 +207,15 @@ class Parameter(Section):
             return shown if self.type == "fixed" else f"one of {shown}{' (ordered)' if self.ordered else ''}"
         return f"{self.low} to {self.high}{' (log)' if self.log else f' by {self.step}' if self.step else ''}"
 
-    def _suggest_choice(self, trial: Any, name: str) -> int:
+    def _suggest_choice(self, trial: SuggestingTrial, name: str) -> int:
         choices = self.choices or ()
         if self.ordered:
             return int(trial.suggest_int(name, 0, len(choices) - 1))
         labels = [self.label(choice) for choice in choices]
         return labels.index(trial.suggest_categorical(name, labels))
 
-    def _computed(self, name: str, lookup: Lookup) -> int | float:
+    def computed(self, name: str, lookup: Lookup) -> int | float:
+        """The value of the expression; raises UsageError if it has none."""
         value = Expression(self.expression or "").value(lookup)
         # Rounded down; 0.29 * 100 is 28.999999999999996 but must give 29.
         return math.floor(value + 1e-9) if field_type(name) is int else value

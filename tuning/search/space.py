@@ -15,7 +15,7 @@ from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 from tuning.search.arithmetic import Constraint
 from tuning.search.objectives import METRICS, Direction, Objective, with_primary_metric
-from tuning.search.parameters import Parameter, in_dependency_order
+from tuning.search.parameters import Parameter, SuggestingTrial, in_dependency_order
 from tuning.search.samplers import Sampler
 from tuning.search.samplers.tpe import TpeSampler
 from tuning.search.schedulers import Scheduler
@@ -106,7 +106,7 @@ class SearchSpace(Section):
             return [self.base_config.get(key)]
         return parameter.ends() + ([self.base_config.get(key)] if parameter.when else [])
 
-    def suggest(self, trial: Any) -> dict[str, Any]:
+    def suggest(self, trial: SuggestingTrial) -> dict[str, Any]:
         """Draw the active parameters from an Optuna trial, one after the other; conditions see the values before them.
 
         If an expression has no value, its error message takes the place of the value. No config accepts that, so the
@@ -170,7 +170,7 @@ class SearchSpace(Section):
         parameter = self.parameters[key]
         if parameter.expression is None:
             return parameter.contains(values[key])
-        return bool(parameter.suggest(None, key, lambda name: self._number(name, values)) == values[key])
+        return bool(parameter.computed(key, lambda name: self._number(name, values)) == values[key])
 
     def _number(self, key: str, drawn: Mapping[str, Any]) -> float:
         return float(drawn[key] if key in drawn else self.base_config.get(key))
