@@ -32,7 +32,7 @@ from tuning.study.files import SUMMARY_FILE, requested_stop, stop_file
 from tuning.study.locks import DriverLock, WorkersLock
 from tuning.study.overview import steps
 from tuning.study.storage import optuna_storage, storage_in_use
-from tuning.study.study import LIMIT, StudyView, existing, load_study_space, started_trials, study_view
+from tuning.study.study import LIMIT, StudyView, find_study, load_study_space, started_trials, study_view
 from tuning.study.transfer import source_for
 from tuning.study.trial import UNFINISHED
 from tuning.workers.sync import SyncedWorkerKind, Syncer, check_url, sync_driver
@@ -81,7 +81,7 @@ def resume(study: str, space: SearchSpace | Path | str | None = None, **options:
     data have changed. `options`, the returned study and the errors are those of `sweep`.
     """
     given = SweepOptions(**options)
-    plan = _plan(given, load_study_space(existing(study)) if space is None else _loaded(space))
+    plan = _plan(given, load_study_space(find_study(study)) if space is None else _loaded(space))
     opened = reopen(study, plan.space, given.worker.check(plan.space), given.optuna_storage)
     earlier = study_view(opened)
     limit = given.trials or limit_for(plan.space, earlier)

@@ -17,7 +17,7 @@ from tuning.search.space import SearchSpace
 from tuning.study.files import SPACE_FILE
 from tuning.study.locks import DriverLock
 from tuning.study.storage import JOURNAL, create_in_storage, discard_storage, open_storage
-from tuning.study.study import DATA, N_ENQUEUED, StudyView, existing, load_study_space
+from tuning.study.study import DATA, N_ENQUEUED, StudyView, find_study, load_study_space
 from tuning.study.trial import BASELINE
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def reopen(name: str, space: SearchSpace, data: Mapping[str, str], storage: str 
         UsageError: unknown study or another storage; or its space, base config or data have changed (the message names
             the differences).
     """
-    folder = existing(name)
+    folder = find_study(name)
     study = open_storage(folder, storage)
     known = study.user_attrs.get(DATA, {})
     differences = load_study_space(folder).differences(space)

@@ -14,7 +14,7 @@ from tuning.study.events import Event
 from tuning.study.files import LOG_TAIL_FILE, request_stop
 from tuning.study.locks import driver_of
 from tuning.study.storage import open_storage
-from tuning.study.study import StudyView, existing, load_study, study_names
+from tuning.study.study import StudyView, find_study, load_study, study_names
 from tuning.study.trial import UNFINISHED, TrialView
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def importance(name: str) -> dict[str, dict[str, float]]:
             f"study {name!r} is a population: its members copy each other, so their scores do not follow from the "
             f"parameters they drew; `podium show {name}/N` shows what a member copied"
         )
-    study = open_storage(existing(name))
+    study = open_storage(find_study(name))
     return {metric: _shares(study, view, place) for place, (metric, _) in enumerate(view.space.aims)}
 
 
@@ -135,7 +135,7 @@ def stop(name: str) -> str:
     Raises:
         UsageError: unknown study, or no sweep runs it.
     """
-    folder = existing(name)
+    folder = find_study(name)
     driver = driver_of(folder)
     if driver is None:
         raise UsageError(f"no sweep runs study {name!r}, so there is nothing to stop")
@@ -148,7 +148,7 @@ def follow(name: str, pause: Callable[[], None] = lambda: time.sleep(1.0)) -> It
     seen: dict[int, TrialView] = {}
     runs = True
     while runs:
-        runs = driver_of(existing(name)) is not None  # before the study is read, so that no event is missed
+        runs = driver_of(find_study(name)) is not None  # before the study is read, so that no event is missed
         for trial in load_study(name).trials:
             before = seen.get(trial.number)
             seen[trial.number] = trial

@@ -95,10 +95,10 @@ def study_names() -> list[str]:
 
 def load_study(name: str) -> StudyView:
     """Read a study. Raises UsageError, which lists the studies that exist, if there is none of that name."""
-    return study_view(open_storage(existing(name)))
+    return study_view(open_storage(find_study(name)))
 
 
-def existing(name: str) -> Path:
+def find_study(name: str) -> Path:
     """The folder of the study of that name. Raises UsageError, which lists the studies that exist, if there is none."""
     folder = study_dir(check_name(name, "study"))
     if not (folder / SPACE_FILE).is_file() or not has_storage(folder):

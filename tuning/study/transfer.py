@@ -21,7 +21,7 @@ from tuning.study.study import (
     WARM_START,
     StudyView,
     enqueued_count,
-    existing,
+    find_study,
     load_study,
 )
 from tuning.study.trial import TRANSFERRED_FROM
@@ -52,7 +52,7 @@ def transfer_trials(study: Study, space: SearchSpace, source: StudyView, data: M
     """
     import optuna
 
-    frozen = {trial.number: trial for trial in open_storage(existing(source.name)).get_trials(deepcopy=False)}
+    frozen = {trial.number: trial for trial in open_storage(find_study(source.name)).get_trials(deepcopy=False)}
     n_transferred = 0
     for trial in source.trials if dict(source.data) == dict(data) else ():
         if trial.state not in TRANSFERABLE or (same := _same_here(space, trial.config)) is None:
