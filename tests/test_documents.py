@@ -9,6 +9,20 @@ import pytest
 from tests.console import ROOT, commands, missing_lines, run
 
 
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMED_PATH = re.compile(r"`((?:podium|tuning|trainer|eval|tests|benchmarks|docs|search_spaces)/[\w./-]*)`")
+PLACEHOLDER = re.compile(r"NAME|NNN|FAMILY")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_and_link_exists(page: Path):
+    text = page.read_text(encoding="utf-8")
+    paths = {ROOT / name for name in NAMED_PATH.findall(text) if not PLACEHOLDER.search(name)}
+    links = {page.parent / name for name in LINK.findall(text)}
+    assert [str(path) for path in sorted(paths | links) if not path.exists()] == []
+
+
 @pytest.mark.realdata
 def test_gsm8k_walkthrough(realdata: Path, tmp_path: Path):
     shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
