@@ -8,7 +8,6 @@ import pytest
 
 from tests.console import ROOT, commands, missing_lines, run
 
-
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMED_PATH = re.compile(r"`((?:podium|tuning|trainer|eval|tests|benchmarks|docs|search_spaces)/[\w./-]*)`")
 PLACEHOLDER = re.compile(r"NAME|NNN|FAMILY")
