@@ -74,7 +74,8 @@ def generate(
 
 def _items(samples: Sequence[Prompt], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
     buckets = prompt_buckets(config.max_prompt_tokens)
-    items, n_cut = [], 0
+    items: list[Item] = []
+    n_cut = 0
     for sample in samples:
         ids = template.prompt(sample.prompt)
         n_cut += len(ids) > buckets[-1]
@@ -105,7 +106,9 @@ class _Rows:
 
     def answers(self) -> Iterator[tuple[int, Prediction]]:
         """(place, prediction) of each item as it ends, until all have or the deadline has passed."""
-        slots = self._functions.empty() if self._waiting else None
+        if not self._waiting:
+            return
+        slots = self._functions.empty()
         while (self._waiting or any(self._held)) and not self._deadline.expired():
             if self._n_free() >= min(self._group, len(self._waiting)):
                 while self._waiting and self._n_free():  # an idle row costs more than a group that is not full

@@ -129,6 +129,7 @@ class Decoding:
             lora_alpha=hp["lora.alpha"],
             layers=layers,
         )
+        assert isinstance(cache, RowCache)
         found = self._next(hidden[:, 0], head, hp, slots.keys, slots.n)
         n = jnp.where(slots.done, slots.n, slots.n + 1)
         return replace(

@@ -3,7 +3,7 @@
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from podium.core.config_sections import DeviceConfig
 from podium.core.errors import UsageError
@@ -12,6 +12,7 @@ from podium.core.redaction import one_line
 
 if TYPE_CHECKING:
     import jax
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def found() -> DeviceInfo:
     return DeviceInfo(devices[0].platform, devices[0].device_kind, len(devices))
 
 
-def compute_dtype(name: str) -> "jax.typing.DTypeLike":
+def compute_dtype(name: str) -> "np.dtype[Any]":
     """The numpy type of `train.dtype`; auto is the fastest that the device computes in itself."""
     import jax
     import jax.numpy as jnp
@@ -85,9 +86,9 @@ def use_compile_cache() -> None:
     if os.environ.get("PODIUM_COMPILE_CACHE") == "off":
         return
     import jax
-    import jaxlib
+    import jaxlib.version
 
-    folder = workspace() / "cache" / "jax" / f"{jaxlib.__version__}-{_cache_name(jax.devices()[0])}"
+    folder = workspace() / "cache" / "jax" / f"{jaxlib.version.__version__}-{_cache_name(jax.devices()[0])}"
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

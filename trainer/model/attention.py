@@ -116,7 +116,9 @@ def distances(positions: Array, segment_ids: Array, key_positions: Array, key_se
     return jnp.where(same & (back >= 0), back, NO_WINDOW)
 
 
-def attend(query: Array, key: Array, value: Array, distance: Array, window: Array, scale: float, cap: float | None):
+def attend(
+    query: Array, key: Array, value: Array, distance: Array, window: Array, scale: float, cap: float | None
+) -> Array:
     """Grouped-query attention (Ainslie et al. 2023, arXiv 2305.13245); scores and softmax in float32.
 
     query: (batch, queries, heads, head_dim); key, value: (batch, keys, kv_heads, head_dim)
@@ -131,7 +133,7 @@ def attend(query: Array, key: Array, value: Array, distance: Array, window: Arra
 
 def attend_once(
     query: Array, key: Array, value: Array, distance: Array, window: Array, scale: float, cap: float | None
-):
+) -> Array:
     """The same for a single query a row, with keys and values as they lie in a `RowCache`.
 
     query: (batch, 1, heads, head_dim); distance: (batch, 1, keys). Returns (batch, 1, heads, head_dim).

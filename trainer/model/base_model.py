@@ -98,7 +98,7 @@ def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
     return nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
 
 
-def init_state(base: BaseModel, config: RunConfig, seed: int) -> tuple[nnx.State, nnx.State]:
+def init_state(base: BaseModel, config: RunConfig, seed: int | Array) -> tuple[nnx.State, nnx.State]:
     """(trainable, frozen), where a run starts.
 
     With LoRA, trainable holds the adapters only and frozen is the base itself, shared. In full fine-tuning trainable is
@@ -172,7 +172,8 @@ def _decoder(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, int8
 def _initialise(
     arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, key: Array
 ) -> tuple[nnx.State, nnx.State]:
-    return nnx.state(_decoder(arch, dtype, lora, False, key), LoraParam, nnx.Param)
+    adapters, base = nnx.state(_decoder(arch, dtype, lora, False, key), LoraParam, nnx.Param)
+    return adapters, base
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

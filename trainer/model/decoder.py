@@ -5,7 +5,7 @@ kept for the backward pass. Kernels are (out, in), as Hugging Face stores them, 
 and transpose nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,7 +31,11 @@ RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do no
 # a copy of the frozen weights as well.
 KEPT = {"full": (), "dots": ("product",), "none": ("product", "adapter", "attended")}
 SPARE = 32  # columns behind the vocabulary, see `wide_head`
-ACTIVATIONS = {"silu": nnx.silu, "gelu": partial(nnx.gelu, approximate=False), "gelu_tanh": nnx.gelu}
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "silu": nnx.silu,
+    "gelu": partial(nnx.gelu, approximate=False),
+    "gelu_tanh": nnx.gelu,
+}
 
 
 class Norm(nnx.Module):
@@ -74,8 +78,7 @@ class Layer(nnx.Module):
         self.arch = arch
 
         def projection(name: str, inputs: int, outputs: int, bias: bool) -> Projection:
-            adapted = lora is not None and name in lora.targets
-            adapter = Lora(inputs, outputs, lora) if adapted else None
+            adapter = Lora(inputs, outputs, lora) if lora is not None and name in lora.targets else None
             return Projection(inputs, outputs, param_dtype, bias=bias, int8=int8, lora=adapter)
 
         hidden, mlp, norm = arch.hidden_size, arch.mlp_size, partial(Norm, arch=arch, param_dtype=param_dtype)
@@ -167,11 +170,12 @@ class Decoder(nnx.Module):
         numbers, windows, ropes, frequencies = _layer_facts(self.arch)
         # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
         rotation = rotations(positions, frequencies)
-        step = partial(_layer_step, graph, self.arch, rotation, lora_alpha, lora_dropout)
+        step: Callable[..., Any] = partial(_layer_step, graph, self.arch, rotation, lora_alpha, lora_dropout)
         if isinstance(cache, RowCache):
+            before = cache
             for number, layer in enumerate(self.unstacked() if layers is None else layers):
                 facts = number, windows[number], ropes[number]
-                distance = cache.distances(number, positions)
+                distance = before.distances(number, positions)
                 (x, cache), _ = step(distance, (x, cache), (jax.tree.map(_transposed, layer), *facts))
         else:
             seen = (positions, segment_ids) if cache is None else (cache.positions, cache.segment_ids)

@@ -24,7 +24,7 @@ class Dropout:
     rate: Array | float  # scalar
     key: Array
 
-    def kept(self, layer: Array | int, shape: tuple[int, int, int]) -> Array:
+    def kept(self, layer: Array | int, shape: tuple[int, ...]) -> Array:
         """One layer's mask (batch, seq, width), of its widest projection: one draw serves all of them, since drawing
         apart for each would be a third of the time to compile a step.
         """
@@ -127,7 +127,7 @@ def _gain(kernel: Array, a: Array, b: Array, magnitude: Array, scale: Array | fl
     of the paper).
     """
     wide = jax.lax.stop_gradient(kernel).astype(jnp.float32)
-    a, b, scale = (jax.lax.stop_gradient(x) for x in (a, b, scale))
+    a, b, scale = jax.lax.stop_gradient(a), jax.lax.stop_gradient(b), jax.lax.stop_gradient(scale)
     of_base = jnp.sum(wide * wide, axis=-1)  # squared, (out,)
     cross = jnp.sum((wide @ a.T) * b, axis=-1)
     of_update = jnp.sum((b @ (a @ a.T)) * b, axis=-1)

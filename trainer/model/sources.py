@@ -89,7 +89,7 @@ def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
 def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
     """The snapshot's folder in the hub's own cache. A token, where one is needed, comes from HF_TOKEN."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HTTPError
+    from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(WANTED)))

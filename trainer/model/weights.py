@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -85,13 +86,14 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, mesh: Mesh,
     names: dict[VariablePath, list[str]] = {}  # of the tensors that fill a variable, in the order of layers
     for name, slot in slots.items():
         names.setdefault(slot.path, []).append(name)
-    wanted, loaded = dict(nnx.to_flat_state(parameter_shapes(mesh, shapes))), {}
+    wanted = dict(nnx.to_flat_state(parameter_shapes(mesh, shapes)))
+    loaded: dict[VariablePath, nnx.Variable] = {}
     for path, tensors in names.items():
         beside = (*path[:-1], "scale")  # of a kernel in int8
         places = (path, beside) if beside in wanted and path[-1] == "kernel" else (path,)
         arrays = [_zeros(wanted[place]) for place in places]
         for name in tensors:
-            tensor = put(stored[name].read(), _of_tensor(arrays[0].sharding, slots[name]))
+            tensor = put(stored[name].read(), _tensor_sharding(arrays[0], slots[name]))
             parts = _quantise(tensor) if len(places) == 2 else (tensor,)
             layer = slots[name].layer
             arrays = [_put(array, part, layer, array.sharding) for array, part in zip(arrays, parts, strict=True)]
@@ -108,8 +110,10 @@ def _zeros(variable: nnx.Variable) -> Array:
     return jnp.zeros(shape.shape, shape.dtype, device=shape.sharding)
 
 
-def _of_tensor(sharding: NamedSharding, slot: Slot) -> NamedSharding:
-    """Where the parts of a tensor go that is one layer of an array with `sharding`, or all of it."""
+def _tensor_sharding(array: Array, slot: Slot) -> NamedSharding:
+    """The sharding of a tensor that is one layer of `array`, or all of it."""
+    sharding = array.sharding
+    assert isinstance(sharding, NamedSharding)
     layer = 0 if slot.layer is None else 1
     return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[layer:]))
 
@@ -153,7 +157,8 @@ def _shards(arch: Architecture, params: nnx.State, max_bytes: int) -> Iterator[d
 def tensor_slots(arch: Architecture, state: nnx.State) -> dict[str, Slot]:
     """Every tensor of a checkpoint of this architecture, by its Hugging Face name, in the order of the state."""
     slots = {}
-    for path, variable in nnx.to_flat_state(state):
+    for keys, variable in nnx.to_flat_state(state):
+        path = tuple(map(str, keys))
         if path[-1] == "scale":
             continue  # no tensor of its own: it comes from the kernel's
         if path[0] == "layers":
@@ -211,7 +216,7 @@ def _check(folder: Path, slots: Mapping[str, Slot], stored: Mapping[str, Stored]
         raise UsageError(f"{stored[surplus[0]].file}: tensor {surplus[0]} is surplus; config.json has no place for it")
 
 
-def _open(file: Path):
+def _open(file: Path) -> Any:
     try:
         return safe_open(file, framework="np")
     except (SafetensorError, OSError) as error:

@@ -153,7 +153,8 @@ def side(prompt: str) -> Side:
 def problems(name: str, wanted: Side, seed: int) -> Iterator[Problem]:
     """Problems of one category and side, without end, no prompt twice. Raises RuntimeError when there are no more."""
     rng = Random(f"{name}/{wanted}/{seed}")  # of its own, so that tuning one category leaves the others as they are
-    category, seen, misses = CATEGORIES[name], set(), 0
+    category, misses = CATEGORIES[name], 0
+    seen: set[str] = set()
     while True:
         problem = category.make(rng, _pick(rng, category.levels))
         if problem.prompt in seen or side(problem.prompt) != wanted:

@@ -99,10 +99,10 @@ class TrainingRun:
             self.counters.best_loss = self.counters.best_step = None
         return self.step
 
-    def prepare(self) -> None:
+    def prepare(self) -> TokenizedTrainset:
         """Load, compile and initialise what training needs, then open the files of the run. `advance` calls it."""
         if self._trainset is not None:
-            return
+            return self._trainset
         trainset = self.library.trainset(self.config)
         for length in trainset.lengths:
             check_fits(self._program.memory_of(length), self.config)  # what cannot fit is not even compiled
@@ -114,6 +114,7 @@ class TrainingRun:
         facts = run_provenance(self.config, self._base, trainset, self.step)
         self._folder.open(self.step, {**self.library.provenance, **facts})
         self._trainset = trainset
+        return trainset
 
     def advance(self, until_step: int, deadline: Deadline, stop: Callable[[], bool] = lambda: False) -> Report:
         """Train until `until_step` steps are done, or a deadline, a request or a failure ends it between two steps.
@@ -128,9 +129,9 @@ class TrainingRun:
         tokens, training_since_s = self.counters.tokens, self._since_s
         try:
             with self._failures("in training"):
-                self.prepare()
+                trainset = self.prepare()
                 training_since_s = self._clock.now()
-                state, reason = self._train(min(until_step, self.config.train.max_steps), deadline, stop)
+                state, reason = self._train(trainset, min(until_step, self.config.train.max_steps), deadline, stop)
         except RunFailed as failure:
             state, reason = failure.state, str(failure)
         if state.is_final:
@@ -153,9 +154,9 @@ class TrainingRun:
             RunFailed: the device has no memory for it; or the run had failed before.
         """
         with self._failures("in prediction", for_training=False):
-            self._initialise()
-            hp = self._hp_of(self.step - 1)  # those that its weights were trained with last
-            functions = self._decoding.bind(*self._weights, hp)
+            weights = self._initialise()
+            hp = self._hyperparameters_at(self.step - 1)  # those that its weights were trained with last
+            functions = self._decoding.bind(*weights, hp)
             tokenizer = self._base.tokenizer
             template = choose_template(tokenizer, self.config.data)
             predictions, self.n_prompts_cut = generate(
@@ -173,10 +174,10 @@ class TrainingRun:
             return None
         total = n_tokens = 0.0
         with self._failures("in evaluation"):
-            self._initialise()
-            hp = self._hp_of(self.step - 1)
+            weights = self._initialise()
+            hp = self._hyperparameters_at(self.step - 1)
             for batch in in_batches(rows, self.config.train.batch_size):
-                summed, n_learned = jax.device_get(self._program.loss(*self._weights, batch, hp))
+                summed, n_learned = jax.device_get(self._program.loss(*weights, batch, hp))
                 total, n_tokens = total + float(summed), n_tokens + float(n_learned)
         return total / n_tokens
 
@@ -186,7 +187,7 @@ class TrainingRun:
         Raises:
             PodiumError: the disk refused it; or the run has failed, so that its state is not worth keeping.
         """
-        if self._failure or self._opt_state is None:
+        if self._failure or self._weights is None or self._opt_state is None:
             raise PodiumError(f"{self.out}: nothing to save of a run that has not begun or has failed")
         trainable, _ = self._weights
         self.counters.note_saved()
@@ -209,9 +210,11 @@ class TrainingRun:
             self._folder.close()
             self._weights = self._opt_state = self._trainset = None
 
-    def _train(self, end: int, deadline: Deadline, stop: Callable[[], bool]) -> tuple[State, str | None]:
+    def _train(
+        self, trainset: TokenizedTrainset, end: int, deadline: Deadline, stop: Callable[[], bool]
+    ) -> tuple[State, str | None]:
         """Launch steps up to `end`. Each is looked at while the next one computes, and the last before returning."""
-        launched: tuple[int, Mapping[str, jax.Array]] | None = None
+        dispatched: tuple[int, Mapping[str, jax.Array]] | None = None
         state, reason = State.RUNNING, None
         self.out_of_time = False
         for step in range(self.step, end):
@@ -222,30 +225,35 @@ class TrainingRun:
                 self.out_of_time = True
             if state is State.STOPPED:
                 break
-            metrics = self._launch(step)
-            if launched:
-                self._settle(*launched)
-            launched = step + 1, metrics
-        if launched:
-            self._settle(*launched)
+            metrics = self._dispatch(trainset, step)
+            if dispatched:
+                self._finish(*dispatched)
+            dispatched = step + 1, metrics
+        if dispatched:
+            self._finish(*dispatched)
         return (State.COMPLETE, None) if self.step >= self.config.train.max_steps else (state, reason)
 
-    def _launch(self, step: int) -> Mapping[str, jax.Array]:
+    def _dispatch(self, trainset: TokenizedTrainset, step: int) -> Mapping[str, jax.Array]:
         train = self.config.train
-        batch = self._trainset.batch(train.seed, step, train.gradient_accumulation_steps, train.batch_size)
-        trainable, frozen = self._weights
+        batch = trainset.batch(train.seed, step, train.gradient_accumulation_steps, train.batch_size)
+        trainable, frozen = self._initialise()
         step_function = self._program.step_of(batch["tokens"].shape[-1])
         trainable, self._opt_state, metrics = step_function(
-            trainable, self._opt_state, frozen, self._program.place_batch(batch), self._hp_of(step), np.int32(step)
+            trainable,
+            self._opt_state,
+            frozen,
+            self._program.place_batch(batch),
+            self._hyperparameters_at(step),
+            np.int32(step),
         )
         self._weights = trainable, frozen
         return metrics
 
-    def _hp_of(self, step: int) -> Hyperparameters:
+    def _hyperparameters_at(self, step: int) -> Hyperparameters:
         """Those of the step that follows `step` others: the newest of train.changes, without a program of its own."""
         return next((hp for first, hp in reversed(self._hp) if first <= step), self._hp[0][1])
 
-    def _settle(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
+    def _finish(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
         """Wait for a step and count it. Raises RunFailed for a broken one, so that it is never counted."""
         values = {name: value.item() for name, value in jax.device_get(metrics).items()}
         if problem := self.counters.add(step, values, math.log(self._base.arch.vocab_size)):
@@ -278,7 +286,9 @@ class TrainingRun:
         metrics = {"train/loss": self.counters.loss, "train/learning_rate": self.counters.learning_rate}
         return {**metrics, "train/tokens_per_s": tokens / seconds} if tokens and seconds > 0 else metrics
 
-    def _initialise(self) -> None:
+    def _initialise(self) -> tuple[Any, Any]:
+        """The run's (trainable, frozen) parameters: the restored ones, or initial ones from the seed."""
         if self._weights is None:
             trainable, frozen, self._opt_state = self._program.init(self.config.train.seed)
             self._weights = trainable, frozen
+        return self._weights

@@ -33,7 +33,7 @@ def _scalar(value: Any) -> np.ndarray:
 
 
 def build_optimizer(
-    name: str, hp: Hyperparameters, rate: jax.Array, as_one: bool = False
+    name: str, hp: Hyperparameters, rate: jax.typing.ArrayLike, as_one: bool = False
 ) -> optax.GradientTransformation:
     """Clipping by global norm, the direction, decay of matrices apart from it (Loshchilov and Hutter 2019, arXiv
     1711.05101), and the rate.

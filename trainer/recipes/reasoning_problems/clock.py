@@ -1,6 +1,6 @@
 """Time of day: clocks, timetables, working hours."""
 
-from trainer.recipes.reasoning_problems.problem import Draw
+from trainer.recipes.reasoning_problems.problem import Draw, Step
 from trainer.recipes.reasoning_problems.task import Made, Topic
 
 TASKS = Topic()
@@ -44,7 +44,7 @@ def show_length(draw: Draw) -> Made:
 def arrival(draw: Draw) -> Made:
     start, hours, minutes = draw.number(6 * 60, 17 * 60, 5), draw.number(2, 6), draw.number(10, 55, 5)
     total = start % 60 + minutes
-    steps = [("plan", "Add the minutes, carry full hours, then add the hours.")]
+    steps: list[Step | str] = [("plan", "Add the minutes, carry full hours, then add the hours.")]
     steps.append(f"Minutes: {start % 60} + {minutes} = {total}")
     if total >= 60:
         steps.append(f"That is one hour and {total} - 60 = {total - 60} minutes.")

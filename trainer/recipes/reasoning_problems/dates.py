@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from trainer.recipes.reasoning_problems.numbers import ordinal
-from trainer.recipes.reasoning_problems.problem import Draw, words
+from trainer.recipes.reasoning_problems.problem import Draw, Step, words
 from trainer.recipes.reasoning_problems.task import Made, Topic
 
 TASKS = Topic()
@@ -66,7 +66,7 @@ def days_between(draw: Draw) -> Made:
     month, span = draw.number(1, 9), draw.number(2, 3)
     first = date(COMMON_YEAR, month, draw.number(3, 26))
     last = date(COMMON_YEAR, month + span, draw.number(2, 25))
-    steps = [
+    steps: list[Step | str] = [
         ("plan", "Go to the end of the first month, add the full months between, then the days of the last month.")
     ]
     rest = LENGTHS[month - 1] - first.day
@@ -109,7 +109,7 @@ def date_after(draw: Draw) -> Made:
 def leap_year(draw: Draw) -> Made:
     year = draw.pick((1600, 1700, 1800, 1900, 2000, 2100, 2400, draw.number(1910, 2090), draw.number(1912, 2088, 4)))
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    steps = [("plan", "A leap year divides by 4; a full century must also divide by 400.")]
+    steps: list[Step | str] = [("plan", "A leap year divides by 4; a full century must also divide by 400.")]
     for d in (4, 100, 400):
         rest = year % d
         steps.append(

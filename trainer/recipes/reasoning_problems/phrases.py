@@ -3,7 +3,7 @@
 from trainer.recipes.reasoning_problems.dates import MONTHS
 from trainer.recipes.reasoning_problems.letters import WORDS
 from trainer.recipes.reasoning_problems.numbers import ordinal
-from trainer.recipes.reasoning_problems.problem import Draw, words
+from trainer.recipes.reasoning_problems.problem import Draw, Step, words
 from trainer.recipes.reasoning_problems.task import Made, Topic
 
 TASKS = Topic()
@@ -186,6 +186,7 @@ def iso_date(draw: Draw) -> Made:
 def to_24_hours(draw: Draw) -> Made:
     h, m, half = draw.number(1, 12), draw.number(5, 55, 5), draw.pick(("am", "pm"))
     hour = h % 12 + (12 if half == "pm" else 0)
+    step: Step | str
     if half == "pm" and h != 12:
         step = f"In the afternoon 12 hours are added: {h} + 12 = {hour}"
     elif half == "pm" or h != 12:

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from trainer.recipes.reasoning_problems.numbers import FUNCTIONS, Number, evaluate, rounded
 from trainer.recipes.reasoning_problems.problem import Draw, Level, Problem, Step
@@ -88,7 +88,7 @@ def _parsed(paragraph: str, topic: str) -> Story:
         raise ValueError(
             f"{topic}.txt, story {name!r}: level {level!r}, missing {sorted(missing)}, unknown {sorted(surplus)}"
         )
-    return Story(name, level, lines)
+    return Story(name, cast(Level, level), lines)
 
 
 def _drawn(draw: Draw, part: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.recipes.reasoning_problems.problem import Draw, Level, Problem, Step
+from trainer.recipes.reasoning_problems.problem import Draw, Level, Problem
 
-# What a task's function returns: the fields of its wordings, the steps, the answer.
-Made = tuple[dict[str, Any], Sequence[Step | str], Any]
+# What a task's function returns: the fields of its wordings, the steps (each a Step, or the text of one), the answer.
+Made = tuple[dict[str, Any], Sequence[Any], Any]
 
 
 @dataclass(frozen=True)
