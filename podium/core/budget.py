@@ -1,7 +1,6 @@
-"""Budget profiles: the length of a session, the weekly quota, and the rate at which a session uses the quota.
+"""Budget profiles: the length of a session, and the rate at which a session uses the quota.
 
-Kaggle's figures: a TPU session lasts 9 h (20 h per week), a GPU session 12 h (30 h per week), and an L4x4 uses GPU
-quota at twice the rate.
+Kaggle's figures: a TPU session lasts 9 h, a GPU session 12 h, and an L4x4 uses GPU quota at twice the rate.
 """
 
 from dataclasses import dataclass
@@ -16,15 +15,14 @@ HOUR_S = 3600.0
 class BudgetProfile:
     session_s: float
     reserve_s: float
-    weekly_quota_s: float | None  # quota-seconds; None if nothing is metered
-    quota_rate: float  # quota-seconds per wall second
+    quota_rate: float  # quota-seconds per wall second; 0 if nothing is metered
 
 
 PROFILES = {
-    "local": BudgetProfile(session_s=12 * HOUR_S, reserve_s=30, weekly_quota_s=None, quota_rate=0),
-    "kaggle-tpu": BudgetProfile(session_s=9 * HOUR_S, reserve_s=600, weekly_quota_s=20 * HOUR_S, quota_rate=1),
-    "kaggle-gpu": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, weekly_quota_s=30 * HOUR_S, quota_rate=1),
-    "kaggle-l4x4": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, weekly_quota_s=30 * HOUR_S, quota_rate=2),
+    "local": BudgetProfile(session_s=12 * HOUR_S, reserve_s=30, quota_rate=0),
+    "kaggle-tpu": BudgetProfile(session_s=9 * HOUR_S, reserve_s=600, quota_rate=1),
+    "kaggle-gpu": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, quota_rate=1),
+    "kaggle-l4x4": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, quota_rate=2),
 }
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,23 @@ def sha256_file(path: Path) -> str:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def sha256_files(root: Path, files: Iterable[Path]) -> str:
-    """One hash of the names (relative to `root`) and contents of `files`; their order does not matter."""
-    return sha256_json({file.relative_to(root).as_posix(): sha256_file(file) for file in files})
+def sha256_file_cached(path: Path) -> str:
+    """`sha256_file`, computed once per process for as long as the file does not change. For weights and trainsets.
+
+    A file counts as unchanged if its inode, size, mtime and ctime are the same.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    return _sha256_of_version(path, (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+
+
+def sha256_files(root: Path, files: Iterable[Path], sha256: Callable[[Path], str] = sha256_file) -> str:
+    """One hash over the names (relative to `root`) and contents of `files`, in any order."""
+    return sha256_json({file.relative_to(root).as_posix(): sha256(file) for file in files})
+
+
+@cache
+def _sha256_of_version(path: Path, version: tuple[int, ...]) -> str:  # noqa: ARG001 (part of the cache's key)
+    return sha256_file(path)

@@ -12,7 +12,7 @@ from podium.core.budget import resolve_budget
 from podium.core.config import RunConfig, parse_config
 from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, read_json, to_json
-from podium.core.hashing import sha256_file, sha256_json
+from podium.core.hashing import sha256_file, sha256_file_cached, sha256_json
 from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
 from podium.core.provenance import code_commit, code_hash, requirements_hash
 from podium.core.records import PromotionRecord, Record, parse_record
@@ -167,8 +167,8 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
 def _model_hashes(config: RunConfig) -> dict[str, str]:
     """The hashes of the model's config.json and weights (the tiny model has none) and of the tokenizer's files."""
     model, tokenizer = find_files(config.model)
-    hashes = {f"model/{file.relative_to(model).as_posix()}": sha256_file(file) for file in model_files(model)}
-    return hashes | {f"tokenizer/{file.name}": sha256_file(file) for file in tokenizer_files(tokenizer)}
+    hashes = {f"model/{file.relative_to(model).as_posix()}": sha256_file_cached(file) for file in model_files(model)}
+    return hashes | {f"tokenizer/{file.name}": sha256_file_cached(file) for file in tokenizer_files(tokenizer)}
 
 
 _REMEDY = "restore it, or promote again under another name"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from podium.core.errors import UsageError
-from podium.core.hashing import sha256_files
+from podium.core.hashing import sha256_file_cached, sha256_files
 from podium.core.redaction import one_line
 
 # Any of the first two makes a tokenizer; the others belong to it.
@@ -73,7 +73,7 @@ class Tokenizer:
     @cached_property
     def sha256(self) -> str:
         """Over the tokenizer's files, names and contents."""
-        return sha256_files(self.folder, tokenizer_files(self.folder))
+        return sha256_files(self.folder, tokenizer_files(self.folder), sha256_file_cached)
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._hf(text, add_special_tokens=False).input_ids

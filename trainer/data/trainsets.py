@@ -6,7 +6,7 @@ from pathlib import Path
 
 from podium.core.errors import UsageError
 from podium.core.files import to_line, write_json, write_text
-from podium.core.hashing import sha256_bytes, sha256_file
+from podium.core.hashing import sha256_bytes, sha256_file_cached
 from podium.core.records import ReasoningTrace, TrainsetManifest, read_record, read_records
 from trainer.data.importers import VERSION as IMPORT_VERSION
 from trainer.data.importers import import_traces
@@ -62,7 +62,7 @@ def write_trainset(
 def read_manifest(folder: Path) -> TrainsetManifest:
     """Raises UsageError when it is missing or malformed, or when traces.jsonl is not what it describes."""
     manifest = read_record(TrainsetManifest, folder / "manifest.json")
-    found = sha256_file(folder / "traces.jsonl")
+    found = sha256_file_cached(folder / "traces.jsonl")
     if found != manifest.sha256:
         raise UsageError(
             f"{folder / 'traces.jsonl'}: sha256 is {found[:12]}..., the manifest says {manifest.sha256[:12]}...; "

@@ -16,7 +16,7 @@ from podium.core.config import RunConfig
 from podium.core.config_sections import LoraConfig
 from podium.core.errors import UsageError
 from podium.core.files import read_json
-from podium.core.hashing import sha256_files
+from podium.core.hashing import sha256_file_cached, sha256_files
 from podium.core.redaction import one_line
 from trainer.data.tokenizer import Tokenizer
 from trainer.device.devices import compute_dtype
@@ -44,7 +44,7 @@ class BaseModel:
     @cached_property
     def sha256(self) -> str:
         """Over config.json and the weight files; for tiny over config.json, since the seed gives the rest."""
-        return sha256_files(self.folder, model_files(self.folder))
+        return sha256_files(self.folder, model_files(self.folder), sha256_file_cached)
 
 
 def base_key(config: RunConfig) -> tuple[str, ...]:
@@ -74,15 +74,15 @@ def load_base(config: RunConfig) -> BaseModel:
             f"{tokenizer_folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
             f"the model in {folder} only vocab_size={arch.vocab_size}; they are not of one model"
         )
-    mesh = choose_mesh(config, weights_bytes(config), device_bytes(config))
+    mesh = choose_mesh(config, weights_bytes(config, arch), device_bytes(config))
     params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), mesh, _is_int8(config))
     revision = f"@{config.model.revision}" if config.model.revision else ""
     return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder, mesh)
 
 
-def weights_bytes(config: RunConfig) -> int:
-    """What the model's parameters take, adapters aside. Reads no weights."""
-    arch = read_architecture(find_files(config.model)[0])
+def weights_bytes(config: RunConfig, arch: Architecture | None = None) -> int:
+    """The size in bytes of the model's parameters, without adapters. Reads config.json unless `arch` is given."""
+    arch = arch or read_architecture(find_files(config.model)[0])
     make = partial(_decoder, arch, param_dtype(config), None, _is_int8(config))
     return tree_bytes(nnx.state(nnx.eval_shape(make, jax.random.key(0))))
 

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from podium.core import hashing
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
+from trainer.data.tokenizer import tokenizer_files
 from trainer.export import save_hf
+from trainer.model import base_model
 from trainer.model.base_model import BaseModel, base_key, build_decoder, init_state, load_base, read_architecture
-from trainer.model.sources import TINY
+from trainer.model.sources import TINY, model_files
+from trainer.programs.library import ProgramLibrary
+from trainer.run.provenance import input_hashes
 
 PLAIN = RunConfig()
 LORA = PLAIN.with_overrides({"lora.enabled": True})
@@ -112,6 +117,22 @@ def test_the_graph_depends_on_what_is_trained(tiny: BaseModel) -> None:
     assert build_decoder(tiny, PLAIN) == build_decoder(tiny, PLAIN.with_overrides({"lora.rank": 4}))
     assert build_decoder(tiny, LORA) == build_decoder(tiny, LORA.with_overrides({"lora.alpha": 3.0}))
     assert build_decoder(tiny, LORA) != build_decoder(tiny, PLAIN)
+
+
+def test_a_model_folder_is_read_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By two runs of one model: config.json is parsed by the first, and each file is hashed by the first."""
+    source = tmp_path / "model"
+    shutil.copytree(folder, source)
+    config, read, hashed = PLAIN.with_overrides({"model.source": str(source)}), [], []
+    architecture, sha256_file = base_model.read_architecture, hashing.sha256_file
+    monkeypatch.setattr(base_model, "read_architecture", lambda path: read.append(path) or architecture(path))
+    monkeypatch.setattr(hashing, "sha256_file", lambda path: hashed.append(path.name) or sha256_file(path))
+    library = ProgramLibrary()
+    hashes = [input_hashes(library.base(config), None), input_hashes(library.base(config), None)]
+    assert read == [source]
+    assert sorted(hashed) == sorted(path.name for path in (*model_files(source), *tokenizer_files(source)))
+    assert input_hashes(load_base(config), None) == hashes[0] == hashes[1]
+    assert len(hashed) == len(set(hashed)), "nor does another library hash them again"
 
 
 def test_the_hash_follows_the_files(tiny: BaseModel, folder: Path, tmp_path: Path) -> None:
