@@ -36,7 +36,7 @@ def test_solved_tasks_become_traces(podium, home):
     assert podium("evalset", "check", "arc", "--trainset", "programs").code == 1  # it overlaps, as the note says
     again = podium(*command)
     assert again.code == 2
-    assert "trainset 'programs' is there already" in again.err
+    assert "trainset 'programs' already exists" in again.err
 
 
 @pytest.mark.usefixtures("arc")

@@ -97,7 +97,7 @@ def test_several_samples_a_prompt(podium: Podium, run: Path, evalset: Path, home
         ({"--evalset": "nope"}, "evalset 'nope' not found"),
         ({"--split": "test"}, "split 'test', must be one of dev, holdout, all"),
         ({"--device": "gpu"}, "--device gpu: JAX found no gpu here"),
-        ({"--step": "7"}, "checkpoints/7: not a whole checkpoint of this run"),
+        ({"--step": "7"}, "checkpoints/7: not a complete checkpoint of this run"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(

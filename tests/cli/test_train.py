@@ -87,7 +87,7 @@ def test_a_fitted_schedule_is_recorded_and_gone_on_with(podium: Podium, home: Pa
     assert again.code == 0, again.err
     assert "planned" not in again.out and "complete: step 12" in again.out
     refused = podium("train", "sums.yaml", "--out", "other", "--set", "train.fit_schedule=true")
-    assert (refused.code, "there is nothing to fit to; give --time-budget" in refused.err) == (2, True)
+    assert (refused.code, "there is no deadline to fit to; give --time-budget" in refused.err) == (2, True)
     assert not (home / "other").exists()
 
 
@@ -141,7 +141,7 @@ def test_a_diverged_run_fails_with_step_and_gradient_norm(podium: Podium, home: 
         (["--time-budget", "soon"], "duration 'soon': must be positive and written like 30m"),
         (["--time-budget", "99h"], "budget.time_budget_s=356400, must be <= 43200, the session of profile local"),
         (["--set", "data.trainset=nope"], "trainset 'nope' not found"),
-        (["--set", "model.source=./nope"], "model.source='./nope': there is no such folder"),
+        (["--set", "model.source=./nope"], "model.source='./nope': the folder does not exist"),
         (["--set", "lora.rank=0"], "lora.rank=0: Input should be greater than or equal to 1"),
         (
             ["--set", "train.dtype=fp16"],
@@ -150,7 +150,7 @@ def test_a_diverged_run_fails_with_step_and_gradient_norm(podium: Podium, home: 
         (["--set", "train.optimizer=adam"], "train.optimizer='adam': Input should be 'adamw', 'adafactor', 'lion'"),
         (["--set", "data.template=chat"], "data.template='chat': the tokenizer in"),
         (["--set", "data.length_buckets=[64]"], "data.length_buckets=[64], must ascend from 8 or more to less than"),
-        (["--set", "train.fit_schedule=true"], "there is nothing to fit to; give --time-budget"),
+        (["--set", "train.fit_schedule=true"], "there is no deadline to fit to; give --time-budget"),
         (["--set", "data.max_seq_len=4096"], "data.max_seq_len=4096, must be <= 512, the positions of tiny"),
     ],
 )
@@ -181,7 +181,7 @@ def test_a_run_of_another_config_is_not_gone_on_with(podium: Podium) -> None:
     podium("train", "sums.yaml", "--out", "run", "--time-budget", "0.001s")
     done = podium("train", "sums.yaml", "--out", "run", "--resume", "--set", "train.seed=5")
     assert done.code == 2
-    assert "is of another config: train.seed (0 there, 5 here)" in done.err
+    assert "was saved with another config: train.seed (0 there, 5 here)" in done.err
 
 
 def test_sigterm_saves_and_ends_between_two_steps(home: Path) -> None:

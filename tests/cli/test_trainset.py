@@ -33,7 +33,7 @@ def test_import_and_its_refusals(podium, home):
 
     again = podium(*command)
     assert again.code == 2
-    assert "trainset 'mine' is there already" in again.err
+    assert "trainset 'mine' already exists" in again.err
     assert podium(*command, "--replace").code == 0
 
     bad_name = podium("trainset", "import", source, "--as", "../x", "--format", "gsm8k")

@@ -166,7 +166,7 @@ def test_a_name_is_given_once(data_home):
     [
         ({"data.trainset": "gone"}, "trainset 'gone' not found"),
         ({"eval.evalset": "gone"}, "evalset 'gone' not found"),
-        ({"model.source": "/gone"}, "model.source='/gone': there is no such folder"),
+        ({"model.source": "/gone"}, "model.source='/gone': the folder does not exist"),
         ({"budget.profile": "gone"}, "budget.profile='gone', must be one of local"),
         ({"generate.stop": ["TODO"]}, "lock.config.generate.stop[0]='TODO': evidence must hold no null, placeholder"),
     ],

@@ -33,7 +33,9 @@ def trainset_from(
     """
     refuse_taken(name, folder, replace)
     if not answers:
-        raise UsageError("none of the predictions is right, so there is nothing to learn from; predict again or better")
+        raise UsageError(
+            "none of the predictions is correct, so there is nothing to train on; try more samples or a better run"
+        )
     traces = [trace_of(answer) for answer in answers]
     return write_trainset(
         folder, traces, name=name, recipe=f"from-predictions:{source}", recipe_version=VERSION, seed=None

@@ -66,7 +66,9 @@ class ChatTemplate:
             )
         before, _, after = self._render("the prompt", reply=REPLY).rpartition(REPLY)
         if not before:
-            raise UsageError(f"{tokenizer.folder}: the chat template leaves the model's turn out; use template plain")
+            raise UsageError(
+                f"{tokenizer.folder}: the chat template does not render the model's turn; use data.template=plain"
+            )
         self._end = after.rstrip().removesuffix(tokenizer.eos_token)
 
     def prompt(self, prompt: str) -> list[int]:

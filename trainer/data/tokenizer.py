@@ -61,7 +61,7 @@ class Tokenizer:
         except Exception as error:
             reason = one_line(error, 200)
             raise UsageError(
-                f"{self.folder}: the chat template refuses a user's turn ({reason}); use data.template=plain"
+                f"{self.folder}: the chat template cannot render the conversation ({reason}); use data.template=plain"
             ) from error
         return text
 

@@ -35,9 +35,9 @@ def import_trainset(path: Path, layout: str, folder: Path, *, name: str, replace
 def refuse_taken(name: str, folder: Path, replace: bool) -> None:
     """Raises UsageError if `name` cannot be that of a trainset of the user's own."""
     if name in TRAINSETS:
-        raise UsageError(f"trainset name {name!r} is that of a recipe; choose another name")
+        raise UsageError(f"trainset name {name!r} is the name of a recipe; choose another name")
     if folder.exists() and not replace:
-        raise UsageError(f"trainset {name!r} is there already ({folder}); give another name or --replace")
+        raise UsageError(f"trainset {name!r} already exists ({folder}); choose another name, or pass --replace")
 
 
 def write_trainset(

@@ -67,10 +67,10 @@ def n_devices(config: RunConfig) -> int:
     here, batch, fsdp = jax.device_count(), config.train.batch_size, config.device.fsdp or 1
     n = config.device.count or (here if jax.process_count() > 1 else _largest_count(here, batch, fsdp))
     if n > here:
-        raise UsageError(f"device.count={n}, must be at most {here}, the devices here; lower it or leave it out")
+        raise UsageError(f"device.count={n}, must be <= {here}, the number of devices here; lower it, or leave it out")
     if n < here and jax.process_count() > 1:
         raise UsageError(
-            f"device.count={n}, must be {here}: processes that train together use all devices; leave it out"
+            f"device.count={n}, must be {here}: processes that train together use all their devices; leave it out"
         )
     if n % fsdp:
         raise UsageError(f"device.fsdp={fsdp}, must divide the number of devices, which is {n}; choose a divisor of it")

@@ -102,7 +102,7 @@ def architecture_from_hf(config: Any) -> Architecture:
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
     kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
     if getattr(config, "use_bidirectional_attention", None):
-        raise UsageError("use_bidirectional_attention=true; only causal decoders can be trained here")
+        raise UsageError("use_bidirectional_attention=true; only causal decoders are supported, choose another model")
     global_rope, local_rope = _ropes(config)
     return Architecture(
         family=family,
@@ -136,7 +136,7 @@ def architecture_from_hf(config: Any) -> Architecture:
 def check_family(model_type: str) -> str:
     """`model_type` when the decoder covers it. Raises UsageError naming it and the known ones."""
     if model_type == "gpt2":
-        raise UsageError("model_type 'gpt2' is not supported; use model.source=tiny where a small model is wanted")
+        raise UsageError("model_type 'gpt2' is not supported; use model.source=tiny if you want a small model")
     if model_type not in FAMILIES:
         raise UsageError(f"unknown model_type {model_type!r}; known: {', '.join((*FAMILIES, 'gemma3'))}")
     return model_type

@@ -72,7 +72,7 @@ def load_base(config: RunConfig) -> BaseModel:
     if tokenizer.vocab_size > arch.vocab_size:
         raise UsageError(
             f"{tokenizer_folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
-            f"the model in {folder} only vocab_size={arch.vocab_size}; they are not of one model"
+            f"the model in {folder} has only vocab_size={arch.vocab_size}; give the tokenizer of the same model"
         )
     mesh = choose_mesh(config, weights_bytes(config, arch), device_bytes(config))
     params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), mesh, _is_int8(config))
@@ -120,7 +120,7 @@ def read_architecture(folder: Path) -> Architecture:
     path = folder / "config.json"
     values = read_json(path)
     if not isinstance(values, dict) or "model_type" not in values:
-        raise UsageError(f"{path}: has no model_type; it is not the config of a model")
+        raise UsageError(f"{path}: has no model_type, so it is not a model's config; check the folder")
     try:
         if values["model_type"] != "gemma3":
             check_family(values["model_type"])  # before transformers, which knows hundreds more

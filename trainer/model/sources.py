@@ -50,7 +50,7 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / INDEX).is_file():
         index = read_json(folder / INDEX)
         if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
-            raise UsageError(f"{folder / INDEX}: has no weight_map; the file is corrupt")
+            raise UsageError(f"{folder / INDEX}: has no weight_map, so it is corrupt; download the model again")
         names = sorted(set(index["weight_map"].values()))
     for name in names:
         if not (folder / name).is_file():
@@ -74,7 +74,7 @@ def find_folder(key: str, source: str, revision: str | None) -> Path:
     if folder.is_dir():
         return folder
     if source.startswith(("/", ".", "~")):
-        raise UsageError(f"{key}={source!r}: there is no such folder; check the path")
+        raise UsageError(f"{key}={source!r}: the folder does not exist; check the path")
     return _fetch_from_hub(key, source, revision)
 
 
@@ -98,8 +98,8 @@ def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
         raise UsageError(f"{key}={repo!r}, {rule}") from error
     except (OSError, HTTPError) as error:  # the hub's own errors are OSErrors
         raise PodiumError(
-            f"{key}={repo!r}: there is no such folder, and the hub did not give it ({one_line(error, 200)}); "
-            "check the name and the network, and set HF_TOKEN where the model is gated"
+            f"{key}={repo!r}: no such folder exists, and the hub did not serve it ({one_line(error, 200)}); "
+            "check the name and the network, and set HF_TOKEN if the model is gated"
         ) from error
 
 
@@ -116,4 +116,4 @@ def _fetch_from_kaggle(key: str, source: str) -> Path:
     except ValueError as error:  # a malformed handle
         raise UsageError(f"{key}={source!r}: {one_line(error, 200)}") from error
     except OSError as error:  # the errors of requests are OSErrors
-        raise PodiumError(f"{key}={source!r}: Kaggle did not give it ({one_line(error, 200)})") from error
+        raise PodiumError(f"{key}={source!r}: Kaggle did not serve it ({one_line(error, 200)})") from error

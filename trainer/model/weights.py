@@ -203,21 +203,26 @@ def _check(folder: Path, slots: Mapping[str, Slot], stored: Mapping[str, Stored]
     """Before a byte is read: the checkpoint has exactly the tensors of the config, each of the right shape."""
     for name, slot in slots.items():
         if name not in stored:
-            raise UsageError(f"{folder}: tensor {name} is missing; files are incomplete, or not of this config.json")
+            raise UsageError(
+                f"{folder}: tensor {name} is missing; download the model again, or give the matching config.json"
+            )
         if stored[name].shape != slot.shape:
             of = " (vocab_size, hidden_size)" if slot.shape[0] == arch.vocab_size else ""
             raise UsageError(
                 f"{stored[name].file}: tensor {name} has shape {stored[name].shape}, "
-                f"config.json says {slot.shape}{of}; the two are not of one model"
+                f"config.json says {slot.shape}{of}; give the config.json and weights of the same model"
             )
     # A tied head is often stored a second time.
     surplus = [name for name in stored if name not in slots and not (arch.tied_head and name == "lm_head.weight")]
     if surplus:
-        raise UsageError(f"{stored[surplus[0]].file}: tensor {surplus[0]} is surplus; config.json has no place for it")
+        raise UsageError(
+            f"{stored[surplus[0]].file}: tensor {surplus[0]} is not in the model that config.json describes; "
+            "give the matching config.json"
+        )
 
 
 def _open(file: Path) -> Any:
     try:
         return safe_open(file, framework="np")
     except (SafetensorError, OSError) as error:
-        raise UsageError(f"{file}: not a safetensors file ({error}); it is corrupt or incomplete") from error
+        raise UsageError(f"{file}: not a safetensors file ({error}); download the model again") from error

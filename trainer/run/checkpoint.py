@@ -150,8 +150,8 @@ def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig, step
     ]
     if differing:
         raise UsageError(
-            f"checkpoint {path} is of another config: {', '.join(differing)}; "
-            "go on with the config it was made with, or start in another folder"
+            f"checkpoint {path} was saved with another config: {', '.join(differing)}; "
+            "continue with the config that it was saved with, or start in another folder"
         )
 
 
@@ -166,8 +166,8 @@ def check_same_inputs(path: Path, saved: Mapping[str, str], here: Mapping[str, s
     differing = [name for name, sha256 in here.items() if saved.get(name) != sha256]
     if differing:
         raise UsageError(
-            f"checkpoint {path} was made with another {' and '.join(differing)}: the files have changed since; "
-            "put them back, or start in another folder"
+            f"checkpoint {path} was saved with another {' and '.join(differing)}: the files have changed; "
+            "restore them, or start in another folder"
         )
 
 
@@ -188,7 +188,7 @@ def _restore(path: Path, item: str, how: Any) -> Any:
             return reader.restore(path.resolve(), args=ocp.args.Composite(**{item: how}))[item]
     except (OSError, ValueError, KeyError) as error:
         reason = one_line(error, 200)
-        raise UsageError(f"{path}: not a whole checkpoint of this run ({reason}); name another one") from error
+        raise UsageError(f"{path}: not a complete checkpoint of this run ({reason}); choose another one") from error
 
 
 def _named(tree: Tree) -> dict[str, Any]:
@@ -200,4 +200,4 @@ def _named(tree: Tree) -> dict[str, Any]:
 def _write_failed(path: Path, error: Exception) -> PodiumError:
     code = re.search(r"os_error_code='(\d+)'", str(error))  # how TensorStore says what the system refused
     reason = os.strerror(int(code[1])) if code else one_line(error, 200)
-    return PodiumError(f"cannot write checkpoint {path}: {reason}; make room, then use --resume")
+    return PodiumError(f"cannot write checkpoint {path}: {reason}; free some disk space, then use --resume")

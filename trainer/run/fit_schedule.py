@@ -33,7 +33,7 @@ def fit_schedule(
     """
     if deadline.budget_s is None:
         raise UsageError(
-            "train.fit_schedule=true without a time budget: there is nothing to fit to; give --time-budget"
+            "train.fit_schedule=true without a time budget: there is no deadline to fit to; give --time-budget"
         )
     train = config.train
     step_s = _measure(config, library, deadline, stop)

@@ -23,7 +23,7 @@ class MetricsLog:
                 file.write(text)  # one write of a short line: on disk whole or not at all, but for a full disk
         except OSError as error:
             raise PodiumError(
-                f"cannot write {self.path}: {error.strerror or error}; make room and use --resume"
+                f"cannot write {self.path}: {error.strerror or error}; free some disk space, then use --resume"
             ) from error
 
     def lines(self) -> list[dict[str, Any]]:

@@ -188,7 +188,7 @@ class TrainingRun:
             PodiumError: the disk refused it; or the run has failed, so that its state is not worth keeping.
         """
         if self._failure or self._weights is None or self._opt_state is None:
-            raise PodiumError(f"{self.out}: nothing to save of a run that has not begun or has failed")
+            raise PodiumError(f"{self.out}: the run has not started or has failed, so there is nothing to save")
         trainable, _ = self._weights
         self.counters.note_saved()
         meta = {

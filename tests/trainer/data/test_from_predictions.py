@@ -30,9 +30,9 @@ def test_a_trainset(tmp_path):
 @pytest.mark.parametrize(
     ("name", "answers", "message"),
     [
-        ("tiny-reasoning", ["1"], "trainset name 'tiny-reasoning' is that of a recipe; choose another name"),
-        ("mine", ["1"], "trainset 'mine' is there already"),
-        ("other", [], "none of the predictions is right, so there is nothing to learn from"),
+        ("tiny-reasoning", ["1"], "trainset name 'tiny-reasoning' is the name of a recipe; choose another name"),
+        ("mine", ["1"], "trainset 'mine' already exists"),
+        ("other", [], "none of the predictions is correct, so there is nothing to train on"),
     ],
 )
 def test_refusals_write_nothing(tmp_path, name, answers, message):

@@ -90,11 +90,15 @@ def test_what_cannot_be_templated_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"data.template='chat': the tokenizer in .* has no chat template; use auto"):
         choose_template(Tokenizer(TINY), DataConfig(template="chat"))
     refusing = chat_tokenizer(tmp_path, "{{ raise_exception('system turn first') }}")
-    with pytest.raises(UsageError, match=r"the chat template refuses a user's turn \(.*system turn first") as caught:
+    with pytest.raises(
+        UsageError, match=r"the chat template cannot render the conversation \(.*system turn first"
+    ) as caught:
         choose_template(refusing, DataConfig())
     assert "\n" not in str(caught.value)
     silent = tmp_path / "silent"
     silent.mkdir()
-    with pytest.raises(UsageError, match=r"the chat template leaves the model's turn out; use template plain"):
+    with pytest.raises(
+        UsageError, match=r"the chat template does not render the model's turn; use data.template=plain"
+    ):
         choose_template(chat_tokenizer(silent, "{{ messages[0]['content'] }}"), DataConfig())
     assert json.loads((silent / "tokenizer_config.json").read_text())

@@ -66,7 +66,7 @@ def test_import_refuses_what_is_there_and_writes_nothing_on_a_bad_line(tmp_path)
     manifest = import_trainset(source, "prompt-response", folder, name="mine")
     assert (manifest.recipe, manifest.seed, manifest.count) == ("import:prompt-response", None, 1)
     before = files(folder)
-    with pytest.raises(UsageError, match=r"trainset 'mine' is there already .*; give another name or --replace"):
+    with pytest.raises(UsageError, match=r"trainset 'mine' already exists .*; choose another name, or pass --replace"):
         import_trainset(source, "prompt-response", folder, name="mine")
     source.write_text("broken\n")
     with pytest.raises(UsageError, match="not JSON"):
@@ -78,5 +78,5 @@ def test_import_refuses_what_is_there_and_writes_nothing_on_a_bad_line(tmp_path)
 
 
 def test_a_recipes_name_is_not_for_imports(tmp_path):
-    with pytest.raises(UsageError, match="trainset name 'tiny-reasoning' is that of a recipe"):
+    with pytest.raises(UsageError, match="trainset name 'tiny-reasoning' is the name of a recipe"):
         import_trainset(tmp_path / "in.jsonl", "gsm8k", tmp_path / "x", name="tiny-reasoning")

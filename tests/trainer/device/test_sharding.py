@@ -171,7 +171,10 @@ def test_a_mesh_follows_from_devices_batch_and_model() -> None:
             {"device.fsdp": 4, "train.batch_size": 6},
             r"train.batch_size=6, must be .* the 4 devices .* train.batch_size=8$",
         ),
-        ({"device.count": 9, "train.batch_size": 9}, r"device.count=9, must be at most 8, the devices here; lower it"),
+        (
+            {"device.count": 9, "train.batch_size": 9},
+            r"device.count=9, must be <= 8, the number of devices here; lower it",
+        ),
         ({"device.fsdp": 16, "train.batch_size": 16}, r"device.fsdp=16, must divide the number of devices, which is 8"),
         ({"device.fsdp": 3, "device.count": 4}, r"device.fsdp=3, must divide the number of devices, which is 4"),
     ],

@@ -134,7 +134,7 @@ def test_each_layer_has_the_frequencies_of_its_kind() -> None:
         ),
         (
             {"model_type": "gpt2"},
-            "model_type 'gpt2' is not supported; use model.source=tiny where a small model is wanted",
+            "model_type 'gpt2' is not supported; use model.source=tiny if you want a small model",
         ),
         (
             {"model_type": "llama", **SMALL, "hidden_act": "relu"},
@@ -146,7 +146,7 @@ def test_each_layer_has_the_frequencies_of_its_kind() -> None:
         ),
         (
             {"model_type": "gemma3_text", **SMALL, "head_dim": 8, "use_bidirectional_attention": True},
-            "use_bidirectional_attention=true; only causal decoders can be trained here",
+            "use_bidirectional_attention=true; only causal decoders are supported, choose another model",
         ),
     ],
 )

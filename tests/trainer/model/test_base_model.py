@@ -180,10 +180,13 @@ def test_a_tokenizer_of_another_model_is_refused(folder: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"model_type": "gpt2"}', "model_type 'gpt2' is not supported; use model.source=tiny where a small model"),
+        (
+            '{"model_type": "gpt2"}',
+            "model_type 'gpt2' is not supported; use model.source=tiny if you want a small model",
+        ),
         ('{"model_type": "bert"}', "unknown model_type 'bert'; known: gemma, gemma2"),
-        ('{"vocab_size": 3}', "has no model_type; it is not the config of a model"),
-        ("[]", "has no model_type; it is not the config of a model"),
+        ('{"vocab_size": 3}', "has no model_type, so it is not a model's config"),
+        ("[]", "has no model_type, so it is not a model's config"),
         ("{", "not JSON"),
         ('{"model_type": "llama", "hidden_size": "many"}', "hidden_size"),
         ('{"model_type": "llama", "hidden_act": "relu"}', "unknown activation 'relu'"),

@@ -61,9 +61,9 @@ def test_the_missing_file_is_named_with_its_places(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"^model\.source='.*/nowhere': there is no such folder; check the path"):
+    with pytest.raises(UsageError, match=r"^model\.source='.*/nowhere': the folder does not exist; check the path"):
         find(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match=r"^model\.tokenizer='.*/nowhere': there is no such folder; check the path"):
+    with pytest.raises(UsageError, match=r"^model\.tokenizer='.*/nowhere': the folder does not exist; check the path"):
         find("tiny", tmp_path / "nowhere")
 
 
@@ -93,10 +93,10 @@ def test_a_hub_id_is_taken_from_the_hubs_cache(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     assert find_files(ModelConfig(source="some/model", revision="v2")) == (snapshot, snapshot)
     with pytest.raises(
-        PodiumError, match=r"^model\.source='some/other': there is no such folder, and the hub did not"
+        PodiumError, match=r"^model\.source='some/other': no such folder exists, and the hub did not"
     ) as caught:
         find("some/other")
-    assert "check the name and the network, and set HF_TOKEN where the model is gated" in str(caught.value)
+    assert "check the name and the network, and set HF_TOKEN if the model is gated" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -135,5 +135,5 @@ def test_a_kaggle_handle_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert asked == ["google/gemma/flax/2b"]
     with pytest.raises(UsageError, match=r"model\.source='kaggle:bad': Invalid model handle: bad"):
         find("kaggle:bad")
-    with pytest.raises(PodiumError, match=r"Kaggle did not give it \(no route to host\)"):
+    with pytest.raises(PodiumError, match=r"Kaggle did not serve it \(no route to host\)"):
         find("kaggle:gone")

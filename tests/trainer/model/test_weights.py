@@ -107,15 +107,17 @@ def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
     folder = changed(tmp_path, "llama", lambda tensors: tensors.pop("model.layers.1.mlp.up_proj.weight"))
     with pytest.raises(UsageError) as caught:
         load(folder, "llama")
-    rule = "tensor model.layers.1.mlp.up_proj.weight is missing; files are incomplete, or not of this config.json"
-    assert str(caught.value) == f"{folder}: {rule}"
+    rule = "is missing; download the model again, or give the matching config.json"
+    assert str(caught.value) == f"{folder}: tensor model.layers.1.mlp.up_proj.weight {rule}"
 
 
 def test_a_surplus_tensor_is_named(tmp_path: Path) -> None:
     folder = changed(tmp_path, "llama", lambda tensors: tensors.update({"model.layers.3.x.weight": np.ones(2)}))
     with pytest.raises(UsageError) as caught:
         load(folder, "llama")
-    rule = "tensor model.layers.3.x.weight is surplus; config.json has no place for it"
+    rule = (
+        "tensor model.layers.3.x.weight is not in the model that config.json describes; give the matching config.json"
+    )
     assert str(caught.value) == f"{folder / 'model.safetensors'}: {rule}"
 
 
@@ -128,7 +130,7 @@ def test_a_vocabulary_of_another_size_is_named(tmp_path: Path) -> None:
         load(folder, "llama")
     assert str(caught.value) == (
         f"{folder / 'model.safetensors'}: tensor model.embed_tokens.weight has shape (100, 32), "
-        "config.json says (128, 32) (vocab_size, hidden_size); the two are not of one model"
+        "config.json says (128, 32) (vocab_size, hidden_size); give the config.json and weights of the same model"
     )
 
 
@@ -162,11 +164,11 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
 def test_a_truncated_file_is_named(keep: int, tmp_path: Path) -> None:
     whole = (FIXTURES / "llama" / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:keep])
-    with pytest.raises(UsageError, match=r"model\.safetensors: not a safetensors file .*; it is corrupt or incomplete"):
+    with pytest.raises(UsageError, match=r"model\.safetensors: not a safetensors file .*; download the model again"):
         load(tmp_path, "llama")
 
 
 def test_a_corrupt_index_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(UsageError, match=r"index\.json: has no weight_map; the file is corrupt"):
+    with pytest.raises(UsageError, match=r"index\.json: has no weight_map, so it is corrupt"):
         load(tmp_path, "llama")

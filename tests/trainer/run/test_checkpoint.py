@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_clear_line_and_the_last_good_checkpoint_stays(
     with (
         disk_full(),
         pytest.raises(
-            PodiumError, match=r"cannot write checkpoint .*File too large.*; make room, then use --resume"
+            PodiumError, match=r"cannot write checkpoint .*File too large.*; free some disk space, then use --resume"
         ) as e,
     ):
         saved.save(2, big, state(1), {})
@@ -138,7 +138,7 @@ def test_a_full_disk_is_one_clear_line_and_the_last_good_checkpoint_stays(
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"not a whole checkpoint of this run"):
+    with pytest.raises(UsageError, match=r"not a complete checkpoint of this run"):
         read_meta(tmp_path / "7")
 
 
@@ -146,8 +146,8 @@ def test_a_checkpoint_of_another_config_is_refused_with_the_keys(tmp_path: Path)
     wanted = RunConfig()
     saved = wanted.with_overrides({"train.learning_rate": 0.1, "data.trainset": "other"}).model_dump(mode="json")
     rule = (
-        r"is of another config: data.trainset \(other there, tiny-reasoning here\), "
-        r"train.learning_rate \(0.1 there, 0.0003 here\); go on with the config it was made with"
+        r"was saved with another config: data.trainset \(other there, tiny-reasoning here\), "
+        r"train.learning_rate \(0.1 there, 0.0003 here\); continue with the config that it was saved with"
     )
     with pytest.raises(UsageError, match=rule):
         check_same_run(tmp_path, saved, wanted, step=5)
@@ -173,7 +173,9 @@ def test_only_changes_that_the_checkpoint_has_seen_must_be_the_same(tmp_path: Pa
     for wanted in (changing((3, 1e-3)), changing((3, 1e-3), (5, 1e-1)), changing((3, 1e-3), (9, 1e-1))):
         check_same_run(tmp_path, saved, wanted, step=5)
     for wanted in (RunConfig(), changing((3, 2e-3)), changing((4, 1e-3)), changing((2, 1e-3), (3, 1e-3))):
-        with pytest.raises(UsageError, match=r"is of another config: train\.changes \(.*step=3.* there, .* here\)"):
+        with pytest.raises(
+            UsageError, match=r"was saved with another config: train\.changes \(.*step=3.* there, .* here\)"
+        ):
             check_same_run(tmp_path, saved, wanted, step=5)
     with pytest.raises(UsageError, match=r"train\.batch_size \(8 there, 4 here\)"):
         check_same_run(tmp_path, saved, changing((3, 1e-3)).with_overrides({"train.batch_size": 4}), step=5)

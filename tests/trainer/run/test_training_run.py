@@ -221,7 +221,7 @@ def test_nan_ends_it_at_once_and_the_last_good_checkpoint_stays(
         == f"diverged at step {run.step + 1}: loss nan, gradient norm nan; loss and gradient must be finite"
     )
     assert run.advance(12, forever).state is State.DIVERGED  # it stays so
-    with pytest.raises(PodiumError, match=r"nothing to save of a run that has not begun or has failed"):
+    with pytest.raises(PodiumError, match=r"the run has not started or has failed, so there is nothing to save"):
         run.save()
     run.close()
     assert (run.out / "checkpoints" / "1").is_dir()
@@ -292,10 +292,12 @@ def test_a_checkpoint_of_another_config_or_other_data_is_refused(
     run.advance(2, forever)
     run.save()
     run.close()
-    with pytest.raises(UsageError, match=r"of another config: train.learning_rate \(0.003 there, 0.001 here\)"):
+    with pytest.raises(
+        UsageError, match=r"was saved with another config: train.learning_rate \(0.003 there, 0.001 here\)"
+    ):
         start(data__trainset=str(data), train__learning_rate=1e-3).restore()
     write_trainset(data, traces[1:], **facts)
-    with pytest.raises(UsageError, match=r"was made with another trainset: the files have changed since"):
+    with pytest.raises(UsageError, match=r"was saved with another trainset: the files have changed"):
         start(data__trainset=str(data)).restore()
 
 
