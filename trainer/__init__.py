@@ -1,6 +1,6 @@
-"""Loads models, trains them and lets them answer. Knows nothing of trials."""
+"""Loads models, trains them, and generates answers with them. Knows nothing about trials."""
 
 import os
 
-# Before tokenizers is imported, here and in every process that is started: its threads and a fork do not go together.
+# Set before tokenizers is imported, here and in every child process, because its threads do not survive a fork.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,4 +1,4 @@
-"""A trained model back to a Hugging Face folder, for transformers and everything else that reads its format."""
+"""Exports a trained model to a Hugging Face folder, for transformers and other programs that read its format."""
 
 import os
 import shutil
@@ -13,6 +13,7 @@ from podium.core.config import RunConfig
 from podium.core.config_sections import LoraConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json
+from podium.core.run_files import CHECKPOINTS
 from trainer.data.tokenizer import tokenizer_files
 from trainer.model.base_model import BaseModel
 from trainer.model.lora import merge
@@ -28,11 +29,12 @@ def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibra
     """Write the newest checkpoint of the folder `run` as `save_hf` does, and return its step.
 
     Raises:
-        UsageError: the folder is there already, the run has no whole checkpoint, or one of another config or model.
-        PodiumError: the disk refused a file.
+        UsageError: the folder already exists, the run has no complete checkpoint, or the checkpoint was saved with
+            another config or model.
+        PodiumError: a file cannot be written.
     """
     check_absent(folder)
-    path = Checkpoints(run / "checkpoints", config.train.keep_checkpoints).newest()
+    path = Checkpoints(run / CHECKPOINTS, config.train.keep_checkpoints).newest()
     if path is None:
         raise UsageError(f"{run} has no checkpoints; `podium train CONFIG.yaml --out {run}` makes them")
     meta = read_meta(path)
@@ -46,13 +48,13 @@ def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibra
 
 
 def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora: LoraConfig) -> None:
-    """Write weights (adapters merged in), config and tokenizer to `folder`, which appears only when it is whole.
+    """Write weights (with adapters merged in), config and tokenizer to `folder`, which appears once it is complete.
 
-    `trainable` and `frozen` are as `init_state` divides them; weights keep the dtype they have there.
+    `trainable` and `frozen` are as `init_state` returns them; weights keep their dtype.
 
     Raises:
-        UsageError: the folder is there already.
-        PodiumError: the disk refused a file.
+        UsageError: the folder already exists.
+        PodiumError: a file cannot be written.
     """
     check_absent(folder)
     params = merge(frozen, trainable, lora) if jax.tree.leaves(frozen) else trainable
@@ -72,12 +74,13 @@ def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.Sta
 
 
 def check_absent(folder: Path) -> None:
+    """Raises UsageError if the folder already exists."""
     if folder.exists():
         raise UsageError(f"{folder} already exists; choose another folder")
 
 
 def _config(folder: Path, dtype: str) -> dict[str, Any]:
-    """The model's own config.json, with the dtype of the new weights; of a Gemma 3 with vision, the text part."""
+    """The model's own config.json (for a Gemma 3 with vision, its text part), with the dtype of the new weights."""
     config = read_json(folder / "config.json")
     if config["model_type"] == "gemma3":
         config = {"architectures": ["Gemma3ForCausalLM"], **config["text_config"], "model_type": "gemma3_text"}

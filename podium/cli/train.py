@@ -118,10 +118,10 @@ def _fit(
 ) -> RunConfig:
     """The config with its number of steps fixed, by an earlier session of the run or by measuring."""
     from podium.core.config import load_config
-    from trainer.run.fit_schedule import fit_schedule, fixed_by
+    from trainer.run.fit_schedule import fit_schedule, with_fitted_steps
 
     if (out / CONFIG).exists():
-        return fixed_by(load_config(out / CONFIG), config)
+        return with_fitted_steps(config, load_config(out / CONFIG))
     fit = fit_schedule(config, library, deadline, interrupts.requested)
     measured = "no step was measured" if fit.step_s is None else f"{fit.step_s:.3g} s per step"
     typer.echo(f"fit_schedule: {measured}; {fit.config.train.max_steps} of {config.train.max_steps} steps planned")

@@ -1,4 +1,4 @@
-"""A trainset of right predictions: the prompts they answered, and what they wrote (Zelikman et al. 2022, STaR)."""
+"""Makes a trainset of correct predictions: their prompts and answers (Zelikman et al. 2022, STaR)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from typing import Any
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace, TrainsetManifest
 from trainer.data.importers import completion
-from trainer.data.trainsets import refuse_taken, write_trainset
+from trainer.data.trainsets import check_name, write_trainset
 
-VERSION = "1"  # of what a prediction becomes
+VERSION = "1"  # of the conversion
 
 
 @dataclass(frozen=True)
 class RightAnswer:
-    """`program` is the answer where it is one; else steps and answer are read from `text` as an import reads them."""
+    """A correct answer: the source in `program`, or else `text`, parsed as `importers.completion` does."""
 
     prompt: str
     text: str
@@ -26,12 +26,12 @@ class RightAnswer:
 def trainset_from(
     answers: Sequence[RightAnswer], folder: Path, *, name: str, source: str, replace: bool = False
 ) -> TrainsetManifest:
-    """Fill `folder`; `source` says what the answers were told to be right by.
+    """Write a trainset to `folder`; `source` names what judged the answers correct.
 
     Raises:
-        UsageError: no answers (nothing is written), a folder that is there already, or the name of a recipe.
+        UsageError: there are no answers (nothing is written), the folder already exists, or `name` is a recipe's.
     """
-    refuse_taken(name, folder, replace)
+    check_name(name, folder, replace)
     if not answers:
         raise UsageError(
             "none of the predictions is correct, so there is nothing to train on; try more samples or a better run"
@@ -43,7 +43,7 @@ def trainset_from(
 
 
 def trace_of(answer: RightAnswer) -> ReasoningTrace:
-    """A program is an answer in a fence, so that it is found again in what is learned from it."""
+    """A program is put in a code fence, so that a scorer finds it in the answers of the trained model."""
     if answer.program is not None:
         return ReasoningTrace(
             prompt=answer.prompt, final_answer=f"```python\n{answer.program.strip()}\n```", meta=answer.meta

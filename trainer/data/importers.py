@@ -1,4 +1,4 @@
-"""Reading what users have, JSONL of several layouts, into traces. docs/trainsets.md shows a line of each."""
+"""Imports JSONL files of several layouts as traces. docs/trainsets.md shows a line of each layout."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_jsonl
 from podium.core.records import ReasoningTrace, TraceStep, parse_record
 
-VERSION = "1"  # of what an imported line becomes
+VERSION = "1"  # of the conversion
 ANSWER_TAG = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 REASONING_TAG = re.compile(r"</?reasoning>")
 CALCULATOR_MARK = re.compile(r"<<[^<>]*>>")  # GSM8K: 48/2 = <<48/2=24>>24
@@ -19,10 +19,10 @@ Row = Mapping[str, Any]
 
 
 def import_traces(path: Path, layout: str) -> list[ReasoningTrace]:
-    """Every line of `path` as a trace; fields that the layout does not know are kept in `meta`.
+    """Every line of `path` as a trace. Fields that the layout does not define are kept in `meta`.
 
     Raises:
-        UsageError: unknown layout, no lines, or a bad line, named with file, line number and reason.
+        UsageError: unknown layout, no lines, or an invalid line, named with file, line number and reason.
     """
     if layout not in LAYOUTS:
         raise UsageError(f"format {layout!r}, must be one of {', '.join(LAYOUTS)}")
@@ -42,7 +42,7 @@ def import_traces(path: Path, layout: str) -> list[ReasoningTrace]:
 
 
 def gsm8k(row: Row) -> dict[str, Any]:
-    """{"question", "answer"}: worked lines, then `#### 72`. The calculator's marks are taken out of the steps."""
+    """{"question", "answer"}: lines of steps, then `#### 72`. Calculator annotations are removed from the steps."""
     question, answer = _text(row, "question"), _text(row, "answer")
     worked, marks, final = answer.rpartition("####")
     if not marks or not final.strip():
@@ -56,15 +56,15 @@ def gsm8k(row: Row) -> dict[str, Any]:
 
 
 def prompt_response(row: Row) -> dict[str, Any]:
-    """{"prompt", "response"}: see `completion` for what a response becomes."""
+    """{"prompt", "response"}: `completion` describes how a response is parsed."""
     meta = _others(row, "prompt", "response")
     return {"prompt": _text(row, "prompt"), **completion(_text(row, "response")), "meta": meta}
 
 
 def messages(row: Row) -> dict[str, Any]:
-    """{"messages": [{"role", "content"}, ...]}: the last, of the assistant, is the completion.
+    """{"messages": [{"role", "content"}, ...]}: the last message, of the assistant, is the completion.
 
-    The others are the prompt: one message is its content, several a line `role: content` each.
+    The others are the prompt: the content of a single message, or a line `role: content` per message.
     """
     turns = row.get("messages")
     if not isinstance(turns, list) or len(turns) < 2 or not all(isinstance(turn, dict) for turn in turns):
@@ -77,7 +77,7 @@ def messages(row: Row) -> dict[str, Any]:
 
 
 def traces(row: Row) -> dict[str, Any]:
-    """A ReasoningTrace; its other fields (analysis, techniques, fitness, ...) go to `meta`."""
+    """A ReasoningTrace. Other fields (analysis, techniques, fitness, ...) go to `meta`."""
     meta = row.get("meta", {})
     if not isinstance(meta, dict):
         raise ValueError(f"meta holds {type(meta).__name__}, must be an object")
@@ -91,8 +91,8 @@ def traces(row: Row) -> dict[str, Any]:
 def completion(text: str) -> dict[str, Any]:
     """Steps and final answer of a response.
 
-    The answer stands in the last `<answer>` tag or after the last `####`, and the lines before it are the steps. A
-    response with neither is all answer: nothing is guessed.
+    The answer is in the last `<answer>` tag or after the last `####`, and the lines before it are the steps. Without
+    either, the whole response is the answer.
     """
     tags = list(ANSWER_TAG.finditer(text))
     if tags:

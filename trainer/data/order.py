@@ -1,4 +1,4 @@
-"""Which examples make up which step. It follows from (seed, step) alone: nothing here has state."""
+"""The data order: the examples of each step, as a pure function of (seed, step)."""
 
 from functools import lru_cache
 
@@ -6,17 +6,18 @@ import numpy as np
 
 
 def batch_indices(seed: int, step: int, n_examples: int, batch: int) -> np.ndarray:
-    """The examples of `step`: the next of an endless row of epochs, each a permutation of its own. (batch,) int64"""
-    places = np.arange(step * batch, (step + 1) * batch)
-    epochs, offsets = places // n_examples, places % n_examples
+    """The examples of `step`, from an endless sequence of epochs, each with its own permutation. (batch,) int64"""
+    positions = np.arange(step * batch, (step + 1) * batch)
+    epochs, offsets = positions // n_examples, positions % n_examples
     return np.array([permutation(seed, int(epoch), n_examples)[at] for epoch, at in zip(epochs, offsets, strict=True)])
 
 
 def bucketed_indices(seed: int, step: int, buckets: np.ndarray, batch: int) -> tuple[int, np.ndarray]:
     """The bucket of `step` and its examples, (batch,) int64, all of which fit in that bucket.
 
-    `buckets` has each example's, (examples,) uint8, the shortest first. What does not fill a batch of its own bucket
-    goes to the next longer one, and the last batch of an epoch is filled up with other examples.
+    `buckets` has the bucket of each example, (examples,) uint8, where 0 is the shortest. Examples that do not fill a
+    batch of their own bucket move to the next longer one, and the last batch of an epoch is filled up with other
+    examples.
     """
     n_batches = -(-len(buckets) // batch)
     return _epoch_of_batches(seed, step // n_batches, buckets.tobytes(), batch)[step % n_batches]
@@ -24,8 +25,8 @@ def bucketed_indices(seed: int, step: int, buckets: np.ndarray, batch: int) -> t
 
 @lru_cache(maxsize=8)
 def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
-    """Of range(n), the same on every machine."""
-    # Raw Philox words sorted, and not Generator.permutation: numpy keeps only the former the same between releases.
+    """A permutation of range(n), the same on every machine."""
+    # numpy keeps raw Philox words stable across releases, but not Generator.permutation.
     words = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64)).random_raw(n)
     return np.argsort(words, kind="stable")
 

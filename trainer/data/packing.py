@@ -1,4 +1,4 @@
-"""Several examples in one row, so that little of a batch is padding."""
+"""Packs several examples into one row, so that a batch has little padding."""
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ import numpy as np
 
 
 def pack(lengths: Sequence[int], row_length: int) -> list[list[int]]:
-    """Examples by row: the longest first, each into the fullest row that has room (best fit, decreasing).
+    """The examples of each row, by best fit decreasing: the longest first, each into the fullest row that has room.
 
-    Rows depend on the lengths alone. An example never spans two rows; none may be longer than `row_length`.
+    The result depends on the lengths only. An example never spans two rows; none may be longer than `row_length`.
     """
     rows: list[list[int]] = []
-    room: list[tuple[int, int]] = []  # (tokens left, row), the fullest first
+    room: list[tuple[int, int]] = []  # (free tokens, row), the fullest row first
     for example in np.argsort(-np.asarray(lengths), kind="stable").tolist():
         at = bisect_left(room, (lengths[example], 0))
         left, row = room.pop(at) if at < len(room) else (row_length, len(rows))

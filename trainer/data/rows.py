@@ -1,4 +1,4 @@
-"""From a trainset to batches: tokenised once, then cut, padded or packed into rows of fixed length."""
+"""Turns a trainset into batches: tokenised once, then cut, padded or packed into rows of fixed length."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from trainer.data.trainsets import read_manifest, read_traces
 
 FIELDS = {
     "tokens": np.int32,
-    "targets": np.int32,  # the token that follows
-    "weights": np.float32,  # 1 where the target is learned, 0 on the prompt and on padding
+    "targets": np.int32,  # the next token
+    "weights": np.float32,  # 1 if the loss counts the target, 0 for the prompt and for padding
     "positions": np.int32,  # from 0 in each example
     "segment_ids": np.int32,  # 1 for the first example of a row, 2 for the next; 0 for padding
 }
@@ -32,9 +32,9 @@ class TokenizedTrainset:
     name: str
     sha256: str  # of traces.jsonl
     fields: dict[str, np.ndarray]
-    n_examples: int  # a row each, unless they are packed
-    n_truncated: int  # cut at the end, so that part of the completion is not learned
-    n_dropped: int  # of the completion nothing was left
+    n_examples: int  # one per row, unless they are packed
+    n_truncated: int  # examples whose completion was cut at the end
+    n_dropped: int  # examples without any token of the completion left
     template: str  # plain or chat
     bucket_lengths: tuple[int, ...]  # ascending; the last is the length of the rows
 
@@ -44,7 +44,7 @@ class TokenizedTrainset:
 
     @property
     def lengths(self) -> list[int]:
-        """What `batch` may give as seq."""
+        """The possible values of seq in `batch`."""
         return [self.bucket_lengths[bucket] for bucket in np.unique(self._buckets)]
 
     def batch(self, seed: int, step: int, accumulation: int, batch_size: int) -> dict[str, np.ndarray]:
@@ -69,7 +69,7 @@ def load_trainset(folder: Path, tokenizer: Tokenizer, data: DataConfig) -> Token
     """Read and tokenise a trainset folder.
 
     Raises:
-        UsageError: missing, changed or malformed files, no such template, or nothing left to learn.
+        UsageError: missing, changed or malformed files, no such template, or no completion that fits.
     """
     manifest = read_manifest(folder)
     return tokenize(manifest.name, manifest.sha256, read_traces(folder), choose_template(tokenizer, data), data)
@@ -78,7 +78,7 @@ def load_trainset(folder: Path, tokenizer: Tokenizer, data: DataConfig) -> Token
 def tokenize(
     name: str, sha256: str, traces: Sequence[ReasoningTrace], template: Template, data: DataConfig
 ) -> TokenizedTrainset:
-    """Prompt and completion of every trace in padded rows. Raises UsageError when nothing is left to learn."""
+    """Prompt and completion of every trace in padded rows. Raises UsageError if no completion fits."""
     examples = [_Example(template.prompt(trace.prompt), template.completion(trace)) for trace in traces]
     kept = [example for example in examples if example.n_learned(data.max_seq_len)]
     if not kept:
@@ -103,7 +103,7 @@ def tokenize(
 
 
 def answer_rows(samples: Sequence[Sample], template: Template, data: DataConfig) -> dict[str, np.ndarray] | None:
-    """Prompt and expected answer of each sample, a row each; None where nothing of any answer fits."""
+    """Prompt and expected answer of each sample, one per row; None if no answer fits."""
     traces = [ReasoningTrace(prompt=sample.prompt, final_answer=sample.expected_answer) for sample in samples]
     try:
         return tokenize("answers", "", traces, template, data.model_copy(update={"packing": False})).fields
@@ -112,7 +112,7 @@ def answer_rows(samples: Sequence[Sample], template: Template, data: DataConfig)
 
 
 def in_batches(rows: dict[str, np.ndarray], size: int) -> Iterator[dict[str, np.ndarray]]:
-    """`size` rows after the other; the last batch is filled up with the last row, of which nothing is learned."""
+    """Batches of `size` rows. The last one is filled up with copies of the last row, with weight 0."""
     n_rows = len(rows["tokens"])
     for start in range(0, n_rows, size):
         chosen = np.arange(start, start + size)
@@ -127,16 +127,17 @@ class _Example:
     completion: list[int]
 
     def n_tokens(self, limit: int | None = None) -> int:
-        """Places in a row; the last token is a target only, so an example of limit + 1 tokens still fits."""
+        """Tokens in a row. The last token is only a target, so an example of limit + 1 tokens still fits."""
         n = len(self.prompt) + len(self.completion) - 1
         return n if limit is None else min(n, limit)
 
     def n_learned(self, limit: int) -> int:
+        """Tokens of the completion that the loss counts."""
         return max(self.n_tokens(limit) - max(len(self.prompt) - 1, 0), 0)
 
 
 def _row(examples: Sequence[_Example], max_seq_len: int) -> dict[str, np.ndarray]:
-    """Examples one behind the other, each in a segment of its own, padded to (max_seq_len,)."""
+    """Examples one after another, each with its own segment id, padded to (max_seq_len,)."""
     row = {name: np.zeros(max_seq_len, dtype) for name, dtype in FIELDS.items()}
     start = 0
     for segment, example in enumerate(examples, start=1):

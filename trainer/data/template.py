@@ -1,4 +1,4 @@
-"""How a prompt and a trace become text and ids: the one place that knows what a model learns and is asked in."""
+"""Turns prompts and traces into text and token ids, in training and in decoding alike."""
 
 from typing import Protocol
 
@@ -7,18 +7,18 @@ from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace
 from trainer.data.tokenizer import Tokenizer
 
-REPLY = "the reply"  # stands where the completion goes, to find out what a chat template puts behind it
+REPLY = "the reply"  # a placeholder, to find out what a chat template writes after a completion
 
 
 def prompt_text(prompt: str) -> str:
-    """What the model reads, and what is masked out of the loss."""
+    """The text that the model reads, which the loss does not count."""
     return f"{prompt}\n"
 
 
 def completion_text(trace: ReasoningTrace, layout: str = "steps") -> str:
-    """What the model learns to write: the steps' contents, a line each, then the answer in `<answer>` tags.
+    """The text that the model learns to write: one line per step, then the answer in `<answer>` tags.
 
-    `layout="reasoning"` has the steps, where there are any, between `<reasoning>` tags on lines of their own.
+    With `layout="reasoning"` the steps, if there are any, are between `<reasoning>` tags on their own lines.
     """
     steps = [step.content for step in trace.steps]
     if steps and layout == "reasoning":
@@ -27,7 +27,7 @@ def completion_text(trace: ReasoningTrace, layout: str = "steps") -> str:
 
 
 class Encoder(Protocol):
-    """What of a tokenizer is needed here."""
+    """The part of a tokenizer that the plain template needs."""
 
     def encode_prompt(self, text: str) -> list[int]: ...
     def encode_completion(self, text: str) -> list[int]: ...
@@ -50,9 +50,9 @@ class PlainTemplate:
 
 
 class ChatTemplate:
-    """The tokenizer's own chat template: the prompt is the user's turn, the completion the model's.
+    """The tokenizer's own chat template: the prompt is the user's turn, the completion is the model's turn.
 
-    The completion ends with what the template ends a turn with, and with EOS where that is another token.
+    The completion ends as the template ends a turn, followed by EOS if that is another token.
     """
 
     name = "chat"
@@ -73,7 +73,7 @@ class ChatTemplate:
 
     def prompt(self, prompt: str) -> list[int]:
         text = self._render(prompt)
-        return self._tokenizer.encode_completion(text)[:-1]  # the text names its special tokens, BOS included
+        return self._tokenizer.encode_completion(text)[:-1]  # without EOS; the text already contains BOS
 
     def completion(self, trace: ReasoningTrace) -> list[int]:
         """Ends with EOS."""
@@ -89,6 +89,6 @@ Template = PlainTemplate | ChatTemplate
 
 
 def choose_template(tokenizer: Tokenizer, data: DataConfig) -> Template:
-    """The template of `data.template`; auto is chat where the tokenizer has a chat template. Raises UsageError."""
+    """The template of `data.template`; auto is chat if the tokenizer has a chat template. Raises UsageError."""
     chat = data.template == "chat" or (data.template == "auto" and tokenizer.has_chat_template)
     return (ChatTemplate if chat else PlainTemplate)(tokenizer, data.layout)

@@ -1,4 +1,4 @@
-"""`Tokenizer`: text to ids and back, with the few facts that training and decoding need."""
+"""`Tokenizer`: text to token ids and back."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from podium.core.errors import UsageError
 from podium.core.hashing import sha256_file_cached, sha256_files
 from podium.core.redaction import one_line
 
-# Any of the first two makes a tokenizer; the others belong to it.
+# One of the first two is required; the others are optional.
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer.model"),
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt"),
@@ -21,8 +21,8 @@ TOKENIZER_FILES = (
 class Tokenizer:
     """A Hugging Face tokenizer folder.
 
-    A prompt and its completion are encoded apart, so that a completion has the same ids whatever comes before it, in
-    training and in decoding alike.
+    A prompt and its completion are encoded separately, so that a completion has the same ids after any prompt, in
+    training and in decoding.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,14 +36,14 @@ class Tokenizer:
         self.eos_id: int = self._hf.eos_token_id
         self.eos_token: str = self._hf.eos_token
         self.has_chat_template = bool(self._hf.chat_template)
-        starts_with = self._hf("a").input_ids[:1]  # a tokenizer may know a BOS and yet, by design, not use it
+        starts_with = self._hf("a").input_ids[:1]  # a tokenizer may define a BOS token but not use it
         self.bos_id: int | None = self._hf.bos_token_id if starts_with == [self._hf.bos_token_id] else None
-        # Padding is never looked at (segment 0, weight 0), so any id will do where the tokenizer names none.
+        # Padding is masked out (segment 0, weight 0), so any id will do if the tokenizer defines none.
         self.pad_id: int = self.eos_id if self._hf.pad_token_id is None else self._hf.pad_token_id
         self.vocab_size: int = len(self._hf)
 
     def encode_prompt(self, prompt: str) -> list[int]:
-        """BOS, where the tokenizer itself puts one in front, and the prompt."""
+        """The prompt, after BOS if the tokenizer uses one."""
         return [*([] if self.bos_id is None else [self.bos_id]), *self._encode(prompt)]
 
     def encode_completion(self, text: str) -> list[int]:
@@ -51,13 +51,13 @@ class Tokenizer:
         return [*self._encode(text), self.eos_id]
 
     def chat_text(self, turns: Sequence[Mapping[str, str]], *, asks: bool) -> str:
-        """A conversation of `{"role", "content"}` in the tokenizer's chat template; `asks` opens the model's turn.
+        """Render turns of `{"role", "content"}` with the tokenizer's chat template; `asks` opens the model's turn.
 
-        The text names its special tokens, BOS included. Raises UsageError: the template refuses such turns.
+        The text contains the special tokens, BOS included. Raises UsageError: the template cannot render it.
         """
         try:
             text: str = self._hf.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=asks)
-        # A template raises what its author wrote, and the renderer whatever it meets.
+        # Both the template's author and the renderer choose their own exceptions.
         except Exception as error:
             reason = one_line(error, 200)
             raise UsageError(
@@ -81,15 +81,16 @@ class Tokenizer:
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
+    """The tokenizer files that exist in `folder`."""
     return [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
 
 
 def _load(folder: Path) -> Any:
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that PyTorch is missing, which is on purpose
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # no warning that PyTorch is missing
     from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    # What a broken tokenizer raises depends on its kind: the Rust library raises plain Exception.
+    # The exception of a broken tokenizer depends on its kind: the Rust library raises plain Exception.
     except Exception as error:
         raise UsageError(f"{folder}: cannot read the tokenizer ({one_line(error, 200)})") from error

@@ -1,4 +1,4 @@
-"""A trainset on disk: a folder with `manifest.json` and `traces.jsonl`."""
+"""Reads and writes trainsets: folders with `manifest.json` and `traces.jsonl`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ from trainer.recipes import SEED, TRAINSETS, trainset_recipe
 
 
 def build_trainset(name: str, folder: Path, seed: int = SEED) -> TrainsetManifest:
-    """Fill `folder` by the recipe `name`; the same seed gives the same bytes. Raises UsageError: unknown recipe."""
+    """Write the trainset of the recipe `name` to `folder`. The same seed gives the same bytes. Raises UsageError."""
     recipe = trainset_recipe(name)
     return write_trainset(folder, recipe.traces(seed), name=name, recipe=name, recipe_version=recipe.version, seed=seed)
 
 
 def import_trainset(path: Path, layout: str, folder: Path, *, name: str, replace: bool = False) -> TrainsetManifest:
-    """Fill `folder` from a JSONL file of the user's.
+    """Write a trainset to `folder` from the user's JSONL file.
 
     Raises:
-        UsageError: a bad line (nothing is written), a folder that is there already, or the name of a recipe.
+        UsageError: a line is invalid (nothing is written), the folder already exists, or `name` is a recipe's.
     """
-    refuse_taken(name, folder, replace)
+    check_name(name, folder, replace)
     traces = import_traces(path, layout)
     return write_trainset(
         folder, traces, name=name, recipe=f"import:{layout}", recipe_version=IMPORT_VERSION, seed=None
     )
 
 
-def refuse_taken(name: str, folder: Path, replace: bool) -> None:
-    """Raises UsageError if `name` cannot be that of a trainset of the user's own."""
+def check_name(name: str, folder: Path, replace: bool) -> None:
+    """Raises UsageError if `name` is a recipe's, or if the folder already exists and `replace` is not set."""
     if name in TRAINSETS:
         raise UsageError(f"trainset name {name!r} is the name of a recipe; choose another name")
     if folder.exists() and not replace:
@@ -43,7 +43,7 @@ def refuse_taken(name: str, folder: Path, replace: bool) -> None:
 def write_trainset(
     folder: Path, traces: Sequence[ReasoningTrace], *, name: str, recipe: str, recipe_version: str, seed: int | None
 ) -> TrainsetManifest:
-    """Write both files, the manifest last: with it, the trainset is whole."""
+    """Write both files, the manifest last, so that a folder with a manifest is complete."""
     text = "".join(to_line(trace.model_dump(mode="json")) for trace in traces)
     manifest = TrainsetManifest(
         name=name,
@@ -60,7 +60,7 @@ def write_trainset(
 
 
 def read_manifest(folder: Path) -> TrainsetManifest:
-    """Raises UsageError when it is missing or malformed, or when traces.jsonl is not what it describes."""
+    """Raises UsageError if it is missing or malformed, or if traces.jsonl does not match it."""
     manifest = read_record(TrainsetManifest, folder / "manifest.json")
     found = sha256_file_cached(folder / "traces.jsonl")
     if found != manifest.sha256:
@@ -72,7 +72,7 @@ def read_manifest(folder: Path) -> TrainsetManifest:
 
 
 def read_traces(folder: Path) -> list[ReasoningTrace]:
-    """Every trace, checked. Raises UsageError as `read_manifest` does, and for a malformed line or no traces."""
+    """Every trace. Raises UsageError as `read_manifest` does, or if a line is malformed or there are none."""
     read_manifest(folder)
     traces = read_records(ReasoningTrace, folder / "traces.jsonl")
     if not traces:

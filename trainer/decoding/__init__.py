@@ -1,1 +1,1 @@
-"""Generation: slots, sampling, answers."""
+"""Text generation: slots on the device, sampling, and answers to prompts."""

@@ -1,1 +1,1 @@
-"""Devices, processes, meshes and bytes of device memory."""
+"""Devices, their memory, how arrays are divided over them, and the processes that share them."""

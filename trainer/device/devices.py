@@ -1,4 +1,4 @@
-"""Which device a run computes on: chosen before JAX starts, and never replaced in silence by another."""
+"""Selects the device that a run computes on, before JAX starts. Never falls back to another device silently."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What JAX found: `platform` is cpu, gpu or tpu; `kind` the maker's name; `count` how many this process sees."""
+    """The devices that JAX found: `platform` is cpu, gpu or tpu; `kind` is the vendor's name for them."""
 
     platform: str
     kind: str
@@ -28,12 +28,12 @@ class DeviceInfo:
 
 
 def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
-    """Make `config.kind` the device of this process, and say what was found. Must come before JAX starts a device.
+    """Select `config.kind` for this process and return the devices found. Call this before JAX starts a device.
 
-    Without `preallocate` a GPU's memory is taken as it is needed, and not most of it at once.
+    Without `preallocate`, a GPU's memory is allocated as needed instead of most of it at once.
 
     Raises:
-        UsageError: there is no such device here, or the other processes of `config.distributed` cannot be found.
+        UsageError: this machine has no such device, or the other processes of `config.distributed` do not answer.
     """
     if not preallocate:
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
@@ -42,7 +42,7 @@ def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
     kind = config.kind
     if kind == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
-        if "jax" in sys.modules:  # then it has read the environment already
+        if "jax" in sys.modules:  # it has already read the environment
             import jax
 
             jax.config.update("jax_platforms", "cpu")
@@ -50,16 +50,16 @@ def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
         from trainer.device.processes import join
 
         join()
-    # gpu and tpu need no setting: JAX prefers an accelerator where it finds one.
-    info = found()
+    # gpu and tpu need no setting: JAX prefers an accelerator if it finds one.
+    info = find_devices()
     if kind not in ("auto", info.platform):
         hint = "use --device auto or cpu" if info.platform == "cpu" else "start a new process for it"
         raise UsageError(f"--device {kind}: JAX found no {kind} here, only {info}; {hint}")
     return info
 
 
-def found() -> DeviceInfo:
-    """The devices that computations go to. Raises UsageError when JAX cannot start any."""
+def find_devices() -> DeviceInfo:
+    """The devices that JAX computes on. Raises UsageError if JAX cannot start any."""
     import jax
 
     try:
@@ -70,7 +70,7 @@ def found() -> DeviceInfo:
 
 
 def compute_dtype(name: str) -> "np.dtype[Any]":
-    """The numpy type of `train.dtype`; auto is the fastest that the device computes in itself."""
+    """The numpy dtype of `train.dtype`; auto is the fastest one that the device supports natively."""
     import jax
     import jax.numpy as jnp
 
@@ -78,10 +78,10 @@ def compute_dtype(name: str) -> "np.dtype[Any]":
 
 
 def use_compile_cache() -> None:
-    """Keep compiled programs in the workspace, so that a second process need not compile them.
+    """Keep compiled programs in the workspace, so that a second process does not compile them again.
 
-    Optional: `PODIUM_COMPILE_CACHE=off` leaves it out. Programs for a CPU are only good for CPUs with the same
-    instructions, so those are part of the folder's name.
+    `PODIUM_COMPILE_CACHE=off` turns this off. A program for a CPU runs only on CPUs with the same instruction set, so
+    the folder's name depends on it.
     """
     if os.environ.get("PODIUM_COMPILE_CACHE") == "off":
         return
@@ -92,7 +92,7 @@ def use_compile_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # Else the folder's path becomes part of every key.
+    # Otherwise the folder's path becomes part of every key.
     jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
 
 
@@ -101,7 +101,7 @@ def _native_dtype(device: "jax.Device") -> str:
         return "bfloat16"
     if device.platform == "gpu":
         capability = float(getattr(device, "compute_capability", "0") or 0)
-        # Ampere (8.0) was the first with bfloat16; a T4 (7.5) and a P100 (6.0) emulate it slowly.
+        # Ampere (8.0) was the first with bfloat16; a T4 (7.5) and a P100 (6.0) emulate it, which is slow.
         return "bfloat16" if capability >= 8.0 else "float16" if capability >= 6.0 else "float32"
     return "float32"
 
@@ -114,7 +114,7 @@ def _cache_name(device: "jax.Device") -> str:
 
     from podium.core.hashing import sha256_bytes
 
-    # Linux only; elsewhere a machine keeps its workspace to itself.
+    # Linux only. Elsewhere, machines are not expected to share a workspace.
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     return f"{name}-{sha256_bytes(flags.encode())[:8]}"

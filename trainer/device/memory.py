@@ -1,4 +1,4 @@
-"""Bytes: what a device has, and what arrays take there."""
+"""The memory of a device, and the memory that arrays need on it, in bytes."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ Tree = Any
 
 
 def device_bytes(config: RunConfig) -> int | None:
-    """What there is on each device: `device.memory_gb`, else what the backend says; None where neither does."""
+    """The memory of each device: `device.memory_gb`, else the backend's figure, else None."""
     if config.device.memory_gb is not None:
         return int(config.device.memory_gb * GB)
     found = jax.local_devices()[0].memory_stats() or {}
@@ -21,7 +21,7 @@ def device_bytes(config: RunConfig) -> int | None:
 
 
 def tree_bytes(tree: Tree, whole: bool = False) -> int:
-    """Of arrays or of their shapes, on each device; `whole` counts what is divided over devices as one."""
+    """The size of a tree of arrays or shapes on each device; with `whole`, its size over all devices."""
 
     def size(leaf: Any) -> int:
         sharding = None if whole else getattr(leaf, "sharding", None)
@@ -31,4 +31,5 @@ def tree_bytes(tree: Tree, whole: bool = False) -> int:
 
 
 def gb(size: int) -> str:
+    """A size in GB, or in MB if it is below 10 MB."""
     return f"{size / GB:.3g} GB" if size >= GB / 100 else f"{size / 1e6:.3g} MB"

@@ -1,8 +1,8 @@
-"""Several processes that train one model together, one a host, as on a TPU pod. One process alone needs none of this.
+"""Several processes that train one model together, one per host, as on a TPU pod. A single process needs none of this.
 
-All of them run the same program in the same order. What they must agree on, such as the time or a request to stop, goes
-through `from_first` and `any_process`, which every one of them has to call. Files are written by the first; checkpoints
-are Orbax's affair, in which each writes its own parts, so the folder of a run must be one that all of them see.
+All processes run the same program in the same order. They agree on the time, or on a request to stop, through
+`from_first` and `any_process`, which every process must call. The first process writes the files, except for
+checkpoints: Orbax lets each process write its own parts. All processes must therefore see the run's folder.
 """
 
 import os
@@ -17,13 +17,13 @@ from podium.core.redaction import one_line
 
 
 def join() -> None:
-    """Find the other processes. Must come before JAX starts a device.
+    """Connect to the other processes. Call this before JAX starts a device.
 
-    TPU pods, Slurm and Open MPI say who and where they are; elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
-    JAX_PROCESS_ID do.
+    On TPU pods, Slurm and Open MPI, JAX finds them itself; elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
+    JAX_PROCESS_ID name them.
 
     Raises:
-        UsageError: nothing says it, or the others do not answer.
+        UsageError: the other processes are not known or do not answer.
     """
     if jax.distributed.is_initialized():
         return
@@ -40,32 +40,32 @@ def join() -> None:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes files and speaks."""
+    """Whether this process is the one that writes files and prints."""
     return jax.process_index() == 0
 
 
 def any_process(flag: bool) -> bool:
-    """True for all of them when it is for one."""
+    """True in all processes if `flag` is true in one of them."""
     return flag if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.asarray(flag)).any())
 
 
 def wait_for_all(why: str) -> None:
-    """Until every process is here."""
+    """Wait until every process has called this. `why` names the barrier."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(why)
 
 
 def from_first(number: float) -> float:
-    """The first process's number, for all of them."""
+    """The first process's number, in all processes."""
     if jax.process_count() == 1:
         return number
-    here = np.frombuffer(np.float64(number).tobytes(), np.uint8)  # JAX would make it a float32
+    here = np.frombuffer(np.float64(number).tobytes(), np.uint8)  # as bytes, because JAX would convert it to float32
     found = np.asarray(multihost_utils.broadcast_one_to_all(here), np.uint8)
     return float(np.frombuffer(found.tobytes(), np.float64)[0])
 
 
 class SharedClock:
-    """The first process's clock, read by all: they must find a deadline over at the same step."""
+    """The first process's clock, read by all processes, so that a deadline expires at the same step in all of them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -75,7 +75,7 @@ class SharedClock:
 
 
 def shared(clock: Clock) -> Clock:
-    """`clock`, or in a pod the first process's."""
+    """`clock`; in a pod, the first process's clock."""
     return clock if jax.process_count() == 1 else SharedClock(clock)
 
 

@@ -1,4 +1,4 @@
-"""What decoding needs of a device's memory."""
+"""The device memory that decoding needs."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from trainer.device.memory import gb
 
 @dataclass(frozen=True)
 class DecodingMemory:
-    """Bytes on the device while answers are written."""
+    """Bytes on each device while answers are generated."""
 
     weights: int
-    copies: int  # of the weights, where decoding makes them
+    copies: int  # of the weights, if decoding makes them
     cache: int  # keys and values of every row
     logits: int  # of every row, float32
 

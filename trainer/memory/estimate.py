@@ -1,8 +1,8 @@
-"""What a training step needs of the device's memory, worked out before anything is computed or compiled.
+"""Estimates the device memory that a training step needs, before anything is computed or compiled.
 
-Weights, gradients and optimizer state are counted exactly, from their shapes. Activations and loss are estimates: how
-many arrays of which size a layer holds is up to XLA, so the counts were fitted to its `memory_analysis()`, and
-tests/trainer/memory/test_estimate.py compares the two. Once the step is compiled, `of_compiled` has the exact figures.
+Weights, gradients and optimizer state are counted exactly from their shapes. Activations and loss are estimates: XLA
+decides how many arrays a layer holds, so the counts were fitted to its `memory_analysis()`, and
+tests/trainer/memory/test_estimate.py compares the two. `with_compiled` has the exact figures of a compiled step.
 """
 
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ Tree = Any
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes on each device in a training step with micro-batches of `shape` (batch, seq) on it."""
+    """Bytes on each device in a training step; `shape` is its part of a micro-batch: (batch, seq)."""
 
     shape: tuple[int, int]
     weights: int  # trained and frozen
     optimizer: int
     gradients: int  # of a micro-batch, and their sum over micro-batches
-    activations: int  # what is kept of each layer, and a layer's work
+    activations: int  # kept per layer, and the work of one layer
     loss: int  # logits of a chunk, and their gradient
-    compiled: int | None = None  # gradients, activations and loss together, as the compiler has them
+    compiled: int | None = None  # gradients, activations and loss together, by the compiler
 
     @property
     def temporary(self) -> int:
-        """A layer's work and the loss are not there at once, so this is a little on the safe side."""
+        """An upper bound, since a layer's work and the loss do not exist at the same time."""
         return self.gradients + self.activations + self.loss if self.compiled is None else self.compiled
 
     @property
@@ -59,7 +59,7 @@ def estimate(
     opt_state: Tree,
     n_devices: int = 1,
 ) -> Memory:
-    """Trees of arrays or of their shapes; `length` is a batch's, in tokens a row. Computes nothing."""
+    """Estimate the memory of a step on rows of `length` tokens. The trees hold arrays or shapes. Computes nothing."""
     batch, micro_batches = config.train.batch_size // n_devices, config.train.gradient_accumulation_steps
     itemsize = jnp.dtype(dtype).itemsize
     kept, work = _layer_bytes(arch, batch, length, itemsize, config.train.remat)
@@ -75,17 +75,17 @@ def estimate(
     )
 
 
-# How many arrays of a size there are at once in a layer's forward and backward pass, and of a chunk of logits.
+# The number of arrays of each size that exist at once in a layer's forward and backward pass, and of a chunk of logits.
 # Fitted to float32 on the CPU backend.
 OF_HIDDEN, OF_HEADS, OF_MLP, OF_SCORES, LOGITS = 16, 6, 6, 3, 1.5
 
 
 def _layer_bytes(arch: Architecture, batch: int, length: int, itemsize: int, remat: str) -> tuple[int, int]:
-    """(kept of each layer until the backward pass, held while one layer is worked on)"""
+    """(bytes kept per layer until the backward pass, bytes held while one layer is computed)"""
     tokens, hidden = batch * length, arch.hidden_size
     heads, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
     wide = OF_HIDDEN * hidden + OF_HEADS * (heads + keys) + OF_MLP * arch.mlp_size
-    scores = OF_SCORES * tokens * arch.heads * length * 4  # float32 whatever the rest is in
+    scores = OF_SCORES * tokens * arch.heads * length * 4  # always float32
     work = tokens * wide * itemsize + scores
     kept = {
         "none": 3 * hidden + 2 * heads + 2 * keys + 2 * arch.mlp_size,
@@ -95,20 +95,19 @@ def _layer_bytes(arch: Architecture, batch: int, length: int, itemsize: int, rem
     return tokens * kept[remat] * itemsize, work
 
 
-def of_compiled(memory: Memory, compiled: Any) -> Memory:
-    """With what the backend says of the compiled step; as it is where the backend says nothing."""
+def with_compiled(memory: Memory, compiled: Any) -> Memory:
+    """`memory` with the compiler's figures; unchanged if the backend reports none."""
     found = compiled.memory_analysis()
     if found is None:
         return memory
-    extra = found.output_size_in_bytes - found.alias_size_in_bytes  # what is donated is no second copy
+    extra = found.output_size_in_bytes - found.alias_size_in_bytes  # donated buffers are not allocated twice
     return Memory(**{**vars(memory), "compiled": int(found.temp_size_in_bytes + max(extra, 0))})
 
 
 def check_fits(memory: Memory, config: RunConfig) -> None:
-    """Raises RunFailed, `infeasible`, when the device cannot hold a step; it says what would need less.
+    """Raises RunFailed, state INFEASIBLE, if a step does not fit in the device's memory. The message suggests changes.
 
-    An estimate refuses nothing that it only guesses: before the step is compiled, weights, optimizer state and
-    gradients alone have to be too much.
+    Before the step is compiled, only weights, optimizer state and gradients count, because the rest is an estimate.
     """
     available = device_bytes(config)
     sure = memory.total if memory.compiled is not None else memory.weights + memory.optimizer + memory.gradients

@@ -1,4 +1,4 @@
-"""What to change in a config that needs too much memory."""
+"""Suggests changes to a config that needs too much memory."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from trainer.device.devices import compute_dtype
 
 
 def fixes(config: RunConfig) -> list[str]:
-    """Three changes that need less memory, the gentlest first; the first three that this config has not made yet."""
+    """Up to three changes that need less memory; those with the smallest effect on the run come first."""
     batch, steps = config.train.batch_size, config.train.gradient_accumulation_steps
     halved = f"--set train.batch_size={batch // 2} --set train.gradient_accumulation_steps={steps * 2}"
     shorter = max(8, config.data.max_seq_len // 2)
@@ -17,7 +17,7 @@ def fixes(config: RunConfig) -> list[str]:
     candidates = [
         (here > 1 and config.device.fsdp != here and batch % here == 0, f"--set device.fsdp={here}"),
         (config.train.remat != "full", "--set train.remat=full"),
-        (batch > 1, halved),  # the same examples a step
+        (batch > 1, halved),  # the same examples per step
         (not config.lora.enabled, "--set lora.enabled=true"),
         (config.lora.enabled and config.model.base_dtype != "int8", "--set model.base_dtype=int8"),
         (config.train.optimizer != "adafactor", "--set train.optimizer=adafactor"),
@@ -29,7 +29,7 @@ def fixes(config: RunConfig) -> list[str]:
 
 
 def decoding_fixes(config: RunConfig) -> list[str]:
-    """As `fixes`, for prediction; `podium predict` takes them as well."""
+    """As `fixes`, for prediction; `podium predict` accepts them, too."""
     generate = config.generate
     names = ("batch_size", "max_new_tokens", "max_prompt_tokens")
     halves = {name: getattr(generate, name) // 2 for name in names}

@@ -1,4 +1,4 @@
-"""A device that runs out of memory: the run's state `oom`, with what was needed and what needs less."""
+"""Turns a device's out-of-memory error into the state `oom`, with the memory needed and settings that need less."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,16 +9,20 @@ from podium.core.config import RunConfig
 from podium.core.errors import RunFailed
 from podium.core.states import State
 
-LAST_RESORT = "--set device.allocator=platform"  # slow: every array is asked of the device's driver by itself
+LAST_RESORT = "--set device.allocator=platform"  # slow: every array is allocated by the device's driver
 
 
 @contextmanager
 def out_of_memory_ends_the_run(
-    config: RunConfig, doing: Callable[[], str], needs: Callable[[], str], fixes: Callable[[RunConfig], Sequence[str]]
+    config: RunConfig,
+    activity: Callable[[], str],
+    required: Callable[[], str],
+    suggest: Callable[[RunConfig], Sequence[str]],
 ) -> Iterator[None]:
-    """What JAX raises where the device has no memory left becomes RunFailed: what was being done, what that `needs`.
+    """Raise RunFailed, state OOM, if the block runs out of device memory. Every other error passes through.
 
-    The three are called when it has happened. Every other error goes through.
+    The message says what the run was doing (`activity`), the memory that this needs (`required`), and which settings
+    need less (`suggest`). The three are called only after the error.
     """
     try:
         yield
@@ -28,7 +32,7 @@ def out_of_memory_ends_the_run(
         tried = config.device.allocator == "platform"
         last = "" if tried else f"; as a last resort {LAST_RESORT}"
         reason = (
-            f"out of device memory {doing()}; {needs()}; try {' or '.join(fixes(config))}{last}: "
+            f"out of device memory {activity()}; {required()}; try {' or '.join(suggest(config))}{last}: "
             f"{str(error).splitlines()[0]}"
         )
         raise RunFailed(State.OOM, reason) from error

@@ -1,1 +1,1 @@
-"""The compiled programs of a process."""
+"""The compiled programs of a process: training and decoding."""

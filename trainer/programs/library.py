@@ -1,7 +1,7 @@
-"""What a process keeps warm between runs: base weights, tokenised trainsets and compiled programs.
+"""What a process keeps between runs: base weights, tokenised trainsets and compiled programs.
 
-Every program is compiled ahead of time, once for each program key, and counted. Nothing else in a run computes on the
-device, so a second run with the same key compiles nothing at all.
+Every function is compiled ahead of time, once per program key and shapes, and counted. A run computes nothing else on
+the device, so a second run with the same key compiles nothing.
 """
 
 import threading
@@ -29,12 +29,12 @@ CACHE_HIT = "/jax/compilation_cache/cache_hits"
 
 
 class ProgramLibrary:
-    """One a process; may be shared between threads."""
+    """One per process. May be shared between threads."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.compiles: Counter[CompileKey] = Counter()
         self.compile_s = 0.0
-        self.cache_hits = 0  # compiles that JAX's cache on disk answered
+        self.cache_hits = 0  # compilations that JAX found in its cache on disk
         self._clock = clock or MonotonicClock()
         self._bases: dict[tuple[str, ...], BaseModel] = {}
         self._trainsets: dict[tuple[str, str, str], TokenizedTrainset] = {}
@@ -42,22 +42,22 @@ class ProgramLibrary:
         self._lock = threading.RLock()
 
     def base(self, config: RunConfig) -> BaseModel:
-        """Loaded once for each source, revision, tokenizer and dtype.
+        """The base model, loaded once per source, revision, tokenizer, dtype and mesh.
 
         Raises:
             UsageError, PodiumError: as `load_base` does.
-            RunFailed: the device has no memory for the weights.
+            RunFailed: the device has not enough memory for the weights.
         """
         with self._lock:
             key = base_key(config)
             if key not in self._bases:
-                needs = partial(_weights_need, config)
-                with out_of_memory_ends_the_run(config, lambda: "while loading the model", needs, fixes):
+                required = partial(_required_memory, config)
+                with out_of_memory_ends_the_run(config, lambda: "while loading the model", required, fixes):
                     self._bases[key] = load_base(config)
             return self._bases[key]
 
     def trainset(self, config: RunConfig) -> TokenizedTrainset:
-        """Tokenised once for each trainset, tokenizer and `data` section. Raises UsageError as `load_trainset` does."""
+        """Tokenised once per trainset, tokenizer and section `data`. Raises UsageError as `load_trainset` does."""
         with self._lock:
             folder, tokenizer = find_trainset(config.data.trainset), self.base(config).tokenizer
             key = (read_manifest(folder).sha256, tokenizer.sha256, config.data.model_dump_json())
@@ -75,7 +75,7 @@ class ProgramLibrary:
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Code, libraries and machine; they do not change while a process lives."""
+        """Code, libraries and machine, which do not change while a process runs."""
         return provenance()
 
     def _programs_of(self, config: RunConfig) -> tuple[TrainingProgram, DecodingProgram]:
@@ -96,13 +96,13 @@ class ProgramLibrary:
             return compiled
 
 
-def _weights_need(config: RunConfig) -> str:
+def _required_memory(config: RunConfig) -> str:
     return f"the weights of {config.model.source} need {gb(weights_bytes(config))}"
 
 
 @cache
 def _jax_events() -> Counter[str]:
-    """How often JAX told of each event since this was first asked for."""
+    """How often JAX has reported each event since the first call of this function."""
     counted: Counter[str] = Counter()
     jax.monitoring.register_event_listener(lambda event, **_: counted.update([event]))
     return counted

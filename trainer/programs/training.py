@@ -12,7 +12,7 @@ from podium.core.config import RunConfig
 from trainer.data.rows import FIELDS
 from trainer.device.devices import compute_dtype
 from trainer.device.sharding import batch_sharding, parameter_shapes, put, replicated, replicated_shapes, shardings
-from trainer.memory.estimate import Memory, estimate, of_compiled
+from trainer.memory.estimate import Memory, estimate, with_compiled
 from trainer.model.base_model import BaseModel, build_decoder, init_state
 from trainer.programs.compiler import Compile, Compiler, CompileRequest
 from trainer.step.loss_scale import initial_scale
@@ -81,7 +81,7 @@ class TrainingProgram:
         trees = self.trainable, self.frozen_shapes, self.opt_state
         memory = estimate(self.config, self.base.arch, self.dtype, length, *trees, n_devices=self.mesh.size)
         compiled = self.compiler.find("train", self._batch_shape(length))
-        return of_compiled(memory, compiled) if compiled else memory
+        return with_compiled(memory, compiled) if compiled else memory
 
     def _batch_shape(self, length: int) -> tuple[int, int, int]:
         return self.config.train.gradient_accumulation_steps, self.config.train.batch_size, length

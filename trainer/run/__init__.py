@@ -1,1 +1,1 @@
-"""One training run: its state, folder, checkpoints, counters and provenance."""
+"""One training run: its state, its files and its checkpoints."""

@@ -1,7 +1,7 @@
 """Checkpoints of one run: a thin layer over Orbax's CheckpointManager.
 
-A checkpoint is a folder named by its step, with the items `trainable`, `opt_state` and `meta`. Orbax writes it in the
-background, beside its place, and renames it when whole, so a half-written one is never picked up.
+A checkpoint is a folder named after its step, with the items `trainable`, `opt_state` and `meta`. Orbax writes it in
+the background under a temporary name and renames it when it is complete, so an incomplete one is never used.
 """
 
 import errno
@@ -22,19 +22,19 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.redaction import one_line
 from trainer.device.processes import is_first, wait_for_all
 
-# Orbax logs the traceback of every error that it raises as well.
+# Orbax also logs the traceback of every error that it raises.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 Tree = Any
-# What may differ between a checkpoint and the run that goes on from it: none of it touches the parameters.
+# What may differ between a checkpoint and the run that continues from it, because it does not affect the parameters.
 FREE_SECTIONS = ("generate.", "eval.", "budget.", "device.")
 FREE_KEYS = ("train.save_every_steps", "train.keep_checkpoints", "train.log_every_steps")
 
 
 class Checkpoints:
-    """The checkpoints below one folder: the `keep` newest of them, and the best.
+    """The checkpoints in one folder: the `keep` newest ones, and the best one.
 
-    A failed write raises PodiumError from the call that met it; what was saved before stays.
+    A failed write raises PodiumError from the call that detects it; earlier checkpoints stay.
     """
 
     def __init__(self, folder: Path, keep: int) -> None:
@@ -43,19 +43,17 @@ class Checkpoints:
         self._open: ocp.CheckpointManager | None = None
 
     def newest(self) -> Path | None:
-        """The newest whole checkpoint."""
+        """The newest complete checkpoint."""
         whole = [path for path in self._folders() if ocp.utils.is_checkpoint_finalized(path)]
         return max(whole, key=lambda path: int(path.name), default=None)
 
     def save(
         self, step: int, trainable: Tree, opt_state: Tree, meta: dict[str, Any], best_step: int | None = None
     ) -> Path:
-        """Start writing a checkpoint and return its folder; `wait` returns once it is whole.
+        """Start to write a checkpoint and return its folder; `wait` returns when it is complete.
 
-        That of `best_step`, which may be this one, is kept however old it gets.
-
-        The arrays are copied before this returns, so the next step may overwrite them. A step that is saved already is
-        left as it is.
+        The checkpoint of `best_step`, which may be this step, is kept however old it gets. The arrays are copied before
+        this returns, so the next step may overwrite them. A checkpoint that already exists is left as it is.
         """
         path = self.folder / str(step)
         items = ocp.args.Composite(
@@ -67,21 +65,21 @@ class Checkpoints:
         try:
             manager = self._manager()
             if step not in manager.all_steps():
-                self._refuse_full_disk(trainable, opt_state)
+                self._check_disk_space(trainable, opt_state)
                 manager.save(step, args=items)
         except (OSError, ValueError) as error:
             raise _write_failed(path, error) from error
         return path
 
     def drop_after(self, step: int) -> None:
-        """Delete the checkpoints of later steps: a run that goes on from `step` will make its own."""
+        """Delete the checkpoints of later steps, which a run that continues from `step` will write again."""
         later = [path for path in self._folders() if int(path.name) > step]
         for path in later if is_first() else ():
             shutil.rmtree(path)
-        wait_for_all("checkpoints of another past are gone")
+        wait_for_all("later checkpoints are deleted")
 
     def wait(self) -> None:
-        """Until everything that was saved is whole on the disk."""
+        """Wait until every checkpoint is complete on the disk."""
         if self._open is None:
             return
         try:
@@ -91,6 +89,7 @@ class Checkpoints:
             raise _write_failed(self.folder, error) from error
 
     def close(self) -> None:
+        """Wait, then release the folder."""
         if self._open is None:
             return
         try:
@@ -99,8 +98,8 @@ class Checkpoints:
             self._open.close()
             self._open = None
 
-    def _refuse_full_disk(self, *trees: Tree) -> None:
-        """Before Orbax tries: what it has under way when a write fails goes on failing, loudly, in its threads."""
+    def _check_disk_space(self, *trees: Tree) -> None:
+        """Raise OSError if the disk is too full. Orbax would notice, too, but its threads would log further errors."""
         needed = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
         if needed > shutil.disk_usage(self.folder).free:
             raise OSError(os.strerror(errno.ENOSPC))
@@ -114,7 +113,7 @@ class Checkpoints:
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=self._kept,
                 enable_async_checkpointing=True,
-                cleanup_tmp_directories=True,  # of a process that was killed while it saved
+                cleanup_tmp_directories=True,  # left by a process that was killed while it saved
             )
             self._open = ocp.CheckpointManager(self.folder, options=options)
         return self._open
@@ -122,7 +121,7 @@ class Checkpoints:
 
 @dataclass
 class _NewestAndBest:
-    """Which checkpoints Orbax keeps when it has written another."""
+    """Decides which checkpoints Orbax keeps after it has written another one."""
 
     newest: int
     best_step: int | None = None
@@ -133,17 +132,17 @@ class _NewestAndBest:
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """What `save` was given as `meta`. Raises UsageError where there is no whole checkpoint at `path`."""
+    """The `meta` that `save` was given. Raises UsageError if there is no complete checkpoint at `path`."""
     return _restore(path, "meta", ocp.args.JsonRestore())
 
 
 def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig, step: int) -> None:
-    """Raises UsageError, naming keys and values, when a checkpoint's config would have trained other parameters.
+    """Raises UsageError, naming keys and values, if the checkpoint's config would have trained other parameters.
 
-    A change (train.changes) that comes at `step`, that of the checkpoint, or later has touched none of them: so a
-    member of a population goes on from another's checkpoint, with that one's past and a future of its own.
+    `step` is the step of the checkpoint. Changes (train.changes) at this step or later are not compared, because they
+    have not affected its parameters. A member of a population thus continues from another member's checkpoint.
     """
-    found, wanted = (_until(step, config) for config in (parse_config(saved, str(path)), wanted))
+    found, wanted = (_config_until(step, config) for config in (parse_config(saved, str(path)), wanted))
     keys = [key for key in all_keys() if not key.startswith(FREE_SECTIONS) and key not in FREE_KEYS]
     differing = [
         f"{key} ({found.get(key)} there, {wanted.get(key)} here)" for key in keys if found.get(key) != wanted.get(key)
@@ -155,14 +154,14 @@ def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig, step
         )
 
 
-def _until(step: int, config: RunConfig) -> RunConfig:
-    """`config` without the changes that it has for `step` and later ones."""
+def _config_until(step: int, config: RunConfig) -> RunConfig:
+    """`config` without its changes at `step` and later."""
     earlier = [change.model_dump() for change in config.train.changes if change.step < step]
     return config.with_overrides({"train.changes": earlier})
 
 
 def check_same_inputs(path: Path, saved: Mapping[str, str], here: Mapping[str, str]) -> None:
-    """Raises UsageError, naming them, when model, tokenizer or trainset files are not those of the checkpoint."""
+    """Raises UsageError, naming them, if model, tokenizer or trainset are not those of the checkpoint."""
     differing = [name for name, sha256 in here.items() if saved.get(name) != sha256]
     if differing:
         raise UsageError(
@@ -172,10 +171,10 @@ def check_same_inputs(path: Path, saved: Mapping[str, str], here: Mapping[str, s
 
 
 def restore_tree(path: Path, item: str, like: Tree) -> Tree:
-    """`trainable` or `opt_state`, bit for bit, in the structure, types and placement of `like`: arrays or shapes.
+    """`trainable` or `opt_state`, bit for bit, with the structure, dtypes and shardings of `like` (arrays or shapes).
 
     Raises:
-        UsageError: no whole checkpoint at `path`, or one of other shapes.
+        UsageError: the checkpoint at `path` is not complete, or has other shapes.
     """
     named = _named(like)
     found = _restore(path, item, ocp.args.StandardRestore(named))
@@ -192,12 +191,12 @@ def _restore(path: Path, item: str, how: Any) -> Any:
 
 
 def _named(tree: Tree) -> dict[str, Any]:
-    """The leaves by their path: what is on the disk does not depend on the classes of the containers."""
+    """The leaves by path, so that the files do not depend on the classes of the containers."""
     keystr = jax.tree_util.keystr
     return {keystr(path, simple=True, separator="."): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
 
 
 def _write_failed(path: Path, error: Exception) -> PodiumError:
-    code = re.search(r"os_error_code='(\d+)'", str(error))  # how TensorStore says what the system refused
+    code = re.search(r"os_error_code='(\d+)'", str(error))  # TensorStore's way to report the error of the system
     reason = os.strerror(int(code[1])) if code else one_line(error, 200)
     return PodiumError(f"cannot write checkpoint {path}: {reason}; free some disk space, then use --resume")

@@ -1,38 +1,38 @@
-"""Where a run stands, and whether its newest step was a good one."""
+"""The progress of a run, and the check for divergence."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# A loss this many times that of a blind guess, or of the first step where that was worse, does not come back.
-EXPLODED = 4.0
-# One batch says little: the loss by which checkpoints are compared forgets a tenth with every step.
-FORGOTTEN = 0.1
+# A run has diverged if its loss exceeds the loss of a uniform guess, or of the first step if higher, by this factor.
+DIVERGENCE_FACTOR = 4.0
+# The loss of one batch is noisy, so checkpoints are compared by an exponential moving average with this weight.
+SMOOTHING = 0.1
 
 
 @dataclass
 class Counters:
-    """Travels in a run's checkpoints."""
+    """Counts of a run, over all its sessions. Saved in its checkpoints."""
 
     step: int = 0  # optimizer steps done
-    tokens: int = 0  # trained on so far, without padding
-    elapsed_s: float = 0.0  # in `advance`, compiling included, over all sessions
+    tokens: int = 0  # trained on, without padding
+    elapsed_s: float = 0.0  # spent in `advance`, compilation included
     first_loss: float | None = None
     loss: float | None = None  # of the newest step, before its update
     learning_rate: float | None = None
-    smoothed_loss: float | None = None  # over about the last 1 / FORGOTTEN steps
+    smoothed_loss: float | None = None  # over about the last 1 / SMOOTHING steps
     best_loss: float | None = None  # the lowest smoothed loss of a checkpoint of this run
     best_step: int | None = None
-    overflows: int = 0  # steps that float16 gradients were too large for: nothing was learned
+    overflows: int = 0  # steps without an update, because float16 gradients overflowed
 
-    def add(self, step: int, values: Mapping[str, Any], blind_loss: float) -> str | None:
-        """Count a step by the metrics of trainer/step/train_step.py, or say what is wrong with it and count nothing.
+    def add(self, step: int, values: Mapping[str, Any], uniform_loss: float) -> str | None:
+        """Count a step with the metrics of trainer/step/train_step.py. If it diverged, count nothing and return why.
 
-        `blind_loss` is that of a model that knows nothing.
+        `uniform_loss` is the loss of a model that gives every token the same probability.
         """
         loss: float = values["loss"]
-        limit = EXPLODED * max(blind_loss, self.first_loss or 0.0)
+        limit = DIVERGENCE_FACTOR * max(uniform_loss, self.first_loss or 0.0)
         if not values["finite"] or (self.first_loss is not None and loss > limit):
             rule = "loss and gradient must be finite"
             if values["finite"]:
@@ -45,11 +45,11 @@ class Counters:
         self.tokens += values["n_tokens"]
         self.overflows += values["overflow"]
         before = loss if self.smoothed_loss is None else self.smoothed_loss
-        self.smoothed_loss = (1 - FORGOTTEN) * before + FORGOTTEN * loss
+        self.smoothed_loss = (1 - SMOOTHING) * before + SMOOTHING * loss
         return None
 
     def note_saved(self) -> None:
-        """This step is being saved: it may be the best so far."""
+        """Note that this step is being saved, which makes it a candidate for the best checkpoint."""
         if self.smoothed_loss is not None and self.smoothed_loss < (
             math.inf if self.best_loss is None else self.best_loss
         ):

@@ -1,4 +1,5 @@
-"""As many steps as the time allows: measured on the first ones, then fixed, so that the run can be repeated."""
+"""Fits the number of steps to the time budget: measures a few steps, then fixes the number in the config, so that the
+run can be repeated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,25 +12,25 @@ from podium.core.errors import UsageError
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
-WARM_UP, MEASURED = 2, 8  # steps; the first ones also fill caches
-SHARE = 0.95  # of the time that is left; the rest is for checkpoints and for steps that take longer
+WARM_UP, MEASURED = 2, 8  # steps; the first ones are slower, since they also fill caches
+SHARE = 0.95  # of the remaining time; the rest is for checkpoints and for slower steps
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedSchedule:
     config: RunConfig  # with the number of steps fixed
-    step_s: float | None  # None where nothing could be measured
+    step_s: float | None  # seconds per step; None if nothing could be measured
 
 
 def fit_schedule(
     config: RunConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool] = lambda: False
-) -> Fit:
-    """`config` with train.max_steps lowered to what fits before `deadline`, and the warm-up by the same share.
+) -> FittedSchedule:
+    """Lower train.max_steps to what fits before `deadline`, and the warm-up in proportion.
 
-    The measured steps are thrown away: the run that follows begins at step 0 with the schedule that it ends with.
+    The measured steps are discarded: the run itself starts at step 0 with the final schedule.
 
     Raises:
-        UsageError: no deadline to fit to, or as `TrainingRun.advance` does.
+        UsageError: the deadline has no time budget, or as `TrainingRun.advance` does.
     """
     if deadline.budget_s is None:
         raise UsageError(
@@ -45,17 +46,17 @@ def fit_schedule(
         "train.max_steps": steps,
         "train.warmup_steps": train.warmup_steps * steps // train.max_steps,
     }
-    return Fit(config.with_overrides(fixed), step_s)
+    return FittedSchedule(config.with_overrides(fixed), step_s)
 
 
-def fixed_by(earlier: RunConfig, config: RunConfig) -> RunConfig:
-    """`config` with the steps that an earlier session of the same run has fixed."""
+def with_fitted_steps(config: RunConfig, earlier: RunConfig) -> RunConfig:
+    """`config` with the numbers of steps that an earlier session of the same run has fixed."""
     keys = ("train.fit_schedule", "train.max_steps", "train.warmup_steps")
     return config.with_overrides({key: earlier.get(key) for key in keys})
 
 
 def _measure(config: RunConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool]) -> float | None:
-    """Seconds a step, in a folder that nobody sees."""
+    """Seconds per step, measured in a temporary folder; None if the deadline left no time to measure."""
     with TemporaryDirectory(prefix="podium-fit-") as folder:
         run = TrainingRun(config, Path(folder) / "run", library, deadline.clock)
         try:

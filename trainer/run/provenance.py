@@ -1,26 +1,26 @@
-"""What a run was made of, for provenance.json and for its checkpoints."""
+"""The trainer's part of provenance.json, and the hashes of a run's inputs."""
 
 from dataclasses import asdict
 from typing import Any
 
 from podium.core.config import RunConfig
 from trainer.data.rows import TokenizedTrainset
-from trainer.device.devices import compute_dtype, found
+from trainer.device.devices import compute_dtype, find_devices
 from trainer.model.base_model import BaseModel
 
 
 def input_hashes(base: BaseModel, trainset: TokenizedTrainset | None) -> dict[str, str]:
-    """sha256 of what the parameters depend on beside the config; a run that only predicts has no trainset."""
+    """sha256 of the files that the parameters depend on. A run that only predicts has no trainset."""
     hashes = {"model": base.sha256, "tokenizer": base.tokenizer.sha256}
     return hashes if trainset is None else {**hashes, "trainset": trainset.sha256}
 
 
 def run_provenance(config: RunConfig, base: BaseModel, trainset: TokenizedTrainset, step: int) -> dict[str, Any]:
-    """What only the trainer knows; `podium.core.provenance` has the rest. `step` is where this session began."""
+    """The facts that only the trainer knows; `podium.core.provenance` adds the rest. This session starts at `step`."""
     return {
         "config_sha256": config.hash,
         "program_key": config.program_key,
-        "device": {"asked": config.device.kind, **asdict(found())},
+        "device": {"asked": config.device.kind, **asdict(find_devices())},
         "dtype": str(compute_dtype(config.train.dtype)),
         "model_id": base.model_id,
         "sha256": input_hashes(base, trainset),

@@ -1,4 +1,4 @@
-"""What a run writes beside its checkpoints: config.yaml, provenance.json and metrics.jsonl."""
+"""The files that a run writes beside its checkpoints: config.yaml, provenance.json and metrics.jsonl."""
 
 import fcntl
 import os
@@ -10,26 +10,27 @@ from typing import Any
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_json, write_text
+from podium.core.run_files import CONFIG, METRICS, PROVENANCE
 from trainer.device.processes import is_first
 from trainer.run.counters import Counters
 from trainer.run.metrics_log import MetricsLog
 
 
 class RunFolder:
-    """The folder `out`. Nothing is in it before `open`. Of several processes the first alone writes."""
+    """The folder `out` of a run. Nothing is written before `open`. In a pod, only the first process writes."""
 
     def __init__(self, out: Path, config: RunConfig) -> None:
         self._out, self._config = out, config
-        self._metrics = MetricsLog(out / "metrics.jsonl")
-        self._logged_step: int | None = None  # None: not open
-        self._release: weakref.finalize | None = None  # of the claim
+        self._metrics = MetricsLog(out / METRICS)
+        self._logged_step: int | None = None  # None until `open`
+        self._release: weakref.finalize | None = None  # releases the claim
 
     def claim(self) -> None:
-        """Until `close`, or the end of this process, nobody else writes here. A claim leaves no file.
+        """Lock the folder against other writers until `close` or the end of this process. Leaves no lock file.
 
         Raises:
-            UsageError: another run, of this process or another, has claimed it.
-            PodiumError: the folder cannot be made or read.
+            UsageError: another run, in this process or in another one, has claimed it.
+            PodiumError: the folder cannot be created or read.
         """
         if self._release or not is_first():
             return
@@ -47,31 +48,33 @@ class RunFolder:
                 f"{self._out} is being written by another run; wait for it, or choose another folder"
             ) from None
         except OSError:
-            self.close()  # a network file system without locks for folders
+            self.close()  # a network file system that cannot lock folders
 
     def close(self) -> None:
+        """Release the claim."""
         if self._release:
             self._release()
             self._release = None
 
     def open(self, step: int, provenance: dict[str, Any]) -> None:
-        """For a session that goes on from `step`: lines that an earlier one wrote beyond it will be made again.
+        """Write config and provenance for a session that continues from `step`, and drop metrics of later steps.
 
         Raises:
-            PodiumError: the disk refused a file.
+            PodiumError: a file cannot be written.
         """
         if not is_first():
             return
         self._metrics.cut(lambda logged: logged <= step and self.is_log_step(logged))
-        write_text(self._out / "config.yaml", self._config.to_yaml())
-        write_json(self._out / "provenance.json", provenance)
+        write_text(self._out / CONFIG, self._config.to_yaml())
+        write_json(self._out / PROVENANCE, provenance)
         self._logged_step = step
 
     def is_log_step(self, step: int) -> bool:
+        """Whether this step is due for a line: every train.log_every_steps, and the last step."""
         return step % self._config.train.log_every_steps == 0 or step == self._config.train.max_steps
 
     def log(self, counters: Counters, elapsed_s: float) -> None:
-        """The line of the newest step, unless it is there or nothing is open. Raises PodiumError as `open` does."""
+        """Log the newest step, unless it is logged or the folder is not open. Raises PodiumError as `open` does."""
         if self._logged_step is not None and counters.step > self._logged_step:
             facts = asdict(counters)
             line = {name: facts[name] for name in ("step", "loss", "learning_rate", "tokens")}

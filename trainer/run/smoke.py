@@ -1,4 +1,4 @@
-"""A config as small as a try-out needs: the whole path in minutes, before hours are spent on it."""
+"""The smallest config for a smoke test, which runs every stage in minutes before a long run starts."""
 
 from podium.core.config import RunConfig
 
@@ -6,9 +6,9 @@ MAX_SEQ_LEN = 128
 
 
 def smoke_config(config: RunConfig, steps: int, devices: int = 1) -> RunConfig:
-    """`config` for `steps` steps of one short sequence on each device, with the least memory that training can do with.
+    """`config` for `steps` steps of one short sequence per device, with as little memory as possible.
 
-    Model, trainset, adapters and everything else stay as they are: what is wrong with them shows.
+    Model, trainset, adapters and everything else stay as they are, so that errors in them show.
     """
     length = min(config.data.max_seq_len, MAX_SEQ_LEN)
     return config.with_overrides(

@@ -1,4 +1,4 @@
-"""`TrainingRun`: one run's state on a device. What a worker's slot holds, and what `train()` drives."""
+"""`TrainingRun`: the state of one run on a device. A worker's slot holds one; `train()` drives one."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.records import Prediction, Prompt, Report, Sample
+from podium.core.run_files import CHECKPOINTS
 from podium.core.states import State
 from trainer.data.rows import TokenizedTrainset, answer_rows, in_batches
 from trainer.data.template import choose_template
@@ -32,7 +33,8 @@ from trainer.step.schedule import Hyperparameters
 
 
 class TrainingRun:
-    """A run in the folder `out`: `restore` or not, then `advance` to a final state, with `predict` and `save` between.
+    """A run in the folder `out`: optionally `restore`, then `advance` to a final state, with `predict` and `save` in
+    between.
 
     Nothing is written until `prepare` has loaded everything that training needs.
     """
@@ -41,22 +43,23 @@ class TrainingRun:
         """Raises UsageError as `trainer.model.base_model.load_base` does."""
         self.config, self.out, self.library = config, out, library
         self.counters = Counters()
-        self.n_prompts_cut = 0  # in the newest `predict`
-        self.out_of_time = False  # a deadline ended the newest `advance`
+        self.n_prompts_cut = 0  # by the newest `predict`
+        self.out_of_time = False  # whether a deadline ended the newest `advance`
         self._clock = clock or shared(MonotonicClock())
         self._compiled_before_s = library.compile_s
         self._base, self._program = library.base(config), library.training_program(config)
         self._decoding = library.decoding_program(config)
-        firsts = (0, *(change.step for change in config.train.changes))
-        self._hp = [(step, self._program.place(hyperparameters(config.at(step)))) for step in firsts]
-        self._checkpoints = Checkpoints(out / "checkpoints", config.train.keep_checkpoints)
+        # (first step, hyperparameters from there on)
+        starts = (0, *(change.step for change in config.train.changes))
+        self._hyperparameters = [(step, self._program.place(hyperparameters(config.at(step)))) for step in starts]
+        self._checkpoints = Checkpoints(out / CHECKPOINTS, config.train.keep_checkpoints)
         self._folder = RunFolder(out, config)
-        self._trainset: TokenizedTrainset | None = None  # when prepared
+        self._trainset: TokenizedTrainset | None = None  # None until `prepare`
         self._weights: tuple[Any, Any] | None = None  # trainable, frozen
         self._opt_state: Any = None
-        self._keep_saved = -1  # own checkpoints up to this step belong to this run
-        self._since_s: float | None = None  # start of the `advance` that is under way
-        self._failure: RunFailed | None = None  # a run that has failed stays so
+        self._last_kept_step = -1  # `prepare` deletes the checkpoints in `out` of later steps
+        self._since_s: float | None = None  # start of the current `advance`
+        self._failure: RunFailed | None = None  # a failed run stays failed
 
     @property
     def step(self) -> int:
@@ -69,16 +72,17 @@ class TrainingRun:
         return self.counters.elapsed_s + (0.0 if self._since_s is None else self._clock.now() - self._since_s)
 
     def newest(self) -> Path | None:
-        """The newest whole checkpoint of its own."""
+        """The newest complete checkpoint in `out`."""
         return self._checkpoints.newest()
 
     def restore(self, checkpoint: Path | None = None, *, for_training: bool = True) -> int:
-        """Go on from `checkpoint`, or from the newest whole one of `out`; returns its step, 0 where there is none.
+        """Continue from `checkpoint`, or from the newest complete one in `out`. Returns its step; 0 without one.
 
-        Where the device has no memory for it, the run is OOM from then on.
+        If the device has not enough memory for it, the run is OOM from then on.
 
         Raises:
-            UsageError: not a whole checkpoint, or one of another config or other inputs; what differs is named.
+            UsageError: the checkpoint is not complete, or was saved with another config or other inputs, which are
+                named.
         """
         path = checkpoint or self.newest()
         if path is None:
@@ -87,43 +91,45 @@ class TrainingRun:
         check_same_run(path, meta["config"], self.config, int(path.name))
         trainset = self.library.trainset(self.config) if for_training else None
         check_same_inputs(path, meta["inputs"], input_hashes(self._base, trainset))
-        self._trainset = None  # to be prepared again: the files follow the step
+        self._trainset = None  # prepared again, because the files depend on the step
         self.counters = Counters(**meta["counters"])
         with suppress(RunFailed), self._failures("while restoring", for_training):
             trainable = restore_tree(path, "trainable", self._program.trainable)
             self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
             self._weights = trainable, self._program.frozen(self.config.train.seed)
         is_own = path.resolve().parent == self._checkpoints.folder
-        self._keep_saved = self.step if is_own else self.step - 1
-        if not is_own:  # the best so far stayed elsewhere
+        self._last_kept_step = self.step if is_own else self.step - 1
+        if not is_own:  # the best checkpoint so far is in the other folder
             self.counters.best_loss = self.counters.best_step = None
         return self.step
 
     def prepare(self) -> TokenizedTrainset:
-        """Load, compile and initialise what training needs, then open the files of the run. `advance` calls it."""
+        """Load, compile and initialise what training needs, then open the run's files. `advance` calls this."""
         if self._trainset is not None:
             return self._trainset
         trainset = self.library.trainset(self.config)
         for length in trainset.lengths:
-            check_fits(self._program.memory_of(length), self.config)  # what cannot fit is not even compiled
-            self._program.step_of(length)  # compiled here, so that no step's time holds a compilation
+            check_fits(self._program.memory_of(length), self.config)  # a step that cannot fit is not compiled
+            self._program.step_of(length)  # compiled here, so that no step's time includes a compilation
             check_fits(self._program.memory_of(length), self.config)
         self._initialise()
         self._folder.claim()
-        self._checkpoints.drop_after(self._keep_saved)  # what an earlier session did beyond this step is done again
+        self._checkpoints.drop_after(self._last_kept_step)  # of an earlier session, which is trained again
         facts = run_provenance(self.config, self._base, trainset, self.step)
         self._folder.open(self.step, {**self.library.provenance, **facts})
         self._trainset = trainset
         return trainset
 
     def advance(self, until_step: int, deadline: Deadline, stop: Callable[[], bool] = lambda: False) -> Report:
-        """Train until `until_step` steps are done, or a deadline, a request or a failure ends it between two steps.
+        """Train until `until_step` steps are done, or until a deadline, `stop` or a failure ends it between two steps.
 
-        COMPLETE once train.max_steps are done, RUNNING before. A run that is DIVERGED, OOM or INFEASIBLE stays so.
+        The state is COMPLETE once train.max_steps steps are done, and RUNNING before. DIVERGED, OOM and INFEASIBLE are
+        final.
 
         Raises:
-            UsageError: the trainset is missing, nothing of it is left to learn, or another run writes to the folder.
-            PodiumError: the disk refused a file.
+            UsageError: the trainset is missing, no example fits in data.max_seq_len, or another run writes to the
+                folder.
+            PodiumError: a file cannot be written.
         """
         self._since_s = self._clock.now()
         tokens, training_since_s = self.counters.tokens, self._since_s
@@ -148,14 +154,14 @@ class TrainingRun:
         )
 
     def predict(self, samples: Sequence[Prompt], deadline: Deadline) -> list[Prediction]:
-        """What the model writes after each prompt; samples that `deadline` left no time for have no prediction.
+        """Generate an answer to each prompt. Samples that `deadline` leaves no time for have no prediction.
 
         Raises:
-            RunFailed: the device has no memory for it; or the run had failed before.
+            RunFailed: the device is out of memory, or the run had failed before.
         """
         with self._failures("in prediction", for_training=False):
             weights = self._initialise()
-            hp = self._hyperparameters_at(self.step - 1)  # those that its weights were trained with last
+            hp = self._hyperparameters_at(self.step - 1)  # those of the newest trained step
             functions = self._decoding.bind(*weights, hp)
             tokenizer = self._base.tokenizer
             template = choose_template(tokenizer, self.config.data)
@@ -165,9 +171,9 @@ class TrainingRun:
         return predictions
 
     def loss_on(self, samples: Sequence[Sample]) -> float | None:
-        """Mean loss of a token of the expected answers, each right behind its prompt as the template writes them.
+        """Mean loss per token of the expected answers, each written directly after its prompt in the chat template.
 
-        Without steps in between, label smoothing or dropout. None where no sample fits data.max_seq_len.
+        Computed without reasoning steps, label smoothing and dropout. None if no sample fits in data.max_seq_len.
         """
         rows = answer_rows(samples, choose_template(self._base.tokenizer, self.config.data), self.config.data)
         if rows is None:
@@ -182,10 +188,10 @@ class TrainingRun:
         return total / n_tokens
 
     def save(self, wait: bool = True) -> Path:
-        """Write a checkpoint of this step and return its folder; without `wait` it becomes whole in the background.
+        """Write a checkpoint of this step and return its folder. Without `wait`, writing ends in the background.
 
         Raises:
-            PodiumError: the disk refused it; or the run has failed, so that its state is not worth keeping.
+            PodiumError: the checkpoint cannot be written, or the run has not started or has failed.
         """
         if self._failure or self._weights is None or self._opt_state is None:
             raise PodiumError(f"{self.out}: the run has not started or has failed, so there is nothing to save")
@@ -202,7 +208,7 @@ class TrainingRun:
         return path
 
     def close(self) -> None:
-        """Log the newest step, wait for what is being written, and let go of the device's memory."""
+        """Log the newest step, wait for checkpoints that are being written, and free the device's memory."""
         try:
             self._folder.log(self.counters, self.elapsed_s)
         finally:
@@ -213,7 +219,7 @@ class TrainingRun:
     def _train(
         self, trainset: TokenizedTrainset, end: int, deadline: Deadline, stop: Callable[[], bool]
     ) -> tuple[State, str | None]:
-        """Launch steps up to `end`. Each is looked at while the next one computes, and the last before returning."""
+        """Dispatch steps up to `end`. Each is finished while the next one computes, and the last before returning."""
         dispatched: tuple[int, Mapping[str, jax.Array]] | None = None
         state, reason = State.RUNNING, None
         self.out_of_time = False
@@ -250,11 +256,11 @@ class TrainingRun:
         return metrics
 
     def _hyperparameters_at(self, step: int) -> Hyperparameters:
-        """Those of the step that follows `step` others: the newest of train.changes, without a program of its own."""
-        return next((hp for first, hp in reversed(self._hp) if first <= step), self._hp[0][1])
+        """The hyperparameters of a step (counted from 0): those of the newest change in train.changes."""
+        return next((hp for first, hp in reversed(self._hyperparameters) if first <= step), self._hyperparameters[0][1])
 
     def _finish(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
-        """Wait for a step and count it. Raises RunFailed for a broken one, so that it is never counted."""
+        """Wait for a step and count it. Raises RunFailed, without counting it, if the run has diverged."""
         values = {name: value.item() for name, value in jax.device_get(metrics).items()}
         if problem := self.counters.add(step, values, math.log(self._base.arch.vocab_size)):
             raise RunFailed(State.DIVERGED, problem)
@@ -262,19 +268,21 @@ class TrainingRun:
             self._folder.log(self.counters, self.elapsed_s)
 
     @contextmanager
-    def _failures(self, doing: str, for_training: bool = True) -> Iterator[None]:
-        """What fails in here fails for good, a device out of memory included."""
+    def _failures(self, activity: str, for_training: bool = True) -> Iterator[None]:
+        """Remember a RunFailed raised in the block, and raise it again in later blocks. Out of memory is one, too."""
         if self._failure:
             raise self._failure
 
-        def needs() -> str:
+        def required() -> str:
             if for_training:
                 return f"a training step needs {self._program.memory_of(self.config.data.max_seq_len)}"
             return f"decoding needs {self._decoding.memory}"
 
-        helps = fixes if for_training else decoding_fixes
+        suggest = fixes if for_training else decoding_fixes
         try:
-            with out_of_memory_ends_the_run(self.config, lambda: f"{doing} after step {self.step}", needs, helps):
+            with out_of_memory_ends_the_run(
+                self.config, lambda: f"{activity} after step {self.step}", required, suggest
+            ):
                 yield
         except RunFailed as failure:
             self._failure = failure

@@ -1,4 +1,4 @@
-"""Cross-entropy over the vocabulary that never holds the logits of all tokens at once."""
+"""Cross-entropy over the vocabulary, in chunks, so that the logits of all tokens never exist at once."""
 
 from functools import partial
 from typing import Any
@@ -10,12 +10,12 @@ from jax import Array
 from trainer.device.sharding import mesh_size, shard_rows_over_data
 from trainer.model.attention import softcap as _softcap
 
-# Logits held at once, in float32: 128 MiB. With a vocabulary of 262,144 that is 128 tokens a chunk.
+# Logits per chunk, in float32: 128 MiB. With a vocabulary of 262,144 this is 128 tokens per chunk.
 CHUNK_ELEMENTS = 2**25
 
 
 def logits(hidden: Array, head: Array, softcap: float | None) -> Array:
-    """All logits in float32, for few tokens. hidden: (..., hidden); head: (vocab, hidden). Returns (..., vocab)."""
+    """All logits, for a few tokens. hidden: (..., hidden); head: (vocab, hidden). Returns (..., vocab) float32."""
     scores = jnp.matmul(hidden, head.astype(hidden.dtype).T, preferred_element_type=jnp.float32)
     return scores if softcap is None else _softcap(scores, softcap)
 
@@ -32,25 +32,25 @@ def chunked_cross_entropy(
 ) -> tuple[Array, Array]:
     """(sum of weighted losses, sum of weights), both float32 scalars.
 
-    Works through the sequence in parts whose logits are at most `chunk_elements` on a device (or one token of each row)
-    and works out their gradient with them, so memory grows with the part and not with tokens x vocab. A token of
-    weight 0 is ignored whatever it holds.
+    Processes the sequence in chunks whose logits are at most `chunk_elements` per device (or one token of each row),
+    and computes their gradient at the same time, so memory grows with the chunk and not with tokens x vocab. A token of
+    weight 0 is ignored, whatever its logits are.
     hidden: (..., seq, hidden); head: (vocab, hidden); targets, weights: (..., seq); label_smoothing: scalar (Szegedy et
     al. 2015, arXiv 1512.00567).
     """
     *_, length = targets.shape
-    of_token = targets.size // length * head.shape[0]  # logits, one token of each row
-    part = max(1, min(length, chunk_elements * mesh_size() // of_token))
-    parts = -(-length // part)
+    token_logits = targets.size // length * head.shape[0]  # logits of one token of each row
+    chunk = max(1, min(length, chunk_elements * mesh_size() // token_logits))
+    chunks = -(-length // chunk)
 
-    def split(x: Array) -> Array:  # (parts, ..., part, ...), the last one filled up with zeros, so with weight 0
+    def split(x: Array) -> Array:  # (chunks, ..., chunk, ...); the last chunk is padded with zeros, so with weight 0
         axis = targets.ndim - 1
-        x = jnp.pad(x, [(0, (parts * part - length) * (n == axis)) for n in range(x.ndim)])
-        return jnp.moveaxis(x.reshape(*x.shape[:axis], parts, part, *x.shape[axis + 1 :]), axis, 0)
+        x = jnp.pad(x, [(0, (chunks * chunk - length) * (n == axis)) for n in range(x.ndim)])
+        return jnp.moveaxis(x.reshape(*x.shape[:axis], chunks, chunk, *x.shape[axis + 1 :]), axis, 0)
 
     weights = weights.astype(jnp.float32)
-    parts_of = split(hidden), head, split(targets), split(weights)
-    total = _total(*parts_of, jnp.asarray(label_smoothing, jnp.float32), softcap)
+    smoothing = jnp.asarray(label_smoothing, jnp.float32)
+    total = _total(split(hidden), head, split(targets), split(weights), smoothing, softcap)
     return total, jnp.sum(weights)
 
 
@@ -58,32 +58,32 @@ def chunked_cross_entropy(
 def _total(
     hidden: Array, head: Array, targets: Array, weights: Array, label_smoothing: Array, softcap: float | None
 ) -> Array:
-    """Sum of weighted losses, part after part. hidden: (parts, ..., part, hidden); targets, weights without the last.
+    """Sum of weighted losses, chunk by chunk. hidden: (chunks, ..., chunk, hidden); targets, weights without hidden.
 
-    Differentiable in `hidden` and `head`. Their gradients are worked out with the loss, so that the backward pass needs
-    no logits: recomputing them would be a sixth of a small model's step.
+    Differentiable in `hidden` and `head`. Their gradients are computed with the loss, so that the backward pass needs
+    no logits: recomputing them would take a sixth of a small model's step.
     """
 
-    def one_part(total: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
-        return total + _of_part(inputs[0], head, *inputs[1:], label_smoothing, softcap), None
+    def one_chunk(total: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
+        return total + _chunk_loss(inputs[0], head, *inputs[1:], label_smoothing, softcap), None
 
-    return jax.lax.scan(one_part, jnp.zeros((), jnp.float32), (hidden, targets, weights))[0]
+    return jax.lax.scan(one_chunk, jnp.zeros((), jnp.float32), (hidden, targets, weights))[0]
 
 
 def _total_forward(
     hidden: Any, head: Any, targets: Any, weights: Any, label_smoothing: Any, softcap: float | None
 ) -> tuple[Array, tuple[Array, Array | None]]:
-    """The total; its gradients, that of the head only where it is trained."""
+    """The total and its gradients; the gradient of the head only if the head is trained."""
     trains_head = head.perturbed
 
-    def one_part(sums: tuple[Array, Any], inputs: tuple[Array, Array, Array]) -> tuple[tuple[Array, Any], Array]:
-        gradient = jax.value_and_grad(_of_part, (0, 1) if trains_head else (0,))
+    def one_chunk(sums: tuple[Array, Any], inputs: tuple[Array, Array, Array]) -> tuple[tuple[Array, Any], Array]:
+        gradient = jax.value_and_grad(_chunk_loss, (0, 1) if trains_head else (0,))
         loss, (of_hidden, *of_head) = gradient(inputs[0], head.value, *inputs[1:], label_smoothing.value, softcap)
         return jax.tree.map(jnp.add, sums, (loss, of_head)), of_hidden
 
     zeros = jnp.zeros((), jnp.float32), [jnp.zeros_like(head.value)] * trains_head
     inputs = hidden.value, targets.value, weights.value
-    (total, of_head), of_hidden = jax.lax.scan(one_part, zeros, inputs)
+    (total, of_head), of_hidden = jax.lax.scan(one_chunk, zeros, inputs)
     return total, (of_hidden, of_head[0] if trains_head else None)
 
 
@@ -95,13 +95,13 @@ def _total_backward(_: float | None, gradients: tuple[Array, Array | None], fact
 _total.defvjp(_total_forward, _total_backward, symbolic_zeros=True)
 
 
-def _of_part(
+def _chunk_loss(
     hidden: Array, head: Array, targets: Array, weights: Array, label_smoothing: Array, softcap: float | None
 ) -> Array:
-    """Sum of weighted losses: the cross-entropy with the smoothed distribution. hidden: (..., part, hidden)"""
+    """Sum of weighted losses: the cross-entropy with the smoothed distribution. hidden: (..., chunk, hidden)"""
     hidden, targets, weights = map(shard_rows_over_data, (hidden, targets, weights))
-    scores = logits(hidden, head, softcap)  # (..., part, vocab)
-    losses = _losses(scores, targets, label_smoothing)  # (..., part)
+    scores = logits(hidden, head, softcap)  # (..., chunk, vocab)
+    losses = _losses(scores, targets, label_smoothing)  # (..., chunk)
     return jnp.sum(jnp.where(weights > 0, losses * weights, 0.0))
 
 
@@ -119,7 +119,7 @@ def _losses_forward(scores: Array, targets: Array, label_smoothing: Array) -> tu
 
 
 def _losses_backward(inputs: tuple[Array, ...], gradient: Array) -> tuple[Array, None, None]:
-    """In one pass over the scores; JAX's own scatters the target's part into an array as large."""
+    """In one pass over the scores. JAX's own gradient scatters the target's part into another array of that size."""
     scores, log_total, targets, label_smoothing = inputs
     vocab = scores.shape[-1]
     is_target = jnp.arange(vocab) == targets[..., None]

@@ -6,21 +6,21 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-START = 2.0**6  # of the loss summed over a micro-batch; as much as the usual 2**15 of a mean over some hundred tokens
-SMALLEST = 1.0  # below it an overflow is no matter of scale
-GROW_AFTER = 200  # steps in a row without an overflow
+START = 2.0**6  # for the loss summed over a micro-batch; equals the usual 2**15 for a mean over some hundred tokens
+SMALLEST = 1.0  # at this scale, an overflow has another cause
+GROW_AFTER = 200  # consecutive steps without an overflow
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LossScale:
-    """What the loss is multiplied by before its gradients are taken, and they are divided by again."""
+    """The factor of the loss before differentiation, by which the gradients are divided again."""
 
     factor: Array  # () float32
-    n_good: Array  # () int32, steps since it last changed
+    n_good: Array  # () int32, steps since the factor last changed
 
     def after(self, good: Array) -> "LossScale":
-        """Half of it after an overflow, twice as much after GROW_AFTER good steps."""
+        """Halve the factor after an overflow, double it after GROW_AFTER good steps."""
         n_good = jnp.where(good, self.n_good + 1, 0)
         grows = n_good == GROW_AFTER
         factor = jnp.where(good, jnp.where(grows, self.factor * 2, self.factor), self.factor / 2)
@@ -28,7 +28,7 @@ class LossScale:
 
 
 def initial_scale(dtype: jax.typing.DTypeLike) -> LossScale | None:
-    """None for a type that has the range of float32."""
+    """None for a dtype with the range of float32, which needs no scaling."""
     if jnp.dtype(dtype) != jnp.float16:
         return None
     return LossScale(jnp.float32(START), jnp.int32(0))

@@ -1,7 +1,7 @@
-"""Optimizers whose every hyperparameter is an input of the compiled program instead of a constant in it.
+"""Optimizers whose hyperparameters are inputs of the compiled program instead of constants in it.
 
-One of them is a direction, an entry of `DIRECTIONS`. Clipping before it, and weight decay and the learning rate after
-it, are the same for all, so that those keys mean the same whatever the optimizer.
+An optimizer is an update direction, an entry of `DIRECTIONS`. Gradient clipping before it, and weight decay and the
+learning rate after it, are the same for all, so that their config keys mean the same for every optimizer.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from podium.core.config import RunConfig
 from trainer.device.sharding import is_stacked
 from trainer.step.schedule import SCHEDULES, Hyperparameters
 
-# Muon's updates get the root mean square that AdamW's usually have, so that a learning rate suits both (Liu et al.
-# 2025, arXiv 2502.16982).
+# Muon's updates are scaled to the root mean square that AdamW's usually have, so that one learning rate suits both
+# (Liu et al. 2025, arXiv 2502.16982).
 MUON_RMS = 0.2
 
 
 def hyperparameters(config: RunConfig) -> dict[str, np.ndarray]:
-    """`config.traced()` as scalars of fixed types, so that no value changes a program; a choice becomes its index."""
+    """`config.traced()` as scalars of fixed dtypes, so that no value changes the program. A schedule is its index."""
     return {key: _scalar(value) for key, value in config.traced().items()}
 
 
@@ -33,20 +33,21 @@ def _scalar(value: Any) -> np.ndarray:
 
 
 def build_optimizer(
-    name: str, hp: Hyperparameters, rate: jax.typing.ArrayLike, as_one: bool = False
+    name: str, hp: Hyperparameters, rate: jax.typing.ArrayLike, flatten: bool = False
 ) -> optax.GradientTransformation:
-    """Clipping by global norm, the direction, decay of matrices apart from it (Loshchilov and Hutter 2019, arXiv
-    1711.05101), and the rate.
+    """Clipping by global norm, the direction, decoupled weight decay of matrices (Loshchilov and Hutter 2019, arXiv
+    1711.05101), and the learning rate.
 
-    With `as_one` a direction that looks at no shape works on all parameters as one vector, and its state is one. That
-    is for adapters: many small arrays, each of which would have kernels of its own to compile. Large ones it copies.
-    Called inside the traced step, so `hp` and `rate` are traced; what `init` returns does not depend on their values.
+    With `flatten`, an elementwise direction updates all parameters as one vector, and its state is one vector, too.
+    This is for adapters: each of their many small arrays would add kernels to compile. It copies the arrays, so it is
+    not for large ones. Called inside the traced step with traced `hp` and `rate`; the result of `init` does not depend
+    on their values.
     """
     direction = DIRECTIONS[name](hp)
     return optax.chain(
         optax.clip_by_global_norm(hp["train.clip_norm"]),
-        optax.flatten(direction) if as_one and name in OF_EACH_NUMBER else direction,
-        optax.add_decayed_weights(hp["train.weight_decay"], mask=matrices),
+        optax.flatten(direction) if flatten and name in ELEMENTWISE else direction,
+        optax.add_decayed_weights(hp["train.weight_decay"], mask=decay_mask),
         optax.scale_by_learning_rate(rate),
     )
 
@@ -57,9 +58,9 @@ def _adam(hp: Hyperparameters) -> optax.GradientTransformation:
 
 
 def _adafactor(hp: Hyperparameters) -> optax.GradientTransformation:
-    """Shazeer and Stern 2018, arXiv 1804.04235, without momentum: a row and a column of second moments a matrix.
+    """Shazeer and Stern 2018, arXiv 1804.04235, without momentum: a row and a column of second moments per matrix.
 
-    Updates are not multiplied by the parameters' size, which is 0 where an adapter starts.
+    Updates are not scaled by the parameters' norm, which is 0 for a new adapter.
     """
     return optax.chain(
         optax.scale_by_factored_rms(decay_rate=hp["train.adafactor_decay"]),
@@ -68,7 +69,7 @@ def _adafactor(hp: Hyperparameters) -> optax.GradientTransformation:
 
 
 def _lion(hp: Hyperparameters) -> optax.GradientTransformation:
-    """Chen et al. 2023, arXiv 2302.06675. Every update has the size of the rate: a tenth of AdamW's suits it."""
+    """Chen et al. 2023, arXiv 2302.06675. Every update has the size of the learning rate, so use a tenth of AdamW's."""
     return optax.scale_by_lion(hp["train.beta1"], hp["train.beta2"])
 
 
@@ -77,9 +78,9 @@ def _sgd(hp: Hyperparameters) -> optax.GradientTransformation:
 
 
 def _muon(hp: Hyperparameters) -> optax.GradientTransformation:
-    """Momentum made orthogonal (Jordan et al. 2024) for the layers' matrices; Adam for embeddings, norms and biases."""
+    """Orthogonalised momentum (Jordan et al. 2024) for the layers' matrices; Adam for embeddings, norms and biases."""
     return muon(
-        -1.0,  # `scale_by_learning_rate` turns the sign: its own rate and decay leave the update as it is
+        -1.0,  # a rate of -1 and no decay, because `build_optimizer` applies both
         beta=hp["train.momentum"],
         eps=hp["train.epsilon"],
         adam_b1=hp["train.beta1"],
@@ -89,7 +90,7 @@ def _muon(hp: Hyperparameters) -> optax.GradientTransformation:
     )
 
 
-# What becomes of the clipped gradient before decay and rate.
+# From the clipped gradient to the update, before weight decay and learning rate.
 DIRECTIONS: dict[str, Callable[[Hyperparameters], optax.GradientTransformation]] = {
     "adamw": _adam,
     "adafactor": _adafactor,
@@ -97,17 +98,16 @@ DIRECTIONS: dict[str, Callable[[Hyperparameters], optax.GradientTransformation]]
     "sgd": _sgd,
     "muon": _muon,
 }
-OF_EACH_NUMBER = ("adamw", "lion", "sgd")  # a number's update follows from its own gradients, whatever the shapes
+# A parameter's update depends on its own gradients only, not on shapes.
+ELEMENTWISE = ("adamw", "lion", "sgd")
 
 
-def matrices(params: Any) -> Any:
-    """True where weight decay applies: kernels, embeddings and adapters, but no norm's weight and no bias."""
+def decay_mask(params: Any) -> Any:
+    """True for the parameters that weight decay applies to: kernels, embeddings and adapters, not norms and biases."""
     return jax.tree.map_with_path(lambda path, leaf: leaf.ndim - is_stacked(path) >= 2, params)
 
 
 def _stacks_of_matrices(params: Any) -> Any:
-    """Which axes of a leaf are one matrix, for Muon: (layers, out, in) are `layers` of them. None where Adam serves."""
-    one_each_layer = MuonDimensionNumbers(reduction_axis=-1, output_axis=-2)
-    return jax.tree.map_with_path(
-        lambda path, leaf: one_each_layer if is_stacked(path) and leaf.ndim >= 3 else None, params
-    )
+    """The axes of each leaf that form a matrix, for Muon: (layers, out, in) is a stack of them. None: Adam is used."""
+    per_layer = MuonDimensionNumbers(reduction_axis=-1, output_axis=-2)
+    return jax.tree.map_with_path(lambda path, leaf: per_layer if is_stacked(path) and leaf.ndim >= 3 else None, params)

@@ -1,7 +1,7 @@
-"""The training step as one pure function, ready to be compiled once for every run that shares a program key.
+"""The training step as a pure function, compiled once for all runs that share a program key.
 
-Flax modules are split before and merged inside: parameters and optimizer state are plain pytrees, and whatever changes
-no shape comes in as an array.
+Parameters and optimizer state are plain pytrees: Flax modules are split before the step and merged inside it. Every
+hyperparameter that changes no shape is an input array.
 """
 
 from collections.abc import Callable
@@ -27,11 +27,11 @@ Batch = dict[str, jax.Array]  # trainer.data.rows.FIELDS, each (accumulation, ba
 def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
     """`step(trainable, opt_state, frozen, batch, hp, step) -> (trainable, opt_state, metrics)`, to be compiled.
 
-    Only the program-key fields of `config` are read. The loss is the mean over every learned token of the accumulated
-    batch, so 4 x 2 examples weigh as 1 x 8 do. Metrics are scalars: loss and grad_norm before the update,
-    learning_rate, n_tokens (all but padding), `finite` and `overflow`. Where `finite` is False or `overflow` True the
-    update was not applied: a NaN never enters the parameters. Only float16 gradients overflow, until the loss scale
-    that `opt_state` carries has fallen far enough.
+    Reads only the program-key fields of `config`. The loss is the mean over all learned tokens of the accumulated
+    batch, so 4 x 2 examples weigh the same as 1 x 8. Metrics are scalars: loss and grad_norm before the update,
+    learning_rate, n_tokens (without padding), `finite` and `overflow`. If `finite` is False or `overflow` is True, the
+    update was not applied, so a NaN never enters the parameters. Only float16 gradients overflow, until the loss scale
+    in `opt_state` has been halved often enough.
     """
 
     summed_loss = make_summed_loss(graphdef, arch, config, dtype)
@@ -40,7 +40,7 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
         trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
     ) -> jax.Array:
         dropout = Dropout(hp["lora.dropout"], key) if config.has_dropout else None
-        # The loss is scaled by its weights: chunked_cross_entropy works out gradients along with it.
+        # Scaling the weights scales the loss: chunked_cross_entropy computes the gradients together with the loss.
         scaled = {**micro, "weights": micro["weights"] * factor}
         return summed_loss(trainable, frozen, scaled, hp, dropout, hp["train.label_smoothing"])[0]
 
@@ -48,8 +48,8 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
         trainable: Tree, frozen: Tree, batch: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
     ) -> tuple[jax.Array, Tree]:
         def accumulate(sums: Tree, inputs: tuple[Batch, jax.Array]) -> tuple[Tree, None]:
-            found = jax.value_and_grad(micro_loss)(trainable, frozen, inputs[0], hp, inputs[1], factor)
-            return jax.tree.map(jnp.add, sums, found), None
+            new = jax.value_and_grad(micro_loss)(trainable, frozen, inputs[0], hp, inputs[1], factor)
+            return jax.tree.map(jnp.add, sums, new), None
 
         zeros = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, trainable))
         keys = jax.random.split(key, len(batch["tokens"]))

@@ -4,7 +4,7 @@ import pytest
 from podium.core.config_sections import DeviceConfig
 from podium.core.errors import UsageError
 from trainer.device import devices as device
-from trainer.device.devices import DeviceInfo, compute_dtype, found, select
+from trainer.device.devices import DeviceInfo, compute_dtype, find_devices, select
 
 
 class FakeDevice:
@@ -15,8 +15,8 @@ class FakeDevice:
 
 
 def test_cpu_is_found() -> None:
-    assert select(DeviceConfig(kind="cpu")) == select(DeviceConfig()) == found()
-    assert found().platform == "cpu" and found().count >= 1
+    assert select(DeviceConfig(kind="cpu")) == select(DeviceConfig()) == find_devices()
+    assert find_devices().platform == "cpu" and find_devices().count >= 1
 
 
 @pytest.mark.parametrize("kind", ["tpu", "gpu"])

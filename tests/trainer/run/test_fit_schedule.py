@@ -9,7 +9,7 @@ from podium.core.errors import UsageError
 from podium.core.states import State
 from trainer.loop import train
 from trainer.programs.library import ProgramLibrary
-from trainer.run.fit_schedule import fit_schedule, fixed_by
+from trainer.run.fit_schedule import fit_schedule, with_fitted_steps
 
 
 @pytest.fixture
@@ -75,4 +75,4 @@ def test_without_a_budget_there_is_nothing_to_fit_to(library: ProgramLibrary, co
 def test_a_resumed_run_keeps_what_was_fixed(config: RunConfig) -> None:
     earlier = config.with_overrides({"train.max_steps": 7, "train.warmup_steps": 2})
     asked = config.with_overrides({"train.fit_schedule": True, "train.log_every_steps": 3})
-    assert fixed_by(earlier, asked) == earlier.with_overrides({"train.log_every_steps": 3})
+    assert with_fitted_steps(asked, earlier) == earlier.with_overrides({"train.log_every_steps": 3})

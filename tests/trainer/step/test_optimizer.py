@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from podium.core.config import RunConfig
-from trainer.step.optimizer import DIRECTIONS, OF_EACH_NUMBER, build_optimizer, hyperparameters, matrices
+from trainer.step.optimizer import DIRECTIONS, ELEMENTWISE, build_optimizer, decay_mask, hyperparameters
 from trainer.step.schedule import SCHEDULES
 
 PARAMS = {
@@ -117,7 +117,7 @@ def test_only_matrices_decay_and_alike(name: str) -> None:
     assert set(moved) == {"['embedding']", "['layers']['q']['kernel']"}
     for leaf in moved.values():
         np.testing.assert_allclose(leaf, -0.1 * 0.5 * 2.0, rtol=1e-6)
-    assert matrices(PARAMS)["layers"]["q"] == {"kernel": True, "bias": False}
+    assert decay_mask(PARAMS)["layers"]["q"] == {"kernel": True, "bias": False}
 
 
 def test_traced_adamw_moves_as_one_with_constants_does() -> None:
@@ -126,7 +126,7 @@ def test_traced_adamw_moves_as_one_with_constants_does() -> None:
     )
     hp, step = hyperparameters(config), stepper("adamw")
     reference = optax.chain(
-        optax.clip_by_global_norm(0.5), optax.adamw(3e-4, 0.8, 0.9, 1e-8, weight_decay=0.1, mask=matrices)
+        optax.clip_by_global_norm(0.5), optax.adamw(3e-4, 0.8, 0.9, 1e-8, weight_decay=0.1, mask=decay_mask)
     )
     params = other = PARAMS
     state, other_state = start("adamw", PARAMS), reference.init(PARAMS)
@@ -158,10 +158,10 @@ def test_adafactor_keeps_a_row_and_a_column_of_a_large_matrix() -> None:
 @pytest.mark.parametrize("name", DIRECTIONS)
 def test_as_one_vector_the_updates_are_the_same(name: str) -> None:
     hp = hyperparameters(RunConfig().with_overrides(CHANGED))
-    apart, as_one = (build_optimizer(name, hp, jnp.float32(0.1), as_one=as_one) for as_one in (False, True))
+    apart, as_one = (build_optimizer(name, hp, jnp.float32(0.1), flatten=as_one) for as_one in (False, True))
     wanted, found = apart.init(PARAMS), as_one.init(PARAMS)
     for seed in range(2):
         of_apart, wanted = apart.update(noise(seed), wanted, PARAMS)
         of_one, found = as_one.update(noise(seed), found, PARAMS)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), of_apart, of_one)
-    assert (len(jax.tree.leaves(found)) < len(jax.tree.leaves(wanted))) == (name in OF_EACH_NUMBER)
+    assert (len(jax.tree.leaves(found)) < len(jax.tree.leaves(wanted))) == (name in ELEMENTWISE)
