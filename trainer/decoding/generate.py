@@ -1,4 +1,4 @@
-"""Answers to prompts: each waits for a free row of the device, and its row goes to the next one when it has ended."""
+"""Generates answers. Prompts wait for a free row of the device; when an answer ends, the next prompt takes its row."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from trainer.data.tokenizer import Tokenizer
 from trainer.decoding.sampling import item_key
 from trainer.decoding.slots import Slots
 
-BURST = 32  # tokens a row, at most, between two looks at the deadlines and at the stop strings
+BURST = 32  # tokens per row, at most, between two checks of deadlines and stop strings
 SHORTEST_BUCKET = 32
 
 
@@ -30,9 +30,9 @@ class DecodingFunctions:
 
 @dataclass(frozen=True)
 class Item:
-    """One of the samples asked of a prompt."""
+    """One of the answers to generate for a prompt."""
 
-    place: int  # in the order of the answers
+    index: int  # in the order of the answers
     id: str
     sample: int
     prompt: list[int]
@@ -43,12 +43,12 @@ class Item:
 
 
 def prompt_buckets(longest: int) -> list[int]:
-    """Lengths that prompts are padded to, the shortest first: the quarters of the longest, none tiny."""
+    """Lengths that prompts are padded to, ascending: quarters of the longest, from SHORTEST_BUCKET tokens."""
     return [length for length in (longest * n // 4 for n in (1, 2, 3)) if length >= SHORTEST_BUCKET] + [longest]
 
 
 def n_admitted(batch_size: int) -> int:
-    """How many prompts are put in together: a twelfth of the rows, so that few rows wait and few places go unused."""
+    """The number of prompts admitted together: a twelfth of the rows, so that few rows idle and few are padding."""
     return -(-batch_size // 12)
 
 
@@ -60,16 +60,16 @@ def generate(
     functions: DecodingFunctions,
     deadline: Deadline,
 ) -> tuple[list[Prediction], int]:
-    """`config.num_samples` answers to each prompt, in the order of the samples, and how many prompts were cut.
+    """`config.num_samples` answers to each prompt, in the order of the samples, and the number of prompts cut.
 
-    A prompt that is too long loses its beginning. An answer that `deadline` left no time for is not there; one that
-    took longer than `config.item_time_budget_s` is there as far as it was written. What is drawn depends on the seed,
-    the sample's id and its number, and not on what is decoded beside it.
+    A prompt that is too long loses its beginning. An answer that `deadline` leaves no time for is left out. An answer
+    that takes longer than `config.item_time_budget_s` ends there. The random numbers depend on the seed, the sample's
+    id and the number of the answer, not on what else is decoded.
     """
     items, n_cut = _items(samples, template, config)
     rows = _Rows(items, tokenizer, config, functions, deadline)
     answers = dict(rows.answers())
-    return [answers[item.place] for item in items if item.place in answers], n_cut
+    return [answers[item.index] for item in items if item.index in answers], n_cut
 
 
 def _items(samples: Sequence[Prompt], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
@@ -86,7 +86,7 @@ def _items(samples: Sequence[Prompt], template: Template, config: GenerateConfig
 
 
 class _Rows:
-    """Which item is in which row of the device."""
+    """Assigns items to the rows of the device."""
 
     def __init__(
         self,
@@ -98,28 +98,28 @@ class _Rows:
     ) -> None:
         self._tokenizer, self._config, self._functions, self._deadline = tokenizer, config, functions, deadline
         self._waiting = deque(items)
-        self._held: list[Item | None] = [None] * config.batch_size
-        self._own = [deadline] * config.batch_size  # each row's deadline
+        self._items: list[Item | None] = [None] * config.batch_size
+        self._deadlines = [deadline] * config.batch_size  # each row's deadline
         self._n = np.zeros(config.batch_size, np.int32)  # tokens in each row
-        self._token_s: float | None = None  # how long the newest took
+        self._token_s: float | None = None  # seconds per token, of the newest ones
         self._group = n_admitted(config.batch_size)
 
     def answers(self) -> Iterator[tuple[int, Prediction]]:
-        """(place, prediction) of each item as it ends, until all have or the deadline has passed."""
+        """(index, prediction) of each item as it ends, until all have ended or the deadline has passed."""
         if not self._waiting:
             return
         slots = self._functions.empty()
-        while (self._waiting or any(self._held)) and not self._deadline.expired():
+        while (self._waiting or any(self._items)) and not self._deadline.expired():
             if self._n_free() >= min(self._group, len(self._waiting)):
-                while self._waiting and self._n_free():  # an idle row costs more than a group that is not full
+                while self._waiting and self._n_free():  # an idle row costs more than a partly filled group
                     slots = self._admit(slots)
             slots = self._decode(slots)
             yield from self._ended(slots)
 
     def _decode(self, slots: Slots) -> Slots:
-        """Go on until rows are free for those that wait, or until it is time to look at the deadlines."""
-        idle = np.array([item is None for item in self._held])
-        n_free = self._group if self._waiting else len(self._held)
+        """Generate until enough rows are free for waiting prompts, or until the deadlines must be checked."""
+        idle = np.array([item is None for item in self._items])
+        n_free = self._group if self._waiting else len(self._items)
         started_s, n_before = self._deadline.clock.now(), self._n
         slots = self._functions.decode(slots, idle, np.int32(n_free), np.int32(self._burst()))
         self._n = np.array(slots.n)
@@ -128,8 +128,8 @@ class _Rows:
         return slots
 
     def _burst(self) -> int:
-        """As many tokens as the nearest deadline has time for, by how long the last ones took."""
-        nearest_s = min(own.remaining_s() for own, item in zip(self._own, self._held, strict=True) if item)
+        """The tokens that the nearest deadline has time for, estimated from the time of the newest tokens."""
+        nearest_s = min(own.remaining_s() for own, item in zip(self._deadlines, self._items, strict=True) if item)
         left_s = min(nearest_s, self._deadline.remaining_s())
         if left_s == float("inf"):
             return BURST
@@ -138,25 +138,25 @@ class _Rows:
         return BURST if left_s >= BURST * self._token_s else max(1, int(left_s / self._token_s))
 
     def _n_free(self) -> int:
-        return self._held.count(None)
+        return self._items.count(None)
 
     def _admit(self, slots: Slots) -> Slots:
-        """Put in the next items, all of one bucket, so that an item's bucket never depends on its neighbours."""
+        """Admit the next items of one bucket, so that an item's bucket does not depend on other items."""
         bucket = self._waiting[0].bucket
         most = min(self._group, self._n_free())
         chosen = [item for item in self._waiting if item.bucket == bucket][:most]
-        taken = {item.place for item in chosen}
-        self._waiting = deque(item for item in self._waiting if item.place not in taken)
-        rows = np.full(self._group, len(self._held), np.int32)  # beyond the last row
-        rows[: len(chosen)] = [row for row, item in enumerate(self._held) if item is None][: len(chosen)]
+        taken = {item.index for item in chosen}
+        self._waiting = deque(item for item in self._waiting if item.index not in taken)
+        rows = np.full(self._group, len(self._items), np.int32)  # beyond the last row: padding
+        rows[: len(chosen)] = [row for row, item in enumerate(self._items) if item is None][: len(chosen)]
         keys = np.zeros((self._group, 2), np.uint32)
         for number, item in enumerate(chosen):
-            self._held[rows[number]] = item
+            self._items[rows[number]] = item
             keys[number] = item_key(self._config.seed, item.id, item.sample)
         tokens, segment_ids = pad_prompts([item.prompt for item in chosen], self._group, bucket)
         slots = self._functions.admit(slots, tokens, segment_ids, keys, rows)
         for row in rows[: len(chosen)]:
-            self._n[row], self._own[row] = (
+            self._n[row], self._deadlines[row] = (
                 1,
                 Deadline.after(self._config.item_time_budget_s, clock=self._deadline.clock),
             )
@@ -164,16 +164,16 @@ class _Rows:
 
     def _ended(self, slots: Slots) -> Iterator[tuple[int, Prediction]]:
         tokens, done = np.asarray(slots.tokens), np.asarray(slots.done)
-        for row, item in enumerate(self._held):
+        for row, item in enumerate(self._items):
             if item is None:
                 continue
-            prediction = self._read(item, tokens[row, : self._n[row]], bool(done[row]), self._own[row])
+            prediction = self._read(item, tokens[row, : self._n[row]], bool(done[row]), self._deadlines[row])
             if prediction is not None:
-                self._held[row] = None
-                yield item.place, prediction
+                self._items[row] = None
+                yield item.index, prediction
 
     def _read(self, item: Item, new: np.ndarray, done: bool, own: Deadline) -> Prediction | None:
-        """The answer in a row, once it has one."""
+        """The answer in a row, or None if it has not ended."""
         ends = np.flatnonzero(new == self._tokenizer.eos_id)
         ids = (new[: ends[0]] if len(ends) else new).tolist()
         if self._config.stop and (found := self._stopped(ids)):
@@ -184,7 +184,7 @@ class _Rows:
         return item.prediction(self._tokenizer.decode(ids), len(ids), reason)
 
     def _stopped(self, ids: list[int]) -> tuple[str, int] | None:
-        """Text before the first stop string, and the tokens that it took to write both."""
+        """The text before the first stop string, and the number of tokens up to its end; None without a stop string."""
 
         def starts(text: str) -> list[int]:
             return [at for stop in self._config.stop if (at := text.find(stop)) >= 0]
@@ -198,7 +198,7 @@ class _Rows:
 
 
 def pad_prompts(prompts: Sequence[Sequence[int]], batch_size: int, length: int) -> tuple[Any, Any]:
-    """Tokens and segments, each (batch_size, length) int32, padded on the left; rows of nothing up to the size."""
+    """Tokens and segment ids, each (batch_size, length) int32, padded on the left; missing rows are padding."""
     tokens, segment_ids = np.zeros((2, batch_size, length), np.int32)
     for row, prompt in enumerate(prompts):
         tokens[row, length - len(prompt) :] = prompt

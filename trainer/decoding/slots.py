@@ -1,7 +1,7 @@
-"""Decoding on the device: a fixed number of rows, each with a prompt and place of its own in the KV cache.
+"""Continuous batching on the device: a fixed number of rows, each with its own prompt and part of the KV cache.
 
-A row that has ended is free for another prompt while the others go on, so a batch does not wait for its longest row.
-Where a row writes follows from its own prompt alone: what it says does not depend on its neighbours.
+When a row has ended, another prompt takes it while the others continue, so a batch does not wait for its longest row.
+A row's positions in the cache depend on its own prompt only, so its answer does not depend on the other rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,18 +28,18 @@ KEY, VALUE = (0, 2, 3, 1), (0, 2, 1, 3)  # from a layer's (batch, length, kv_hea
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Slots:
-    """The state of every row."""
+    """The state of all rows."""
 
     cache: RowCache
     tokens: Array  # (batch, max_new_tokens) int32
-    n: Array  # (batch,) int32, how many of them there are
+    n: Array  # (batch,) int32, the number of new tokens
     lengths: Array  # (batch,) int32, of the prompts
     keys: Array  # (batch, 2) uint32, see trainer/decoding/sampling.py
-    done: Array  # (batch,) bool; also of a row that never held a prompt
+    done: Array  # (batch,) bool; also True for a row that never had a prompt
 
 
 class Decoding:
-    """The functions to be compiled. Only program-key fields of `config` are read."""
+    """The functions to compile. Reads only the program-key fields of `config`."""
 
     def __init__(self, graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, eos_id: int) -> None:
         self._graphdef, self._arch, self._dtype, self._eos_id = graphdef, arch, dtype, eos_id
@@ -47,14 +47,14 @@ class Decoding:
         self._length = config.generate.max_prompt_tokens + self._n_new
 
     def empty(self, trainable: Tree, frozen: Tree) -> Slots:
-        """Slots that hold nothing; the parameters say only how large a cache is."""
+        """Empty slots. Of the parameters, only the shapes matter."""
         cache = nnx.merge(self._graphdef, trainable, frozen).init_row_cache(self._rows, self._length, self._dtype)
         zeros = jnp.zeros(self._rows, jnp.int32)
         tokens, keys = jnp.zeros((self._rows, self._n_new), jnp.int32), jnp.zeros((self._rows, 2), jnp.uint32)
         return Slots(cache, tokens, zeros, zeros, keys, jnp.ones(self._rows, bool))
 
     def copies(self, trainable: Tree, frozen: Tree) -> Copies:
-        """The weights as `decode` reads them fastest on a CPU."""
+        """The weights in the layout that `decode` reads fastest on a CPU."""
         decoder = nnx.merge(self._graphdef, trainable, frozen)
         return decoder.unstacked(), decoder.wide_head()
 
@@ -71,8 +71,8 @@ class Decoding:
     ) -> Slots:
         """Put prompts into `rows` and find the first token of each.
 
-        tokens, segment_ids: (prompts, length) int32, padded on the left; keys: (prompts, 2); rows: (prompts,) int32, a
-        number beyond the last row for a prompt that only fills up.
+        tokens, segment_ids: (prompts, length) int32, padded on the left; keys: (prompts, 2); rows: (prompts,) int32,
+        beyond the last row for a prompt that only pads the batch.
         """
         decoder = nnx.merge(self._graphdef, trainable, frozen)
         cache = decoder.init_cache(*tokens.shape, self._dtype)
@@ -99,12 +99,12 @@ class Decoding:
         n_free: Array,
         most: Array,
     ) -> Slots:
-        """Go on until `n_free` rows have ended, or by `most` tokens. idle: (batch,) bool, rows to leave alone.
+        """Generate up to `most` tokens per row, or until `n_free` rows have ended. idle: (batch,) bool, rows to skip.
 
-        Without `copies` each layer is taken from the stack where it is used.
+        Without `copies`, each layer is read from the stack.
         """
 
-        def goes_on(state: tuple[Array, Slots]) -> Array:
+        def continues(state: tuple[Array, Slots]) -> Array:
             return (state[0] < most) & (state[1].done.sum() < n_free) & ~state[1].done.all()
 
         def one_token(state: tuple[Array, Slots]) -> tuple[Array, Slots]:
@@ -113,16 +113,16 @@ class Decoding:
             return state[0] + 1, self._one_token(decoder, layers, head, hp, state[1])
 
         slots = replace(slots, done=slots.done | idle)
-        return jax.lax.while_loop(goes_on, one_token, (jnp.int32(0), slots))[1]
+        return jax.lax.while_loop(continues, one_token, (jnp.int32(0), slots))[1]
 
     def _one_token(
         self, decoder: Decoder, layers: Sequence[nnx.State], head: Array, hp: Mapping[str, Array], slots: Slots
     ) -> Slots:
-        every = jnp.arange(self._rows)
-        newest, places = slots.tokens[every, slots.n - 1], slots.lengths + slots.n - 1  # (batch,)
+        rows = jnp.arange(self._rows)
+        newest, positions = slots.tokens[rows, slots.n - 1], slots.lengths + slots.n - 1  # (batch,)
         hidden, cache = decoder(
             newest[:, None],
-            places[:, None],
+            positions[:, None],
             jnp.ones((self._rows, 1), jnp.int32),
             slots.cache,
             dtype=self._dtype,
@@ -135,18 +135,18 @@ class Decoding:
         return replace(
             slots,
             cache=replace(cache, index=jnp.where(slots.done, slots.cache.index, cache.index)),
-            tokens=slots.tokens.at[every, jnp.where(slots.done, self._n_new, slots.n)].set(found, mode="drop"),
+            tokens=slots.tokens.at[rows, jnp.where(slots.done, self._n_new, slots.n)].set(found, mode="drop"),
             n=n,
             done=slots.done | (found == self._eos_id) | (n == self._n_new),
         )
 
     def _next(self, hidden: Array, head: Array, hp: Mapping[str, Array], keys: Array, n: Array) -> Array:
-        """hidden: (batch, hidden); head: (hidden, vocab or more). Returns (batch,) int32."""
+        """The next token of each row. hidden: (batch, hidden); head: (hidden, >= vocab). Returns (batch,) int32."""
         scores = logits(hidden, head.T, self._arch.final_softcap)[:, : self._arch.vocab_size]
         return next_tokens(scores, hp, keys, n)
 
     def _written(self, cache: RowCache, new: KVCache, rows: Array) -> RowCache:
-        """`cache` with the prompts of `new` at the beginning of `rows`."""
+        """`cache` with the prompts of `new` at the start of `rows`."""
         keys, values = list(cache.key), list(cache.value)
         for layer, both in enumerate(zip(new.key, new.value, strict=True)):
             key, value = (_as_ring(x, values[layer].shape[2]) for x in both)  # (prompts, length, kv_heads, head_dim)
@@ -158,6 +158,6 @@ class Decoding:
 
 
 def _as_ring(x: Array, slots: int) -> Array:
-    """The newest of (prompts, length, ...) tokens, each in its slot of a `RowCache` of so many."""
+    """The newest `slots` of (prompts, length, ...) tokens, each at its slot of a `RowCache`."""
     length = x.shape[1]
     return x if length <= slots else jnp.roll(x[:, length - slots :], length % slots, axis=1)

@@ -1,6 +1,6 @@
 """`Architecture`: everything the decoder needs to know, read from a Hugging Face config.
 
-One decoder covers the families in `FAMILIES`; what tells them apart is a handful of fields here.
+One decoder covers the families in `FAMILIES`, which differ in a few fields of `Architecture`.
 """
 
 import math
@@ -21,9 +21,9 @@ SCALINGS = ("default", "linear", "llama3")
 class Rope:
     """Rotary position embedding of one kind of layer (Su et al. 2021, arXiv 2104.09864).
 
-    `scaling` is how the frequencies were stretched for longer contexts: `default` not at all, `linear` divided by
-    `factor` (Chen et al. 2023, arXiv 2306.15595), `llama3` divided by `factor` for wavelengths beyond the original
-    context and smoothly less for shorter ones (Llama 3.1's reference code).
+    `scaling` is how the frequencies are scaled for longer contexts. `default`: not at all. `linear`: divided by
+    `factor` (Chen et al. 2023, arXiv 2306.15595). `llama3`: divided by `factor` for wavelengths beyond the original
+    context, and gradually less for shorter ones (Llama 3.1's reference code).
     """
 
     theta: float
@@ -34,7 +34,7 @@ class Rope:
     original_positions: int = 8192
 
     def inverse_frequencies(self, head_dim: int) -> np.ndarray:
-        """Radians a position, float32."""
+        """Radians per position, (head_dim / 2,) float32."""
         exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
         plain = (1.0 / np.float32(self.theta) ** exponents).astype(np.float32)  # (head_dim / 2,)
         if self.scaling == "default":
@@ -51,7 +51,7 @@ class Rope:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes and switches of one decoder. `windows` has one entry a layer: how far back it sees, 0 for all the way."""
+    """Sizes and switches of one decoder. `windows` has the sliding window of each layer; 0 for full attention."""
 
     family: str
     vocab_size: int
@@ -67,7 +67,7 @@ class Architecture:
     norm_eps: float
     unit_offset_norm: bool  # Gemma stores w and multiplies by 1 + w
     qk_norm: bool
-    post_norms: bool  # a norm after attention and after the MLP too, before each is added
+    post_norms: bool  # also a norm after attention and after the MLP, before each is added
     qkv_bias: bool
     output_bias: bool
     mlp_bias: bool
@@ -84,7 +84,7 @@ class Architecture:
 
     @property
     def ropes(self) -> tuple[Rope, ...]:
-        """The kind of each layer: windowed ones use the local kind."""
+        """The rotary embedding of each layer: layers with a sliding window use the local one."""
         return tuple(self.local_rope if window else self.global_rope for window in self.windows)
 
 
@@ -92,9 +92,9 @@ def architecture_from_hf(config: Any) -> Architecture:
     """Read a transformers config object.
 
     Raises:
-        UsageError: an unknown `model_type`, or a feature of the config that the decoder does not have.
+        UsageError: an unknown `model_type`, or a feature that the decoder does not support.
     """
-    if config.model_type == "gemma3":  # text and vision; only the text decoder is ours
+    if config.model_type == "gemma3":  # text and vision; only the text decoder is supported
         config = config.text_config
     family = check_family(config.model_type)
     gemma = family in GEMMA
@@ -134,7 +134,7 @@ def architecture_from_hf(config: Any) -> Architecture:
 
 
 def check_family(model_type: str) -> str:
-    """`model_type` when the decoder covers it. Raises UsageError naming it and the known ones."""
+    """`model_type`, if the decoder supports it. Raises UsageError naming it and the supported ones."""
     if model_type == "gpt2":
         raise UsageError("model_type 'gpt2' is not supported; use model.source=tiny if you want a small model")
     if model_type not in FAMILIES:
@@ -150,7 +150,7 @@ def _activation(config: Any) -> str:
 
 
 def _ropes(config: Any) -> tuple[Rope, Rope]:
-    """(of global layers, of windowed layers); transformers keeps one set of parameters, or one a layer type."""
+    """(of global layers, of windowed layers). transformers keeps one set of parameters, or one per layer type."""
     parameters = config.rope_parameters
     if "full_attention" in parameters:
         return _rope(config, parameters["full_attention"]), _rope(config, parameters["sliding_attention"])

@@ -12,9 +12,9 @@ NO_WINDOW = jnp.iinfo(jnp.int32).max
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class KVCache:
-    """Keys and values of every layer for the tokens seen so far, in buffers whose length never changes.
+    """Keys and values of every layer for the tokens so far, in buffers of fixed length.
 
-    A slot whose segment is 0 is empty: nothing attends to it. `index` is the slot that the next token is written to.
+    A slot with segment 0 is empty, and nothing attends to it. `index` is the slot that the next token is written to.
     """
 
     key: Array  # (layers, batch, length, kv_heads, head_dim)
@@ -24,7 +24,7 @@ class KVCache:
     index: Array  # () int32
 
     def with_tokens(self, positions: Array, segment_ids: Array) -> "KVCache":
-        """Note positions and segments of the tokens that are being added; `index` moves once their keys are in."""
+        """Set positions and segments of the new tokens. The caller advances `index` after the last layer."""
         start = (0, self.index)
         return replace(
             self,
@@ -33,7 +33,7 @@ class KVCache:
         )
 
     def with_layer(self, layer: Array, key: Array, value: Array) -> "KVCache":
-        """Write the new tokens' keys and values, both (batch, seq, kv_heads, head_dim), of one layer."""
+        """Write one layer's keys and values of the new tokens, both (batch, seq, kv_heads, head_dim)."""
         start = (layer, 0, self.index, 0, 0)
         return replace(
             self,
@@ -52,11 +52,11 @@ class KVCache:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class RowCache:
-    """A cache whose rows are filled to different lengths: `index` is (batch,), and one token is added at a time.
+    """A cache whose rows have different lengths; one token per row is added at a time.
 
-    Each layer has arrays of its own, since on the CPU a layer's part of a stack is copied before it is read, and they
-    lie as the products with a single query are fastest there. A layer with a window has no more slots than that: they
-    are a ring, so that the n-th token of a row is in slot n modulo their number.
+    Each layer has its own arrays, because the CPU backend would copy a layer's part of a stack before reading it. Their
+    layout makes the products with a single query fastest on the CPU. A layer with a sliding window has only that many
+    slots, used as a ring buffer: the n-th token of a row is in slot n modulo their number.
     """
 
     key: tuple[Array, ...]  # each (batch, kv_heads, head_dim, slots)
@@ -64,16 +64,18 @@ class RowCache:
     index: Array  # (batch,) int32
 
     def distances(self, layer: int, positions: Array) -> Array:
-        """How far back from the token that is being added the one in each slot lies, as `distances` says it.
+        """The distance from the new token back to the token in each slot, as the function `distances` returns it.
 
-        positions: (batch, 1), how many tokens of the row came before. Returns (batch, 1, slots).
+        positions: (batch, 1), the number of earlier tokens in the row. Returns (batch, 1, slots).
         """
         slots = self.value[layer].shape[2]
         back = (self.index[:, None] - jnp.arange(slots)) % slots
-        return jnp.where(back <= positions, back, NO_WINDOW)[:, None]  # beyond lies padding, or what was there before
+        return jnp.where(back <= positions, back, NO_WINDOW)[
+            :, None
+        ]  # beyond are padding and the tokens of an earlier prompt
 
     def with_layer(self, layer: int, key: Array, value: Array) -> "RowCache":
-        """Write the new token's key and value, both (batch, 1, kv_heads, head_dim), of one layer."""
+        """Write one layer's key and value of the new token, both (batch, 1, kv_heads, head_dim)."""
         keys, values, rows = list(self.key), list(self.value), jnp.arange(len(self.index))
         new_key, new_value = key[:, 0].astype(keys[layer].dtype), value[:, 0].astype(values[layer].dtype)
         slot = self.index % values[layer].shape[2]
@@ -82,7 +84,7 @@ class RowCache:
         return replace(self, key=tuple(keys), value=tuple(values))
 
     def layer(self, layer: int) -> tuple[Array, Array]:
-        """Keys and values of one layer, as they lie."""
+        """Keys and values of one layer, in the layout of this cache."""
         return self.key[layer], self.value[layer]
 
 
@@ -96,9 +98,9 @@ def rotations(positions: Array, frequencies: Array) -> Array:
 
 
 def rotate(x: Array, rotation: Array) -> Array:
-    """`x` rotated in float32, its halves against each other, as Hugging Face checkpoints expect.
+    """Rotate `x` in float32, pairing its first half with its second half, as Hugging Face checkpoints expect.
 
-    x: (batch, seq, heads, head_dim); rotation: (2, batch, seq, 1, head_dim / 2), one kind of `rotations`
+    x: (batch, seq, heads, head_dim); rotation: (2, batch, seq, 1, head_dim / 2), one kind from `rotations`.
     """
     cos, sin = rotation
     first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
@@ -106,9 +108,9 @@ def rotate(x: Array, rotation: Array) -> Array:
 
 
 def distances(positions: Array, segment_ids: Array, key_positions: Array, key_segment_ids: Array) -> Array:
-    """How far back each key lies, or `NO_WINDOW` where a query must not look: the future, another segment, padding.
+    """The distance from each query back to each key; `NO_WINDOW` for keys in the future, another segment or padding.
 
-    One array serves every layer: a layer sees what is nearer than its window.
+    One array serves every layer: a layer attends to keys nearer than its window.
     (batch, queries) and (batch, keys) give (batch, queries, keys), int32.
     """
     back = positions[:, :, None] - key_positions[:, None, :]
@@ -131,10 +133,10 @@ def attend(
     return jnp.einsum("bngqk,bknd->bqngd", weights, value).reshape(batch, queries, heads, head_dim)
 
 
-def attend_once(
+def attend_single_query(
     query: Array, key: Array, value: Array, distance: Array, window: Array, scale: float, cap: float | None
 ) -> Array:
-    """The same for a single query a row, with keys and values as they lie in a `RowCache`.
+    """As `attend`, for a single query per row, with keys and values in the layout of a `RowCache`.
 
     query: (batch, 1, heads, head_dim); distance: (batch, 1, keys). Returns (batch, 1, heads, head_dim).
     """
@@ -146,13 +148,13 @@ def attend_once(
 
 
 def _weights(scores: Array, sees: Array, cap: float | None) -> Array:
-    """Softmax over the keys, which come last, of what each query sees."""
+    """Softmax over the last axis, the keys, restricted to the keys that each query attends to."""
     if cap is not None:
         scores = softcap(scores, cap)
-    # A finite floor, so that a padding row, which sees nothing, gives numbers and not NaN.
+    # A finite floor, so that a padding row, which attends to nothing, gives numbers instead of NaN.
     return jax.nn.softmax(jnp.where(sees, scores, jnp.finfo(jnp.float32).min), axis=-1)
 
 
 def softcap(x: Array, cap: float) -> Array:
-    """Keeps x within (-cap, cap) smoothly (Gemma 2, arXiv 2408.00118)."""
+    """Squash x smoothly into (-cap, cap) (Gemma 2, arXiv 2408.00118)."""
     return cap * jnp.tanh(x / cap)

@@ -1,4 +1,4 @@
-"""The model that runs start from, and what of it a run trains."""
+"""The base model that runs start from, and its division into trainable and frozen parameters."""
 
 import os
 from dataclasses import dataclass, field
@@ -32,42 +32,42 @@ from trainer.model.weights import load_weights
 
 @dataclass(frozen=True)
 class BaseModel:
-    """What runs start from. Shared between runs and never written to."""
+    """A loaded model, shared between runs and never changed."""
 
     arch: Architecture
-    params: nnx.State | None  # None for tiny: its weights come from a run's seed
+    params: nnx.State | None  # None for tiny, whose weights come from a run's seed
     tokenizer: Tokenizer
     model_id: str
     folder: Path
-    mesh: Mesh = field(default_factory=lambda: mesh_of(jax.devices()[:1]))  # that the weights lie on
+    mesh: Mesh = field(default_factory=lambda: mesh_of(jax.devices()[:1]))  # of the weights
 
     @cached_property
     def sha256(self) -> str:
-        """Over config.json and the weight files; for tiny over config.json, since the seed gives the rest."""
+        """Hash of config.json and the weight files. tiny has only config.json."""
         return sha256_files(self.folder, model_files(self.folder), sha256_file_cached)
 
 
 def base_key(config: RunConfig) -> tuple[str, ...]:
-    """Equal for two configs when `load_base` gives them the same weights in the same dtype in the same places."""
+    """A key that is equal for two configs if `load_base` gives them the same weights, dtype and sharding."""
     return (config.model.model_dump_json(), str(param_dtype(config)), mesh_key(config))
 
 
 def param_dtype(config: RunConfig) -> jnp.dtype:
-    """A frozen base is kept in the dtype of the computation; what is trained in full is kept in float32."""
+    """The dtype of the parameters: that of the computation for a frozen base, float32 for full fine-tuning."""
     return compute_dtype(config.train.dtype) if config.lora.enabled else jnp.dtype(jnp.float32)
 
 
 def load_base(config: RunConfig) -> BaseModel:
-    """Find the model's files, and read them.
+    """Find the model's files and load them.
 
     Raises:
-        UsageError: missing, corrupt or contradictory files, an unknown model type, sequences longer than the model has
-            positions, or devices that the config does not fit.
+        UsageError: missing, corrupt or contradictory files, an unknown model type, sequences longer than the model's
+            positions, or devices that do not fit the config.
         PodiumError: a download failed.
     """
     folder, tokenizer_folder = find_files(config.model)
     arch = read_architecture(folder)
-    _check_lengths(config, arch)  # before minutes are spent on reading weights
+    _check_lengths(config, arch)  # before reading the weights, which may take minutes
     tokenizer = Tokenizer(tokenizer_folder)
     if tokenizer.vocab_size > arch.vocab_size:
         raise UsageError(
@@ -88,10 +88,10 @@ def weights_bytes(config: RunConfig, arch: Architecture | None = None) -> int:
 
 
 def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
-    """The decoder without its arrays; `nnx.merge(graphdef, trainable, frozen)` makes it whole. Computes nothing.
+    """The decoder without its arrays; `nnx.merge(graphdef, trainable, frozen)` adds them. Computes nothing.
 
     Raises:
-        UsageError: the config's sequences are longer than the model has positions.
+        UsageError: the config's sequences are longer than the model's positions.
     """
     _check_lengths(config, base.arch)
     make = partial(_decoder, base.arch, param_dtype(config), _adapters(config), _is_int8(config))
@@ -99,10 +99,10 @@ def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
 
 
 def init_state(base: BaseModel, config: RunConfig, seed: int | Array) -> tuple[nnx.State, nnx.State]:
-    """(trainable, frozen), where a run starts.
+    """The initial (trainable, frozen) parameters of a run.
 
-    With LoRA, trainable holds the adapters only and frozen is the base itself, shared. In full fine-tuning trainable is
-    a copy of the run's own and frozen is empty.
+    With LoRA, trainable holds only the adapters, and frozen is the shared base itself. In full fine-tuning, trainable
+    is the run's own copy of the base, and frozen is empty.
     """
     lora, dtype = _adapters(config), param_dtype(config)
     key = jax.random.key(seed)
@@ -123,19 +123,19 @@ def read_architecture(folder: Path) -> Architecture:
         raise UsageError(f"{path}: has no model_type, so it is not a model's config; check the folder")
     try:
         if values["model_type"] != "gemma3":
-            check_family(values["model_type"])  # before transformers, which knows hundreds more
+            check_family(values["model_type"])  # first, because transformers accepts hundreds of other types
         return architecture_from_hf(_transformers_config(folder))
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
 def _transformers_config(folder: Path) -> Any:
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that PyTorch is missing, which is on purpose
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # no warning that PyTorch is missing
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True)
-    # Validation of a config raises whatever its fields raise.
+    # The validation of a config can raise any exception of its fields.
     except Exception as error:
         raise UsageError(one_line(error, 300)) from error
 
@@ -153,7 +153,7 @@ def _check_lengths(config: RunConfig, arch: Architecture) -> None:
 
 
 def _adapters(config: RunConfig) -> LoraConfig | None:
-    """What of `lora` shapes the decoder; alpha does not, so it takes no part in what is compiled."""
+    """The fields of `lora` that shape the decoder. alpha does not, so it is an input of the compiled program."""
     lora = config.lora
     shaping = {"rank": lora.rank, "targets": lora.targets, "rslora": lora.rslora, "dora": lora.dora}
     return LoraConfig(enabled=True, **shaping) if lora.enabled else None
@@ -164,7 +164,7 @@ def _is_int8(config: RunConfig) -> bool:
 
 
 def _decoder(arch: Architecture, dtype: jnp.dtype, lora: LoraConfig | None, int8: bool, key: Array) -> Decoder:
-    # Streams of their own, so that a seed gives the same base weights with adapters and without.
+    # Separate streams, so that a seed gives the same base weights with and without adapters.
     return Decoder(arch, nnx.Rngs(params=key, lora=jax.random.fold_in(key, 1)), dtype, lora, int8)
 
 

@@ -1,8 +1,8 @@
-"""The decoder: one layer written once, its weights stacked, and a scan over the stack.
+"""The decoder: the weights of its layers are stacked, and a scan runs one layer over the stack.
 
-Compile time does not grow with depth, except for decoding's (`unstacked`), and with `remat` only each layer's input is
-kept for the backward pass. Kernels are (out, in), as Hugging Face stores them, so that loading and saving copy bytes
-and transpose nothing.
+Compile time therefore does not grow with depth, except for decoding (`unstacked`). With `remat`, only each layer's
+input is kept for the backward pass. Kernels are (out, in), as Hugging Face stores them, so that loading and saving
+transpose nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,17 +20,26 @@ from jax.ad_checkpoint import checkpoint_name
 from podium.core.config_sections import LoraConfig
 from trainer.device.sharding import gather_layer, shard_rows
 from trainer.model.architecture import Architecture
-from trainer.model.attention import NO_WINDOW, KVCache, RowCache, attend, attend_once, distances, rotate, rotations
+from trainer.model.attention import (
+    NO_WINDOW,
+    KVCache,
+    RowCache,
+    attend,
+    attend_single_query,
+    distances,
+    rotate,
+    rotations,
+)
 from trainer.model.int8 import dequantise, matmul
 from trainer.model.lora import Dropout, Lora, LoraInputs, LoraParam
 
 Cache = KVCache | RowCache
 RANDOM = ("kernel", "embedding", "untied_head", "a")  # the variables that do not start at 0 or 1
-# What `remat` keeps of a layer beside its input: nothing; the products with its weights; what adapters and attention
-# make of them too. The rest is recomputed whatever it is: reading it back takes as long, and JAX, left to itself, keeps
-# a copy of the frozen weights as well.
-KEPT = {"full": (), "dots": ("product",), "none": ("product", "adapter", "attended")}
-SPARE = 32  # columns behind the vocabulary, see `wide_head`
+# The values that `remat` keeps per layer beside its input: none; the products with its weights; also the outputs of
+# adapters and attention. The rest is always recomputed: reading it back takes as long, and JAX, by default, would also
+# keep a copy of the frozen weights.
+REMAT_SAVED = {"full": (), "dots": ("product",), "none": ("product", "adapter", "attended")}
+HEAD_PADDING = 32  # columns after the vocabulary, see `wide_head`
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "silu": nnx.silu,
     "gelu": partial(nnx.gelu, approximate=False),
@@ -39,7 +48,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Norm(nnx.Module):
-    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467) in float32; Gemma's weight is an offset from one."""
+    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467) in float32. Gemma stores the weight minus one."""
 
     def __init__(self, size: int, arch: Architecture, param_dtype: jnp.dtype) -> None:
         self.eps, self.offset = arch.norm_eps, 1.0 if arch.unit_offset_norm else 0.0
@@ -52,7 +61,7 @@ class Norm(nnx.Module):
 
 
 class Projection(nnx.Module):
-    """x W^T + b, adapted where there is an adapter. The kernel of a frozen base may be in int8 (int8.py)."""
+    """x W^T + b, plus an optional adapter. The kernel of a frozen base may be int8 (int8.py)."""
 
     def __init__(
         self, inputs: int, outputs: int, param_dtype: jnp.dtype, *, bias: bool, int8: bool, lora: Lora | None
@@ -66,13 +75,13 @@ class Projection(nnx.Module):
         kernel = self.kernel[...]
         y = x @ kernel.astype(x.dtype).T if self.scale is None else matmul(x, kernel, self.scale[...])
         if self.lora is not None:
-            whole = kernel if self.scale is None else dequantise(kernel, self.scale[...])  # only DoRA looks at it
-            y = self.lora(x, y, whole, lora)
+            full = kernel if self.scale is None else dequantise(kernel, self.scale[...])  # only DoRA reads it
+            y = self.lora(x, y, full, lora)
         return checkpoint_name(y if self.bias is None else y + self.bias[...].astype(x.dtype), "product")
 
 
 class Layer(nnx.Module):
-    """One decoder layer: attention and gated MLP, each with a norm before and, in some families, one after."""
+    """One decoder layer: attention and a gated MLP, each after a norm and, in some families, before another norm."""
 
     def __init__(self, arch: Architecture, param_dtype: jnp.dtype, lora: LoraConfig | None, int8: bool) -> None:
         self.arch = arch
@@ -97,7 +106,7 @@ class Layer(nnx.Module):
         self.down = projection("down", mlp, hidden, arch.mlp_bias)
 
     def qkv(self, x: Array, rotation: Array, lora: LoraInputs) -> tuple[Array, Array, Array]:
-        """Queries (batch, seq, heads, head_dim), keys and values (batch, seq, kv_heads, head_dim), rotated."""
+        """Rotated queries (batch, seq, heads, head_dim); rotated keys, and values: (batch, seq, kv_heads, head_dim)."""
         x = self.attention_norm(x)
         q, k, v = (
             project(x, lora).reshape(*x.shape[:2], -1, self.arch.head_dim) for project in (self.q, self.k, self.v)
@@ -116,7 +125,7 @@ class Layer(nnx.Module):
 
 
 class Decoder(nnx.Module):
-    """Tokens to the hidden states after the final norm; `head()` turns those into logits (trainer/step/loss.py)."""
+    """Maps tokens to hidden states after the final norm; `head()` maps those to logits (trainer/step/loss.py)."""
 
     def __init__(
         self,
@@ -126,9 +135,9 @@ class Decoder(nnx.Module):
         lora: LoraConfig | None = None,
         int8: bool = False,
     ) -> None:
-        """`lora=None` makes no adapters. Kernels and embeddings are drawn with variance 1 / inputs; biases are zero.
+        """`lora=None` makes no adapters. Kernels and embeddings are random with variance 1 / inputs; biases are zero.
 
-        With `int8` the layers' kernels have that type, and what is drawn is only good for its shapes.
+        With `int8` the layers' kernels have that dtype, and only the shapes of this decoder are meaningful.
         """
         self.arch = arch
         shape = (arch.vocab_size, arch.hidden_size)
@@ -156,10 +165,11 @@ class Decoder(nnx.Module):
     ) -> tuple[Array, Cache | None]:
         """Hidden states (batch, seq, hidden), and the cache with these tokens added.
 
-        tokens, positions, segment_ids: (batch, seq) int32. A token sees those before it in its own segment; segment 0
-        is padding. Positions count from 0 in each segment, so packed and left-padded rows work alike. With a cache,
-        tokens go to its next slots and see those before them; the caller keeps index + seq within its length. With
-        a `RowCache` the layers follow each other in the program without a scan: `layers`, which `unstacked` gives.
+        tokens, positions, segment_ids: (batch, seq) int32. A token attends to the earlier tokens of its segment;
+        segment 0 is padding. Positions count from 0 in each segment, so packed and left-padded rows both work. With a
+        cache, tokens are written to its next slots and attend to the earlier ones; the caller keeps index + seq within
+        its length. With a `RowCache`, the layers are unrolled instead of scanned; `layers` is the result of
+        `unstacked`, if the caller has it.
         """
         x = shard_rows(jnp.take(self.embedding[...], tokens, axis=0).astype(dtype))  # (batch, seq, hidden)
         if self.arch.embedding_scale is not None:
@@ -168,7 +178,7 @@ class Decoder(nnx.Module):
             cache = cache.with_tokens(positions, segment_ids)
         graph, stacked = nnx.split(self.layers)
         numbers, windows, ropes, frequencies = _layer_facts(self.arch)
-        # Once for all layers of a kind: in each layer, and again in its recomputation, sines cost a tenth of a step.
+        # Once for all layers of a kind: computing sines in each layer and its recomputation takes a tenth of a step.
         rotation = rotations(positions, frequencies)
         step: Callable[..., Any] = partial(_layer_step, graph, self.arch, rotation, lora_alpha, lora_dropout)
         if isinstance(cache, RowCache):
@@ -181,8 +191,8 @@ class Decoder(nnx.Module):
             seen = (positions, segment_ids) if cache is None else (cache.positions, cache.segment_ids)
             step = partial(step, distances(positions, segment_ids, *seen))
             if cache is None:
-                # A scan's body cannot be merged with its recomputation.
-                kept = jax.checkpoint_policies.save_only_these_names(*KEPT[remat])
+                # prevent_cse=False: inside a scan, XLA cannot merge the body with its recomputation anyway.
+                kept = jax.checkpoint_policies.save_only_these_names(*REMAT_SAVED[remat])
                 step = jax.checkpoint(step, prevent_cse=False, policy=kept)
             (x, cache), _ = jax.lax.scan(step, (x, cache), (stacked, numbers, windows, ropes))
         if cache is not None:
@@ -190,10 +200,10 @@ class Decoder(nnx.Module):
         return self.final_norm(x), cache
 
     def unstacked(self) -> list[nnx.State]:
-        """The parameters of each layer, its matrices transposed.
+        """The parameters of each layer, with transposed matrices.
 
-        For decoding, whose rows are few: on the CPU a scan copies a layer's part of the stack for every token, and
-        products of few rows are faster when a kernel is (in, out).
+        For decoding: on the CPU, a scan copies a layer's part of the stack for every token, and products with few rows
+        are faster if a kernel is (in, out).
         """
         stacked = nnx.state(self.layers)
         return [
@@ -201,26 +211,26 @@ class Decoder(nnx.Module):
         ]
 
     def wide_head(self) -> Array:
-        """(hidden, vocab and a few more): the head as products of few rows are fastest on the CPU.
+        """The head as (hidden, vocab + HEAD_PADDING), in which products with few rows are fastest on the CPU.
 
-        With its own width, most often a power of two, each of its rows would meet the same places of the cache.
+        Without padding, the width is often a power of two, and all rows would share the same lines of the CPU's cache.
         """
-        return jnp.pad(self.head().T, ((0, 0), (0, SPARE)))
+        return jnp.pad(self.head().T, ((0, 0), (0, HEAD_PADDING)))
 
     def head(self) -> Array:
-        """(vocab, hidden): the embedding where the two are tied."""
+        """(vocab, hidden): the untied head, or the embedding."""
         return (self.embedding if self.untied_head is None else self.untied_head)[...]
 
     def init_cache(self, batch: int, length: int, dtype: jnp.dtype) -> KVCache:
-        """An empty cache for `length` tokens a row."""
+        """An empty cache for `length` tokens per row."""
         shape = (self.arch.layers, batch, length, self.arch.kv_heads, self.arch.head_dim)
-        # Each its own array: a buffer that two fields shared could not be donated.
+        # Separate arrays: a buffer shared by two fields could not be donated.
         keys, values = jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)
         positions, segment_ids = jnp.zeros((batch, length), jnp.int32), jnp.zeros((batch, length), jnp.int32)
         return KVCache(keys, values, positions, segment_ids, jnp.zeros((), jnp.int32))
 
     def init_row_cache(self, batch: int, length: int, dtype: jnp.dtype) -> RowCache:
-        """An empty cache for `length` tokens a row, of which a layer with a window keeps only the newest."""
+        """An empty cache for `length` tokens per row; a layer with a sliding window keeps only the newest ones."""
         heads, size = self.arch.kv_heads, self.arch.head_dim
         slots = [min(length, window or length) for window in self.arch.windows]
         return RowCache(
@@ -240,7 +250,7 @@ def _layer_step(
     carry: tuple[Array, Cache | None],
     inputs: tuple[nnx.State, Any, Array, Array],
 ) -> tuple[tuple[Array, Cache | None], None]:
-    """One turn of the scan over layers. The cache is carried whole, so that a turn writes only the new tokens."""
+    """One iteration of the scan over layers. The whole cache is the carry, so that only the new tokens are written."""
     x, cache = carry
     state, number, window, rope = inputs
     x, layer, lora = shard_rows(x), nnx.merge(graph, gather_layer(state)), LoraInputs(lora_alpha)
@@ -251,8 +261,8 @@ def _layer_step(
     if cache is not None:
         cache = cache.with_layer(number, key, value)
         key, value = cache.layer(number)
-    key, value = key.astype(x.dtype), value.astype(x.dtype)  # a cache may be in another
-    attention = attend_once if isinstance(cache, RowCache) else attend
+    key, value = key.astype(x.dtype), value.astype(x.dtype)  # a cache may have another dtype
+    attention = attend_single_query if isinstance(cache, RowCache) else attend
     attended = attention(query, key, value, distance, window, arch.attention_scale, arch.attention_softcap)
     attended = checkpoint_name(attended, "attended")
     return (layer.finish(x, attended, lora), cache), None
@@ -263,7 +273,7 @@ def _transposed(x: Array) -> Array:
 
 
 def _layer_facts(arch: Architecture) -> tuple[Array, Array, Array, Array]:
-    """Each layer's number, window and kind of RoPE, all (layers,); the kinds' frequencies (kinds, head_dim / 2)."""
+    """Each layer's number, window and kind of RoPE, all (layers,); each kind's frequencies, (kinds, head_dim / 2)."""
     windows = [window or NO_WINDOW for window in arch.windows]
     kinds = tuple(dict.fromkeys(arch.ropes))
     numbers = [kinds.index(rope) for rope in arch.ropes]
@@ -272,7 +282,7 @@ def _layer_facts(arch: Architecture) -> tuple[Array, Array, Array, Array]:
 
 
 def _draw(decoder: Decoder, kind: type[nnx.Variable], key: Array) -> None:
-    """Fill the random variables of one kind, all cut from one draw: that compiles in a fifth of the time."""
+    """Fill the random variables of one kind with parts of a single draw, which compiles in a fifth of the time."""
     found = [(path, node) for path, node in nnx.iter_graph(decoder) if isinstance(node, kind) and path[-1] in RANDOM]
     variables = [node for _, node in sorted(found, key=lambda item: item[0])]
     ends = np.cumsum([variable.size for variable in variables])

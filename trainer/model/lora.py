@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): two small arrays beside a frozen kernel, and their variants."""
+"""Low-rank adapters (LoRA, Hu et al. 2021, arXiv 2106.09685) of a frozen kernel, and their variants."""
 
 from dataclasses import dataclass
 
@@ -13,20 +13,20 @@ from trainer.model.int8 import dequantise
 
 
 class LoraParam(nnx.Variable):
-    """The only variables that LoRA trains; not an `nnx.Param`, so that a filter tells them from the frozen base."""
+    """The only variables that LoRA trains. Not an `nnx.Param`, so that a filter separates them from the frozen base."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Dropout:
-    """Dropout (Srivastava et al. 2014) of what adapters see: which numbers are zeroed follows from `key` alone."""
+    """Dropout (Srivastava et al. 2014) of the inputs of adapters. The mask depends on `key` and the layer only."""
 
     rate: Array | float  # scalar
     key: Array
 
     def kept(self, layer: Array | int, shape: tuple[int, ...]) -> Array:
-        """One layer's mask (batch, seq, width), of its widest projection: one draw serves all of them, since drawing
-        apart for each would be a third of the time to compile a step.
+        """One layer's mask (batch, seq, width) for its widest projection. All projections share it, because a mask for
+        each would take a third of the compile time of a step.
         """
         return jax.random.bernoulli(jax.random.fold_in(self.key, layer), 1 - self.rate, shape)
 
@@ -34,20 +34,20 @@ class Dropout:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LoraInputs:
-    """What of a layer's adapters is an input of the program."""
+    """The inputs of the program that a layer's adapters read."""
 
     alpha: Array | float  # scalar
-    rate: Array | float = 0.0  # of dropout, scalar
-    kept: Array | None = None  # (batch, seq, width), True where an input is not dropped; None without dropout
+    rate: Array | float = 0.0  # dropout rate, scalar
+    kept: Array | None = None  # (batch, seq, width), True for inputs that are not dropped; None without dropout
 
 
 class Lora(nnx.Module):
-    """The update scale * B A of a kernel (out, in). The decoder draws A; B starts at zero, so that at first the model
-    is the base model.
+    """The update scale * B A of a kernel (out, in). A starts at random values and B at zero, so that training starts
+    from the base model.
 
     The scale is alpha / rank, or alpha / sqrt(rank) with rsLoRA (Kalajdzievski 2023, arXiv 2312.03732). With DoRA (Liu
-    et al. 2024, arXiv 2402.09353) the rows of the updated kernel get a norm of their own: that of the base's row, plus
-    `magnitude`. All is kept in float32 whatever the base is in: the updates are too small for bfloat16's 8 bits.
+    et al. 2024, arXiv 2402.09353) each row of the updated kernel is scaled to a trained norm: the norm of the base's
+    row, plus `magnitude`. Adapters are always float32, because the updates are too small for bfloat16's 8 bits.
     """
 
     def __init__(self, inputs: int, outputs: int, config: LoraConfig) -> None:
@@ -57,7 +57,7 @@ class Lora(nnx.Module):
         self.magnitude = LoraParam(jnp.zeros((outputs,), jnp.float32)) if config.dora else None
 
     def __call__(self, x: Array, y: Array, kernel: Array, given: LoraInputs) -> Array:
-        """`y` = x W^T of the base, adapted. x: (..., in); y: (..., out); kernel: (out, in)."""
+        """Apply the adapter to `y` = x W^T of the base. x: (..., in); y: (..., out); kernel: (out, in)."""
         a, b = self.a[...], self.b[...]
         scale = _scale(given.alpha, a.shape[0], self.rslora)
         if given.kept is not None:
@@ -71,8 +71,8 @@ class Lora(nnx.Module):
 
 @jax.custom_vjp
 def _widen(x: Array, b: Array) -> Array:
-    """x B^T, with a gradient of B that leaves the wide one of the product as it lies: JAX's own has it transposed,
-    which on a CPU takes longer than the product. x: (..., rank); b: (out, rank). Returns (..., out).
+    """x B^T, with a gradient of B that does not transpose the wide gradient of the product. JAX's own transposes it,
+    which takes longer than the product on a CPU. x: (..., rank); b: (out, rank). Returns (..., out).
     """
     return x @ b.T
 
@@ -91,9 +91,9 @@ _widen.defvjp(_widen_forward, _widen_backward)
 
 
 def merge(params: nnx.State, adapters: nnx.State, lora: LoraConfig) -> nnx.State:
-    """`params` with the adapters' updates in their kernels: the same model without adapters, and not in int8.
+    """`params` with the adapters' updates added to the kernels: the same model without adapters and without int8.
 
-    Added in float32 and rounded once to the dtype of the kernel, or of the embedding where the kernel was in int8.
+    Computed in float32 and rounded once to the dtype of the embedding.
     """
     merged, updates = dict(nnx.to_flat_state(params)), dict(nnx.to_flat_state(adapters))
     dtype = merged["embedding",].dtype
@@ -121,9 +121,9 @@ def _scale(alpha: Array | float, rank: int, rslora: bool) -> Array | float:
 
 
 def _gain(kernel: Array, a: Array, b: Array, magnitude: Array, scale: Array | float) -> Array:
-    """What each row of W + scale * B A is multiplied by to have the norm that DoRA gives it: (out,) float32.
+    """DoRA's factor for each row of W + scale * B A, which gives the row its trained norm: (out,) float32.
 
-    The norms are worked out without W + scale * B A itself. The updated norm is a constant to the gradient (section 4.3
+    The norms are computed without W + scale * B A itself. The updated norm is a constant to the gradient (section 4.3
     of the paper).
     """
     wide = jax.lax.stop_gradient(kernel).astype(jnp.float32)
@@ -132,5 +132,5 @@ def _gain(kernel: Array, a: Array, b: Array, magnitude: Array, scale: Array | fl
     cross = jnp.sum((wide @ a.T) * b, axis=-1)
     of_update = jnp.sum((b @ (a @ a.T)) * b, axis=-1)
     updated = of_base + 2 * scale * cross + scale**2 * of_update
-    tiny = jnp.finfo(jnp.float32).tiny  # a row of zeros stays one
+    tiny = jnp.finfo(jnp.float32).tiny  # a row of zeros stays zero
     return (jnp.sqrt(of_base) + magnitude) * jax.lax.rsqrt(jnp.maximum(updated, tiny))

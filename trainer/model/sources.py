@@ -1,4 +1,4 @@
-"""Where a model's files are: with Podium, in a folder, on the Hugging Face hub or on Kaggle. Reads none of them."""
+"""Finds a model's files: included in Podium, in a folder, on the Hugging Face hub or on Kaggle. Reads no weights."""
 
 from pathlib import Path
 
@@ -11,34 +11,34 @@ from trainer.data.tokenizer import TOKENIZER_FILES
 TINY = Path(__file__).parents[1] / "tiny"
 KAGGLE = "kaggle:"
 SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"  # of a checkpoint in several files: which tensor is in which
-WANTED = ("config.json", "generation_config.json", "*.safetensors", INDEX, *TOKENIZER_FILES)
+INDEX = "model.safetensors.index.json"  # the file of each tensor, for a checkpoint in several files
+DOWNLOADED = ("config.json", "generation_config.json", "*.safetensors", INDEX, *TOKENIZER_FILES)
 
 
 def find_files(model: ModelConfig) -> tuple[Path, Path]:
-    """(folder with config.json and weights, folder with the tokenizer), both on this machine; fetched where need be.
+    """(folder with config.json and weights, folder with the tokenizer), downloaded if necessary.
 
-    Kaggle mounts the two apart, so `model/` and `tokenizer/` inside the folder, or side by side, are found as well.
+    Kaggle mounts the two separately, so `model/` and `tokenizer/` in the folder, or side by side, are found, too.
 
     Raises:
-        UsageError: saying which file is missing where.
+        UsageError: a file is missing; the message names it and the folders.
         PodiumError: a download failed.
     """
     root = find_folder("model.source", model.source, model.revision)
     folder = _first_with(("config.json",), [root, root / "model"], "give the model's folder as model.source")
     if model.tokenizer:
         given = find_folder("model.tokenizer", model.tokenizer, None)
-        places = [given, given / "tokenizer"]
+        candidates = [given, given / "tokenizer"]
     else:
-        places = [folder, root / "tokenizer", folder.parent / "tokenizer"]
-    return folder, _first_with(TOKENIZER_FILES[:2], places, "give the tokenizer's folder as model.tokenizer")
+        candidates = [folder, root / "tokenizer", folder.parent / "tokenizer"]
+    return folder, _first_with(TOKENIZER_FILES[:2], candidates, "give the tokenizer's folder as model.tokenizer")
 
 
 def model_files(folder: Path) -> list[Path]:
-    """Every file that makes the model what it is: its config, and its weights where they are in files (tiny's are not).
+    """The files that define the model: its config and its weights (tiny has no weight files).
 
     Raises:
-        UsageError: naming the file that is missing and where.
+        UsageError: a file is missing; the message names it and its folder.
     """
     index = [folder / INDEX] if (folder / INDEX).is_file() else []
     return [folder / "config.json", *index, *([] if folder == TINY else weight_files(folder))]
@@ -59,7 +59,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def find_folder(key: str, source: str, revision: str | None) -> Path:
-    """The folder that the value `source` of the config key `key` names: tiny, a path, kaggle:HANDLE or a hub id.
+    """The folder that the config key `key` names by its value `source`: tiny, a path, kaggle:HANDLE or a hub id.
 
     Raises:
         UsageError, PodiumError: as `find_files` does.
@@ -82,17 +82,17 @@ def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
     for folder in folders:
         if any((folder / name).is_file() for name in names):
             return folder
-    places = ", ".join(str(folder) for folder in dict.fromkeys(folders))
-    raise UsageError(f"{' or '.join(names)} is missing (looked in {places}); {hint}")
+    searched = ", ".join(str(folder) for folder in dict.fromkeys(folders))
+    raise UsageError(f"{' or '.join(names)} is missing (looked in {searched}); {hint}")
 
 
 def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
-    """The snapshot's folder in the hub's own cache. A token, where one is needed, comes from HF_TOKEN."""
+    """Download a snapshot to the hub's own cache and return its folder. HF_TOKEN holds the token, if one is needed."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
     try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(WANTED)))
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(DOWNLOADED)))
     except HFValidationError as error:
         rule = "must be tiny, a folder that exists, a hub id like google/gemma-3-1b-it, or kaggle:HANDLE"
         raise UsageError(f"{key}={repo!r}, {rule}") from error

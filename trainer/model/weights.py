@@ -1,7 +1,7 @@
-"""Hugging Face safetensors to stacked arrays, and back.
+"""Loads Hugging Face safetensors into stacked arrays, and saves them back.
 
-Reading goes one tensor at a time straight into its place on the device, in the wanted dtype, so host memory never holds
-much more than one tensor (and the weights, where the device is the CPU).
+Each tensor is read and copied to the device on its own, in its final dtype, so that host memory never holds much more
+than one tensor (and the weights, if the device is the CPU).
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,19 +41,19 @@ LAYER_NAMES = {
     "mlp_norm": "pre_feedforward_layernorm",
     "post_mlp_norm": "post_feedforward_layernorm",
 }
-# Gemma 3 checkpoints with vision hold the text decoder under one of these, by the version that wrote them.
+# Gemma 3 checkpoints with vision have one of these before the names of the text decoder, depending on the version.
 TEXT_PREFIXES = ("language_model.model.", "model.language_model.", "language_model.")
-# Not of the text decoder, or computed anew: passed over.
+# Not part of the text decoder, or computed by it: skipped.
 IGNORED = ("vision_tower.", "model.vision_tower.", "multi_modal_projector.", "model.multi_modal_projector.")
 IGNORED_ENDINGS = (".rotary_emb.inv_freq",)
 SHARD_BYTES = 5 * 10**9
 
-VariablePath = tuple[str, ...]  # of a variable in the decoder's state: ("layers", "q", "kernel")
+VariablePath = tuple[str, ...]  # a variable in the decoder's state: ("layers", "q", "kernel")
 
 
 @dataclass(frozen=True)
-class Slot:
-    """Where a tensor goes in the decoder: a variable, and the layer of its stack (None where there is no stack)."""
+class TensorTarget:
+    """Where a tensor goes in the decoder: a variable, and the layer in its stack (None if it is not stacked)."""
 
     path: VariablePath
     layer: int | None
@@ -61,7 +61,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTensor:
     """Where a tensor is in a checkpoint."""
 
     file: Path
@@ -69,7 +69,7 @@ class Stored:
     shape: tuple[int, ...]
 
     def read(self) -> np.ndarray:
-        # Opened anew for each tensor: what a mapped file has shown stays in memory until it is closed.
+        # Opened for each tensor, because the pages read from a mapped file stay in memory until it is closed.
         with _open(self.file) as handle:
             return handle.get_tensor(self.name)
 
@@ -78,27 +78,29 @@ def load_weights(folder: Path, arch: Architecture, dtype: jnp.dtype, mesh: Mesh,
     """Read the checkpoint in `folder` as the `nnx.Param` state of a decoder on `mesh`; `int8` quantises kernels.
 
     Raises:
-        UsageError: a file or tensor is missing, corrupt, surplus, or of another shape than config.json says.
+        UsageError: a file or tensor is missing, corrupt, not in the model, or not of the shape in config.json.
     """
     shapes = nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), dtype, int8=int8)), nnx.Param)
-    slots, stored = tensor_slots(arch, shapes), _stored_tensors(folder)
-    _check(folder, slots, stored, arch)
-    names: dict[VariablePath, list[str]] = {}  # of the tensors that fill a variable, in the order of layers
-    for name, slot in slots.items():
-        names.setdefault(slot.path, []).append(name)
+    targets, stored = tensor_targets(arch, shapes), _stored_tensors(folder)
+    _check(folder, targets, stored, arch)
+    names: dict[VariablePath, list[str]] = {}  # the tensors of each variable, in the order of layers
+    for name, target in targets.items():
+        names.setdefault(target.path, []).append(name)
     wanted = dict(nnx.to_flat_state(parameter_shapes(mesh, shapes)))
     loaded: dict[VariablePath, nnx.Variable] = {}
     for path, tensors in names.items():
-        beside = (*path[:-1], "scale")  # of a kernel in int8
-        places = (path, beside) if beside in wanted and path[-1] == "kernel" else (path,)
-        arrays = [_zeros(wanted[place]) for place in places]
+        scale = (*path[:-1], "scale")  # of an int8 kernel
+        paths = (path, scale) if scale in wanted and path[-1] == "kernel" else (path,)
+        arrays = [_zeros(wanted[each]) for each in paths]
         for name in tensors:
-            tensor = put(stored[name].read(), _tensor_sharding(arrays[0], slots[name]))
-            parts = _quantise(tensor) if len(places) == 2 else (tensor,)
-            layer = slots[name].layer
+            tensor = put(stored[name].read(), _tensor_sharding(arrays[0], targets[name]))
+            parts = _quantise(tensor) if len(paths) == 2 else (tensor,)
+            layer = targets[name].layer
             arrays = [_put(array, part, layer, array.sharding) for array, part in zip(arrays, parts, strict=True)]
-            jax.block_until_ready(arrays)  # tensors are read faster than they are put, and would pile up
-        loaded |= {place: wanted[place].replace(array) for place, array in zip(places, arrays, strict=True)}
+            jax.block_until_ready(
+                arrays
+            )  # otherwise tensors pile up, since reading is faster than copying to the device
+        loaded |= {each: wanted[each].replace(array) for each, array in zip(paths, arrays, strict=True)}
     return nnx.from_flat_state(loaded.items())
 
 
@@ -110,30 +112,30 @@ def _zeros(variable: nnx.Variable) -> Array:
     return jnp.zeros(shape.shape, shape.dtype, device=shape.sharding)
 
 
-def _tensor_sharding(array: Array, slot: Slot) -> NamedSharding:
+def _tensor_sharding(array: Array, target: TensorTarget) -> NamedSharding:
     """The sharding of a tensor that is one layer of `array`, or all of it."""
     sharding = array.sharding
     assert isinstance(sharding, NamedSharding)
-    layer = 0 if slot.layer is None else 1
+    layer = 0 if target.layer is None else 1
     return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[layer:]))
 
 
 @partial(jax.jit, donate_argnums=0, static_argnums=3)
 def _put(array: Array, tensor: Array, layer: Array | int | None, sharding: NamedSharding) -> Array:
-    """`tensor` as one layer of a stack, or as the whole of what is none; the donated array is filled where it lies."""
+    """Write `tensor` to one layer of a stack, or to all of an array that is not stacked, in place."""
     tensor = tensor.astype(array.dtype)
     filled = tensor if layer is None else jax.lax.dynamic_update_index_in_dim(array, tensor, layer, axis=0)
     return jax.lax.with_sharding_constraint(filled, sharding)
 
 
 def save_weights(folder: Path, arch: Architecture, params: nnx.State, max_shard_bytes: int = SHARD_BYTES) -> None:
-    """Write `params` as safetensors files below `folder`, in their dtype: one file, or several and an index."""
+    """Write `params` to safetensors files in `folder`, in their dtype: one file, or several with an index."""
     shards = list(_shards(arch, params, max_shard_bytes))
     names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
     files = dict(zip(names if len(shards) > 1 else [SINGLE], shards, strict=True))
     for name, shard in files.items():
         save_file(shard, folder / name, metadata={"format": "pt"})  # transformers insists on a format
-        (folder / name).chmod(0o644)  # it is written for its owner only
+        (folder / name).chmod(0o644)  # save_file makes it readable for its owner only
     if len(shards) > 1:
         total = sum(tensor.nbytes for shard in shards for tensor in shard.values())
         where = {tensor: name for name, shard in files.items() for tensor in shard}
@@ -141,12 +143,12 @@ def save_weights(folder: Path, arch: Architecture, params: nnx.State, max_shard_
 
 
 def _shards(arch: Architecture, params: nnx.State, max_bytes: int) -> Iterator[dict[str, np.ndarray]]:
-    """The tensors of a checkpoint by name, in parts of at most `max_bytes` (a larger tensor is a part of its own)."""
+    """The tensors of a checkpoint by name, in shards of at most `max_bytes` (a larger tensor has its own shard)."""
     values = dict(nnx.to_flat_state(params))
     shard: dict[str, np.ndarray] = {}
-    for name, slot in tensor_slots(arch, params).items():
-        stack = np.asarray(values[slot.path][...])
-        tensor = stack if slot.layer is None else stack[slot.layer]
+    for name, target in tensor_targets(arch, params).items():
+        stack = np.asarray(values[target.path][...])
+        tensor = stack if target.layer is None else stack[target.layer]
         if shard and tensor.nbytes + sum(other.nbytes for other in shard.values()) > max_bytes:
             yield shard
             shard = {}
@@ -154,19 +156,19 @@ def _shards(arch: Architecture, params: nnx.State, max_bytes: int) -> Iterator[d
     yield shard
 
 
-def tensor_slots(arch: Architecture, state: nnx.State) -> dict[str, Slot]:
+def tensor_targets(arch: Architecture, state: nnx.State) -> dict[str, TensorTarget]:
     """Every tensor of a checkpoint of this architecture, by its Hugging Face name, in the order of the state."""
-    slots = {}
+    targets = {}
     for keys, variable in nnx.to_flat_state(state):
         path = tuple(map(str, keys))
         if path[-1] == "scale":
-            continue  # no tensor of its own: it comes from the kernel's
+            continue  # not a tensor in the files: computed from the kernel
         if path[0] == "layers":
             for layer in range(arch.layers):
-                slots[_name(arch, path, layer)] = Slot(path, layer, variable.shape[1:])
+                targets[_name(arch, path, layer)] = TensorTarget(path, layer, variable.shape[1:])
         else:
-            slots[_name(arch, path, None)] = Slot(path, None, variable.shape)
-    return slots
+            targets[_name(arch, path, None)] = TensorTarget(path, None, variable.shape)
+    return targets
 
 
 def _name(arch: Architecture, path: VariablePath, layer: int | None) -> str:
@@ -174,20 +176,20 @@ def _name(arch: Architecture, path: VariablePath, layer: int | None) -> str:
     if layer is None:
         return OUTER_NAMES[path[0]]
     _, module, leaf = path
-    # Without norms after attention and MLP, the one before the MLP has the name of the one after attention.
+    # Without norms after attention and MLP, the norm before the MLP is called post_attention_layernorm.
     old_name = module == "mlp_norm" and not arch.post_norms
     name = LAYER_NAMES["post_attention_norm" if old_name else module]
     return f"model.layers.{layer}.{name}.{'bias' if leaf == 'bias' else 'weight'}"
 
 
-def _stored_tensors(folder: Path) -> dict[str, Stored]:
+def _stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     """Every tensor of the text decoder, by its name without a text prefix."""
     stored = {}
     for file in weight_files(folder):
         with _open(file) as handle:
             for name in handle.keys():  # noqa: SIM118 (not a dict)
                 if not name.startswith(IGNORED) and not name.endswith(IGNORED_ENDINGS):
-                    stored[_plain(name)] = Stored(file, name, tuple(handle.get_slice(name).get_shape()))
+                    stored[_plain(name)] = StoredTensor(file, name, tuple(handle.get_slice(name).get_shape()))
     return stored
 
 
@@ -199,21 +201,23 @@ def _plain(name: str) -> str:
     return name
 
 
-def _check(folder: Path, slots: Mapping[str, Slot], stored: Mapping[str, Stored], arch: Architecture) -> None:
-    """Before a byte is read: the checkpoint has exactly the tensors of the config, each of the right shape."""
-    for name, slot in slots.items():
+def _check(
+    folder: Path, targets: Mapping[str, TensorTarget], stored: Mapping[str, StoredTensor], arch: Architecture
+) -> None:
+    """Raises UsageError unless the files have exactly the tensors of the config, with their shapes. Reads none."""
+    for name, target in targets.items():
         if name not in stored:
             raise UsageError(
                 f"{folder}: tensor {name} is missing; download the model again, or give the matching config.json"
             )
-        if stored[name].shape != slot.shape:
-            of = " (vocab_size, hidden_size)" if slot.shape[0] == arch.vocab_size else ""
+        if stored[name].shape != target.shape:
+            of = " (vocab_size, hidden_size)" if target.shape[0] == arch.vocab_size else ""
             raise UsageError(
                 f"{stored[name].file}: tensor {name} has shape {stored[name].shape}, "
-                f"config.json says {slot.shape}{of}; give the config.json and weights of the same model"
+                f"config.json says {target.shape}{of}; give the config.json and weights of the same model"
             )
-    # A tied head is often stored a second time.
-    surplus = [name for name in stored if name not in slots and not (arch.tied_head and name == "lm_head.weight")]
+    # A tied head is often stored as a separate tensor, too.
+    surplus = [name for name in stored if name not in targets and not (arch.tied_head and name == "lm_head.weight")]
     if surplus:
         raise UsageError(
             f"{stored[surplus[0]].file}: tensor {surplus[0]} is not in the model that config.json describes; "

@@ -1,1 +1,1 @@
-"""The built-in model: a Hugging Face folder without weights, which come from the seed. config.json has its sizes."""
+"""The built-in model: a Hugging Face folder without weights, which the seed makes. config.json has its sizes."""

@@ -1,8 +1,8 @@
-"""Rebuild the tiny model's tokenizer: `python -m trainer.tiny.make`, after the tiny-reasoning recipe has changed.
+"""Rebuilds the tiny model's tokenizer: run `python -m trainer.tiny.make` after the tiny-reasoning recipe has changed.
 
-Byte-level BPE (no text is unknown) trained on the recipe's prompts and completions. Digits are split one by one, so
-that a number's digits line up whatever its length; a letter on its own is split from the space before it, so that it is
-the same token wherever it stands.
+Byte-level BPE (which covers any text), trained on the recipe's prompts and completions. Each digit is a token, so that
+the digits of numbers of any length line up. A single letter is split from the space before it, so that it is the same
+token everywhere.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>")  # ids 0, 1, 2, as config.json says
 
 
 def write(folder: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json, the same bytes every time, for the vocabulary of config.json."""
+    """Write tokenizer.json and tokenizer_config.json for the vocabulary size of config.json, reproducibly."""
     config = read_json(FOLDER / "config.json")
     write_text(folder / "tokenizer.json", make(_texts(), config["vocab_size"]).to_str(pretty=True) + "\n")
     pad, bos, eos = SPECIAL_TOKENS
@@ -29,7 +29,7 @@ def write(folder: Path) -> None:
 
 
 def make(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """A trained tokenizer that puts <bos> in front. Equal texts give an equal tokenizer."""
+    """Train a tokenizer that adds <bos> before a text. Equal texts give equal tokenizers."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
