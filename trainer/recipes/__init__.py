@@ -1,4 +1,4 @@
-"""Recipes: trainsets and evalsets that are made from a seed. One file a recipe; this is the list of them."""
+"""Recipes: trainsets and evalsets generated from a seed. One file per recipe; this file lists them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ SEED = 42
 
 @dataclass(frozen=True)
 class TrainsetRecipe:
-    """`version` changes whenever the same seed would give other traces."""
+    """`version` must change whenever the same seed gives other traces."""
 
     version: str
     traces: Callable[[int], list[ReasoningTrace]]

@@ -1,4 +1,4 @@
-"""How a reasoning trainset is put together: which topics, and how many problems of each."""
+"""Composes a reasoning trainset from topics, with a number of problems of each."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
@@ -14,7 +14,7 @@ MAX_TRIES = 20
 
 @dataclass(frozen=True)
 class Part:
-    """`category` is its name in the manifest's composition."""
+    """`count` problems from `topics`. `category` is the part's name in the manifest's composition."""
 
     category: str
     topics: tuple[str, ...]
@@ -22,7 +22,7 @@ class Part:
 
 
 def compose(name: str, parts: Sequence[Part], seed: int, avoid: Collection[str] = ()) -> list[ReasoningTrace]:
-    """The traces of trainset `name`, no prompt twice or in `avoid`; any first N of them are a fair sample."""
+    """The traces of trainset `name`, in random order, without duplicate prompts and without prompts in `avoid`."""
     seen = set(avoid)
     rows: list[ReasoningTrace] = []
     for part in parts:
@@ -31,10 +31,10 @@ def compose(name: str, parts: Sequence[Part], seed: int, avoid: Collection[str] 
 
 
 def _drawn(name: str, part: Part, seed: int, seen: set[str]) -> Iterator[ReasoningTrace]:
-    """One problem of every template, then one of each again in its next wording, and so on.
+    """Endless rounds of one problem from each template; a template's wording changes from round to round.
 
     Raises:
-        RuntimeError: the templates have no more prompts to give.
+        RuntimeError: the templates have no new prompts left.
     """
     pool = [(topic, template) for topic in part.topics for template in templates(topic)]
     for wave in count():
@@ -52,7 +52,7 @@ def _drawn(name: str, part: Part, seed: int, seen: set[str]) -> Iterator[Reasoni
 
 
 def _new(key: str, template: Template, form: int, seen: Collection[str]) -> Problem | None:
-    """A problem whose prompt is not `seen`; None where there is hardly anything that varies and every try gives one."""
+    """A problem whose prompt is not in `seen`; None if MAX_TRIES tries gave only known prompts."""
     for attempt in range(MAX_TRIES):
         problem = template.problem(Draw(f"{key}/{template.name}/{attempt}"), form)
         if problem.prompt not in seen:

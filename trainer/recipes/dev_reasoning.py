@@ -1,7 +1,7 @@
 """`dev-reasoning-v1` and `-v2`: worked problems in plain English, for fine-tuning real models.
 
-70% worked reasoning problems, 20% synthetic string and number tasks, 10% golden-style and edge cases. No prompt is in
-two of the three reasoning trainsets, so they can be used together.
+70% worked reasoning problems, 20% synthetic string and number tasks, 10% golden-style and edge cases. The three
+reasoning trainsets share no prompt, so they can be used together.
 """
 
 from podium.core.records import ReasoningTrace

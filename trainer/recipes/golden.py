@@ -1,4 +1,4 @@
-"""`golden-v2`: 100 exemplary traces, each with what is asked, a plan, the work, a check and the conclusion."""
+"""`golden-v2`: 100 exemplary traces, each with the question, a plan, the work, a check and the conclusion."""
 
 from podium.core.records import ReasoningTrace
 from trainer.recipes.composed import Part, compose

@@ -122,7 +122,7 @@ def _count(rng: Random, level: int) -> Problem:
 
 @dataclass(frozen=True)
 class Category:
-    """`section` is trace_sensitive where the answer is read off a chain of results, core where it is not."""
+    """`section` is trace_sensitive if the answer needs a chain of results, else core."""
 
     make: Callable[[Random, int], Problem]
     section: Literal["core", "trace_sensitive"]
@@ -145,14 +145,16 @@ CATEGORIES = {
 
 
 def side(prompt: str) -> Side:
-    """Which set a prompt belongs to: a property of its text alone, so the sets stay disjoint whatever is tuned."""
+    """The side of a prompt, which depends on its text only, so that both sides stay disjoint when a recipe changes."""
     bucket = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:4], "big") % 100
     return "eval" if bucket < EVAL_PERCENT else "train"
 
 
 def problems(name: str, wanted: Side, seed: int) -> Iterator[Problem]:
-    """Problems of one category and side, without end, no prompt twice. Raises RuntimeError when there are no more."""
-    rng = Random(f"{name}/{wanted}/{seed}")  # of its own, so that tuning one category leaves the others as they are
+    """Endless problems of one category and side, no prompt twice. Raises RuntimeError if there are no more."""
+    rng = Random(
+        f"{name}/{wanted}/{seed}"
+    )  # one per category, so that a change of one category does not change the others
     category, misses = CATEGORIES[name], 0
     seen: set[str] = set()
     while True:

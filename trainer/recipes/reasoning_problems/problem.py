@@ -1,4 +1,4 @@
-"""What every kind of problem is made from: the draw, the people in it, and the finished problem."""
+"""The parts that all problems share: random choices, people, and the finished problem."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Problem:
 
 
 class Template(Protocol):
-    """Something that makes problems: `forms` is in how many wordings, `form` which of them."""
+    """Makes problems in `forms` wordings, of which `form` selects one."""
 
     @property
     def name(self) -> str: ...
@@ -46,7 +46,7 @@ class Template(Protocol):
 
 
 class Draw:
-    """Choices that depend on `key` alone."""
+    """Random choices that depend on `key` only."""
 
     def __init__(self, key: str) -> None:
         # Only random() has a sequence that Python promises to keep from version to version.
@@ -60,7 +60,7 @@ class Draw:
         return self.pick(range(low, high + 1, step))
 
     def sample(self, items: Sequence[T], count: int) -> list[T]:
-        """`count` different items, in drawn order."""
+        """`count` different items, in random order."""
         left = list(items)
         return [left.pop(int(self._random() * len(left))) for _ in range(count)]
 

@@ -38,7 +38,7 @@ _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:/(\d+))?")
 
 @dataclass(frozen=True)
 class Story:
-    """`lines` holds, by key, the texts of a paragraph in their order."""
+    """`lines` has the texts of a paragraph by key, in order."""
 
     name: str
     level: Level
@@ -71,7 +71,7 @@ class Story:
 
 @cache
 def stories(topic: str) -> tuple[Story, ...]:
-    """The stories of `stories/<topic>.txt`, in file order. Raises ValueError naming a paragraph that is not one."""
+    """The stories of `stories/<topic>.txt`, in file order. Raises ValueError naming an invalid paragraph."""
     text = (FOLDER / f"{topic}.txt").read_text(encoding="utf-8")
     return tuple(_parsed(paragraph, topic) for paragraph in re.split(r"\n\s*\n", text.strip()))
 
@@ -111,12 +111,12 @@ def _value(word: str) -> Any:
 
 
 def _kind(text: str) -> str:
-    """A line of work that calculates nothing is reasoning."""
+    """The step type of a line of work: compute if it has a calculation, else reason."""
     return "compute" if re.search(r"\{\w* ?(=|~\d) ", text) else "reason"
 
 
 def _render(text: str, values: dict[str, Any]) -> str:
-    """`text` with its braces filled in; what a calculation names is added to `values`."""
+    """`text` with its braces filled in. Names that a calculation assigns are added to `values`."""
     return re.sub(r"\{([^{}]+)\}", lambda found: _filled(found[1], values), text)
 
 
@@ -134,7 +134,7 @@ def _filled(inner: str, values: dict[str, Any]) -> str:
 
 
 def _written(expression: str, values: Mapping[str, Any], result: str) -> str:
-    """`expression` with its names replaced by their values; a negative or a fraction within it in brackets."""
+    """`expression` with names replaced by values; negative numbers and fractions inside it are in brackets."""
 
     def value_of(found: re.Match[str]) -> str:
         if found[0] in FUNCTIONS or found[0] == result:

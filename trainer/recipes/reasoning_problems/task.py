@@ -1,4 +1,4 @@
-"""A task: a problem that a function makes, where a story's arithmetic is not enough (words, dates, lists, logic)."""
+"""A task: a problem made by a function, for what a story's arithmetic cannot express (words, dates, lists, logic)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ class Topic(list[Task]):
     """The tasks of one file, in the order they are written."""
 
     def task(self, level: Level, *asks: str) -> Callable[[Callable[[Draw], Made]], Callable[[Draw], Made]]:
-        """Makes the decorated function a task, worded as each of `asks` (which may name `Draw.people`).
+        """A decorator that makes a function a task with the wordings `asks`, which may use the fields of `Draw.people`.
 
-        A step that is only a text is a compute; the conclusion is added.
+        A step without a type has the type compute. The conclusion is added.
         """
 
         def add(make: Callable[[Draw], Made]) -> Callable[[Draw], Made]:
