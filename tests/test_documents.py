@@ -64,16 +64,6 @@ def test_readme_demo(tmp_path: Path):
     assert best - default >= 15
 
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PATHS = re.compile(r"`((?:podium|tuning|trainer|eval|tests|benchmarks|docs|search_spaces|evalsets)/[\w./-]*)`")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_file_that_a_page_names_exists(page: Path):
-    named = [name for name in PATHS.findall(page.read_text()) if not re.search(r"[A-Z]{4}|NNN", name)]  # placeholders
-    assert [name for name in named if not (ROOT / name).exists()] == []
-
-
 def test_the_architecture_page_has_every_folder_of_the_packages():
     text = (ROOT / "docs/architecture.md").read_text()
     folders = [
