@@ -12,34 +12,39 @@ PARALLEL := --numprocesses auto --dist loadfile
 help:  ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
 
-# Which JAX to install; `make setup ACCELERATOR=cuda12` overrides what this machine looks like.
+# What .venv has: the accelerator that its JAX is for, then the extras. It stays so until one of the two is given.
+INSTALLED := $(shell cat .venv/.installed 2>/dev/null)
+# Which JAX to install: `make setup ACCELERATOR=cuda12` overrides what is detected.
 ifndef ACCELERATOR
-ACCELERATOR := $(shell test -n "$(PYTHON)" && $(PYTHON) podium/core/accelerator.py || echo cpu)
+ACCELERATOR := $(or $(word 1,$(INSTALLED)),$(shell test -z "$(PYTHON)" || $(PYTHON) podium/core/accelerator.py))
 endif
 ACCELERATORS := cuda12 cuda13 tpu
 # EXTRAS=postgres,samplers installs optional dependencies of pyproject.toml as well.
-EXTRAS ?=
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-comma := ,
-COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
-STAMP := .venv/.installed-$(ACCELERATOR)$(if $(EXTRAS),-$(subst $(comma),-,$(EXTRAS)))
+ifndef EXTRAS
+EXTRAS := $(word 2,$(INSTALLED))
+endif
 PINNED := requirements.txt $(if $(filter-out cpu,$(ACCELERATOR)),requirements-$(ACCELERATOR).txt)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
 # The stamp is what makes a second run install nothing. Two builds of JAX in one environment hide each other's devices.
-$(STAMP): $(PINNED) pyproject.toml
+.venv/.installed: $(PINNED) pyproject.toml $(if $(filter-out $(INSTALLED),$(ACCELERATOR) $(EXTRAS)),FORCE)
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 on the PATH; install one or set PYTHON=" >&2; exit 2; }
 	@echo "Installing into .venv for $(ACCELERATOR) (about a minute, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@rm -f .venv/.installed*
+	@rm -f $@
 	@$(PIP) --quiet uninstall --yes $(patsubst %,-r requirements-%.txt,$(filter-out $(ACCELERATOR),$(ACCELERATORS)))
 	@$(PIP) install --require-hashes --no-deps $(addprefix -r ,$(PINNED))
 	@$(PIP) install --no-build-isolation --editable '.$(if $(EXTRAS),[$(EXTRAS)])' $(if $(EXTRAS),,--no-deps)
-	@touch $@
+	@echo $(ACCELERATOR) $(EXTRAS) > $@
+
+.PHONY: FORCE
+FORCE:
 
 requirements-%.txt:
 	@echo "error: ACCELERATOR=$*, must be cpu, cuda12, cuda13 or tpu" >&2; exit 2
 
-setup: $(STAMP)  ## Create .venv with the pinned requirements and the JAX for this machine (ACCELERATOR=, EXTRAS=)
+setup: .venv/.installed  ## Create .venv with the pinned requirements and the JAX for this machine (ACCELERATOR=, EXTRAS=)
 
 demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to end (under 4 minutes on 2 cores)
 	@$(BIN)/podium demo

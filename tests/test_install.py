@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -14,12 +15,17 @@ ROOT = Path(__file__).parents[1]
 PINS = re.compile(r"(?m)^([A-Za-z0-9_.-]+)==(\S+)")
 
 
-def make(*arguments: str, dry: bool = True) -> subprocess.CompletedProcess[str]:
+def make(*arguments: str, dry: bool = True, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = {
         name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "ACCELERATOR", "EXTRAS")
     }
-    command = ["make", *(["--dry-run", "--always-make"] if dry else []), *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    command = [
+        "make",
+        *(["--dry-run"] if dry else []),
+        *(["--always-make"] if dry and folder == ROOT else []),
+        *arguments,
+    ]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -35,7 +41,27 @@ def test_each_accelerator_has_its_own_pinned_file(build):
 
 def test_extras_are_installed_from_the_clone():
     assert "--editable '.[postgres,samplers]'" in make("setup", "EXTRAS=postgres,samplers").stdout
-    assert re.search(r"--editable '\.' --no-deps", make("setup").stdout)
+
+
+def test_what_was_chosen_once_stays(tmp_path):
+    """A later `make demo` must not undo `make setup ACCELERATOR=cuda12`, nor install anything again."""
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        *(f"requirements{part}.txt" for part in ("", "-cuda12", "-cuda13", "-tpu")),
+    ):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(
+        ROOT / "podium" / "core", tmp_path / "podium" / "core", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (tmp_path / ".venv").mkdir()
+    assert "--editable '.' --no-deps" in make("setup", folder=tmp_path).stdout
+    (tmp_path / ".venv" / ".installed").write_text("cuda12 postgres\n")
+    assert "install" not in make("demo", folder=tmp_path).stdout
+    assert "install" not in make("setup", "ACCELERATOR=cuda12", folder=tmp_path).stdout
+    changed = make("setup", "ACCELERATOR=cuda13", folder=tmp_path).stdout
+    assert "-r requirements-cuda13.txt" in changed and "'.[postgres]'" in changed
+    assert "'.[samplers]'" in make("setup", "EXTRAS=samplers", folder=tmp_path).stdout
 
 
 def test_an_unknown_accelerator_is_refused_in_one_line():
