@@ -167,9 +167,10 @@ def test_remat_keeps_little_more_than_the_input_of_each_layer() -> None:
         return compiled.memory_analysis().temp_size_in_bytes
 
     all_scores = layers * batch * ARCH.heads * seq * seq * 4
-    assert temporaries("full") < all_scores / 2  # a few layers' worth while one is recomputed
-    assert temporaries("full") < temporaries("dots") < temporaries("none")
-    assert temporaries("none") < temporaries("dots") + all_scores / 2  # nor are scores kept there
+    full, dots, none = map(temporaries, ("full", "dots", "none"))
+    assert full < all_scores / 2  # a few layers' worth while one is recomputed
+    assert full < dots < none
+    assert none < dots + all_scores / 2  # nor are scores kept there
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:

@@ -36,7 +36,14 @@ def hidden(graph: nnx.GraphDef, trainable: nnx.State, frozen: nnx.State, dropout
 
 def moved(state: nnx.State) -> nnx.State:
     """Adapters as they are after some steps."""
-    return jax.tree.map(lambda leaf: leaf + 0.05 * jax.random.normal(jax.random.key(leaf.size), leaf.shape), state)
+    draw = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: leaf + 0.05 * draw.normal(size=leaf.shape).astype(np.float32), jax.device_get(state)
+    )
+
+
+def normal(*shape: int, seed: int = 9) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def adapter(**changed: bool) -> Lora:
@@ -44,32 +51,37 @@ def adapter(**changed: bool) -> Lora:
     for number, name in enumerate(("a", "b", "magnitude")):
         if getattr(lora, name) is not None:
             variable = getattr(lora, name)
-            variable[...] = jax.random.normal(jax.random.key(number), variable.shape)
+            variable[...] = jnp.asarray(normal(*variable.shape, seed=number))
     return lora
 
 
 @pytest.mark.parametrize("rslora", [False, True])
 def test_the_scale_is_alpha_over_rank_or_over_its_root(rslora: bool) -> None:
-    lora, x, kernel = adapter(rslora=rslora), jnp.arange(12.0).reshape(2, 6), jnp.ones((5, 6))
+    lora, x, kernel = (
+        adapter(rslora=rslora),
+        np.arange(12.0, dtype=np.float32).reshape(2, 6),
+        np.ones((5, 6), np.float32),
+    )
     found = lora(x, x @ kernel.T, kernel, LoraInputs(3.0))
     scale = 3.0 / (2.0 if rslora else 4.0)
-    assert np.allclose(found, x @ (kernel + scale * lora.b[...] @ lora.a[...]).T, rtol=1e-4, atol=1e-3)
+    assert np.allclose(found, x @ (kernel + scale * np.asarray(lora.b) @ np.asarray(lora.a)).T, rtol=1e-4, atol=1e-3)
 
 
 def test_dora_gives_each_row_a_norm_of_its_own() -> None:
     """Equation 5 of the paper, with rows for columns since kernels are (out, in)."""
-    lora, x, kernel = adapter(dora=True), jnp.arange(12.0).reshape(2, 6), jax.random.normal(jax.random.key(9), (5, 6))
-    updated = kernel + 3.0 / 4 * lora.b[...] @ lora.a[...]
-    norms = jnp.linalg.norm(kernel, axis=1) + lora.magnitude[...]
-    wanted = norms[:, None] * updated / jnp.linalg.norm(updated, axis=1, keepdims=True)
+    lora, x, kernel = adapter(dora=True), np.arange(12.0, dtype=np.float32).reshape(2, 6), normal(5, 6)
+    a, b, magnitude = map(np.asarray, (lora.a, lora.b, lora.magnitude))
+    updated = kernel + 3.0 / 4 * b @ a
+    norms = np.linalg.norm(kernel, axis=1) + magnitude
+    wanted = norms[:, None] * updated / np.linalg.norm(updated, axis=1, keepdims=True)
     found = lora(x, x @ kernel.T, kernel, LoraInputs(3.0))
     assert np.allclose(found, x @ wanted.T, rtol=1e-4, atol=1e-4)
 
 
 def test_doras_norm_is_a_constant_to_the_gradient() -> None:
     graph, state = nnx.split(adapter(dora=True))
-    x, kernel = jnp.arange(12.0).reshape(2, 6), jax.random.normal(jax.random.key(9), (5, 6))
-    norms = jnp.linalg.norm(kernel + 3.0 / 4 * state["b"][...] @ state["a"][...], axis=1)
+    x, kernel = np.arange(12.0, dtype=np.float32).reshape(2, 6), normal(5, 6)
+    norms = np.linalg.norm(kernel + 3.0 / 4 * np.asarray(state["b"]) @ np.asarray(state["a"]), axis=1)
 
     def ours(state: nnx.State) -> Array:
         return jnp.sum(nnx.merge(graph, state)(x, x @ kernel.T, kernel, LoraInputs(3.0)) ** 2)
@@ -78,7 +90,7 @@ def test_doras_norm_is_a_constant_to_the_gradient() -> None:
         gain = (jnp.linalg.norm(kernel, axis=1) + state["magnitude"][...]) / norms
         return jnp.sum((x @ (gain[:, None] * (kernel + 3.0 / 4 * state["b"][...] @ state["a"][...])).T) ** 2)
 
-    found, wanted = jax.tree.leaves(jax.grad(ours)(state)), jax.tree.leaves(jax.grad(written_out)(state))
+    found, wanted = (jax.tree.leaves(jax.jit(jax.grad(loss))(state)) for loss in (ours, written_out))
     assert len(found) == 3
     for a, b in zip(found, wanted, strict=True):
         assert np.allclose(a, b, rtol=1e-3)
@@ -105,7 +117,7 @@ def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
     found = lora(x, x @ kernel.T, kernel, given)
     assert np.allclose(found.mean(axis=1), whole.mean(axis=1), atol=0.1)
     assert not np.allclose(found, whole)
-    gradient = jax.grad(lambda x: lora(x, 0 * x[..., :5], kernel, given).sum())
+    gradient = jax.jit(jax.grad(lambda x: lora(x, 0 * x[..., :5], kernel, given).sum()))
     assert 0.23 < float((gradient(x) == 0).mean()) < 0.27  # the backward pass has the same mask
 
 
@@ -142,14 +154,16 @@ def test_dropout_in_a_step_follows_from_seed_and_step(library: ProgramLibrary, c
 
 
 def test_int8_is_off_by_half_a_step_at_most() -> None:
-    kernel = jax.random.normal(jax.random.key(0), (3, 5, 64)).at[1, 2].set(0.0)
-    small, scale = quantise(kernel)
+    kernel = normal(3, 5, 64)
+    kernel[1, 2] = 0.0
+    small, scale = jax.jit(quantise)(kernel)
     assert (small.dtype, small.shape, scale.shape) == (jnp.int8, (3, 5, 64), (3, 5))
     error = np.abs(dequantise(small, scale) - kernel).max(axis=-1)
     assert (error <= np.abs(kernel).max(axis=-1) / 254 * 1.0001).all()
-    x = jax.random.normal(jax.random.key(1), (7, 64))
-    assert np.allclose(matmul(x, small[0], scale[0]), x @ dequantise(small[0], scale[0]).T, atol=1e-4)
-    assert matmul(x.astype(jnp.bfloat16), small[0], scale[0]).dtype == jnp.bfloat16
+    x = normal(7, 64, seed=1)
+    one, product = (np.asarray(small[0]), np.asarray(scale[0])), jax.jit(matmul)
+    assert np.allclose(product(x, *one), x @ np.asarray(dequantise(*one)).T, atol=1e-4)
+    assert jax.eval_shape(matmul, x.astype(jnp.bfloat16), *one).dtype == jnp.bfloat16
 
 
 def test_an_int8_base_is_half_of_bfloat16_and_near_it(tmp_path: Path) -> None:

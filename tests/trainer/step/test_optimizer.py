@@ -112,7 +112,7 @@ def test_only_matrices_decay_and_alike(name: str) -> None:
     hp = hyperparameters(RunConfig().with_overrides({"train.weight_decay": 0.5}))
     optimizer = build_optimizer(name, hp, jnp.float32(0.1))
     zeros = jax.tree.map(np.zeros_like, PARAMS)
-    updates, _ = optimizer.update(zeros, optimizer.init(PARAMS), PARAMS)
+    updates, _ = jax.jit(optimizer.update)(zeros, optimizer.init(PARAMS), PARAMS)
     moved = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(updates) if leaf.any()}
     assert set(moved) == {"['embedding']", "['layers']['q']['kernel']"}
     for leaf in moved.values():
@@ -128,12 +128,12 @@ def test_traced_adamw_moves_as_one_with_constants_does() -> None:
     reference = optax.chain(
         optax.clip_by_global_norm(0.5), optax.adamw(3e-4, 0.8, 0.9, 1e-8, weight_decay=0.1, mask=decay_mask)
     )
-    params = other = PARAMS
+    params, other, update = PARAMS, PARAMS, jax.jit(reference.update)
     state, other_state = start("adamw", PARAMS), reference.init(PARAMS)
     for scale in (0.01, 3.0):  # under and over the clip norm
         gradients = jax.tree.map(lambda x, scale=scale: x * np.float32(scale), PARAMS)
         params, state = step(params, state, gradients, hp)
-        updates, other_state = reference.update(gradients, other_state, other)
+        updates, other_state = update(gradients, other_state, other)
         other = optax.apply_updates(other, updates)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), params, other)
 
@@ -143,7 +143,7 @@ def test_muon_makes_every_layer_orthogonal_by_itself() -> None:
     gradients["layers"]["q"]["kernel"][1] *= 1000  # one layer's size is no other's business
     hp = hyperparameters(RunConfig().with_overrides({"train.clip_norm": 1e9}))
     optimizer = build_optimizer("muon", hp, jnp.float32(-1))
-    updates, _ = optimizer.update(gradients, optimizer.init(PARAMS), PARAMS)
+    updates, _ = jax.jit(optimizer.update)(gradients, optimizer.init(PARAMS), PARAMS)
     for update in np.asarray(updates["layers"]["q"]["kernel"]):
         singular = np.linalg.svd(update / (0.2 * 4**0.5), compute_uv=False)  # (4,), of MUON_RMS and the wider side
         assert (singular > 0.5).all() and (singular < 1.4).all()  # five Newton-Schulz steps come this near to 1
@@ -160,8 +160,9 @@ def test_as_one_vector_the_updates_are_the_same(name: str) -> None:
     hp = hyperparameters(RunConfig().with_overrides(CHANGED))
     apart, as_one = (build_optimizer(name, hp, jnp.float32(0.1), flatten=as_one) for as_one in (False, True))
     wanted, found = apart.init(PARAMS), as_one.init(PARAMS)
+    update_apart, update_as_one = jax.jit(apart.update), jax.jit(as_one.update)
     for seed in range(2):
-        of_apart, wanted = apart.update(noise(seed), wanted, PARAMS)
-        of_one, found = as_one.update(noise(seed), found, PARAMS)
+        of_apart, wanted = update_apart(noise(seed), wanted, PARAMS)
+        of_one, found = update_as_one(noise(seed), found, PARAMS)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), of_apart, of_one)
     assert (len(jax.tree.leaves(found)) < len(jax.tree.leaves(wanted))) == (name in ELEMENTWISE)

@@ -68,7 +68,7 @@ def test_a_worker_that_dies_with_nothing_left_to_do_is_counted(run_sweep):
             folder = event.trial.dir.parents[1]
             os.kill([value["pid"] for _, value in read_jsonl(folder / "calls.jsonl")][-1], signal.SIGKILL)
 
-    study = run_sweep({**PLAIN, "workers": 2, "trials": 4}, listeners=[kill_at_the_end], backend="ray")
+    study = run_sweep({**PLAIN, "workers": 1, "trials": 4}, listeners=[kill_at_the_end], backend="ray")
     assert len(ended) == len(study.trials) == 4
     assert [worker["deaths"] for worker in study.summary["workers"]].count(1) == 1
 
@@ -89,14 +89,15 @@ def test_a_stopped_sweep_goes_on_where_its_trials_were(run_sweep):
 
 
 TAME = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
+# A worker and its client are four seconds of a core to start: most tests have one, and none of them diverges.
+THREE = {"trials": 3, "workers": 1, "scheduler": "none", "parameters": TAME}
 
 
 def test_a_trial_that_kills_its_workers_fails_with_what_they_said(run_sweep):
-    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "max_failures": 1}
+    asked = {**THREE, "max_failures": 1}
     study = run_sweep(asked, ask=("doom-1",), backend="ray")
     doomed = study.trial(1)
-    states = [State.COMPLETE, State.FAILED, State.COMPLETE, State.COMPLETE]
-    assert [trial.state for trial in study.trials] == states
+    assert [trial.state for trial in study.trials] == [State.COMPLETE, State.FAILED, State.COMPLETE]
     assert "was killed (SIGKILL) or exited without a message" in doomed.reason
     assert "max_failures=1 retries were used up" in doomed.reason
     assert log_tail(doomed)[-1] == "trial 1 is doomed"
@@ -113,9 +114,8 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(run_sweep):
             killed.append(next(call["pid"] for call in done if call["trial"] == 1))
             killing.kill(killed[0])
 
-    asked = {"trials": 6, "workers": 2, "scheduler": "none", "parameters": TAME}
-    study = run_sweep(asked, backend="ray", listeners=[kill])
-    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 6
+    study = run_sweep(THREE, backend="ray", listeners=[kill])
+    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 3
     first, again = (call for call in calls(study) if call["trial"] == 1 and call["call"] == "attach")
     assert (first["step"], first["pid"]) == (0, killed[0])
     assert again["step"] >= 10 and again["pid"] != killed[0]
@@ -141,7 +141,6 @@ class Kill:
 
 
 CLIENT = "with_resources.<locals>.ResourceTrainable"  # what Tune makes of TrialClient
-SIX = {"trials": 6, "workers": 2, "scheduler": "none", "parameters": TAME}
 
 
 class Reading(AnalyticWorker):
@@ -153,15 +152,15 @@ class Reading(AnalyticWorker):
 
 
 def test_killed_clients_cost_no_trial(run_sweep, home, monkeypatch):
-    """A client is the process that asks for a trial's steps; killing all of them at once is the worst case."""
+    """A client is the process that asks for a trial's steps."""
     (home / "here").mkdir()
     monkeypatch.chdir(home / "here")  # which home is not: a path below that is found from anywhere
     (home / "here" / "own.jsonl").write_text(to_line({"id": "x", "prompt": "1+2=?", "expected_answer": "3", **ABOUT}))
-    own = {**SIX, "overrides": {"eval.evalset": "./own.jsonl"}}
+    own = {**THREE, "overrides": {"eval.evalset": "./own.jsonl"}}
     study = run_sweep(own, backend="ray", listeners=[Kill(CLIENT, 2)], worker=Reading)
     assert study.trial(1).config.eval.evalset == "./own.jsonl"  # which a lock can take to another machine
-    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 6
-    assert [sorted(trial.reports) for trial in study.trials] == [[*range(10, 91, 10)]] * 6
+    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 3
+    assert [sorted(trial.reports) for trial in study.trials] == [[*range(10, 91, 10)]] * 3
     assert sum(worker["deaths"] for worker in study.summary["workers"]) == 0
     attached = [call["step"] for call in calls(study) if call["call"] == "attach" and call["trial"] == 1]
     assert attached[0] == 0 and attached[1] >= 20  # it went on from its checkpoint
@@ -170,7 +169,8 @@ def test_killed_clients_cost_no_trial(run_sweep, home, monkeypatch):
 
 @pytest.mark.slow
 def test_a_trial_whose_clients_die_again_and_again_fails(run_sweep):
-    asked = {**SIX, "trials": 3, "max_failures": 1}
+    """Two workers have three clients, which are killed at once."""
+    asked = {**THREE, "workers": 2, "max_failures": 1}
     study = run_sweep(asked, backend="ray", listeners=[Kill(CLIENT, 2, 4)])
     failed = [trial for trial in study.trials if trial.state is State.FAILED]
     assert study.trial(1) in failed
@@ -180,19 +180,18 @@ def test_a_trial_whose_clients_die_again_and_again_fails(run_sweep):
 
 
 def test_the_death_of_the_pool_ends_the_sweep_and_fails_no_trial(run_sweep):
-    study = run_sweep(SIX, backend="ray", listeners=[Kill("Pool", 3)])
+    study = run_sweep(THREE, backend="ray", listeners=[Kill("Pool", 3)])
     assert (study.summary["stopped"], study.summary["failed"]) == (POOL_DIED, True)
     assert {trial.state for trial in study.trials} <= {State.COMPLETE, State.STOPPED}
     assert study.trial(1).state is State.STOPPED
-    resumed = run_sweep(SIX, resume=study.name, backend="inline")
-    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 6
+    resumed = run_sweep(THREE, resume=study.name, backend="inline")
+    assert [trial.state for trial in resumed.trials] == [State.COMPLETE] * 3
 
 
 @pytest.mark.slow
 def test_a_trial_that_hangs_is_ended_and_its_worker_replaced(run_sweep):
-    asked = {"trials": 4, "workers": 2, "scheduler": "none", "parameters": TAME, "trial_timeout_s": 3.0}
-    study = run_sweep(asked, ask=("hang-1",), backend="ray")
-    assert [trial.state for trial in study.trials].count(State.COMPLETE) == 3
+    study = run_sweep({**THREE, "trial_timeout_s": 3.0}, ask=("hang-1",), backend="ray")
+    assert [trial.state for trial in study.trials].count(State.COMPLETE) == 2
     assert study.trial(1).state is State.FAILED
     assert study.trial(1).reason.startswith("it ran for longer than trial_timeout_s=3; its worker did not end it")
     assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
@@ -205,7 +204,7 @@ class NoWorker(AnalyticWorker):
 
 def test_a_worker_that_cannot_start_ends_the_sweep_with_its_reason(run_sweep):
     with pytest.raises(PodiumError, match=r"a worker did not start: .*no device for small-001"):
-        run_sweep({"workers": 2}, backend="ray", worker=NoWorker)
+        run_sweep(THREE, backend="ray", worker=NoWorker)
 
 
 def test_devices_that_are_not_there_are_refused(space):
