@@ -6,8 +6,8 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-# A process a core; a file's tests stay together, since they share what their fixtures compile.
-PARALLEL := --numprocesses auto --dist loadfile
+# One process per core. The tests of a file stay together, since they share fixtures; tests/conftest.py orders the files.
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 help:  ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -58,13 +58,14 @@ check: setup  ## ruff, mypy and import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# An empty XLA_FLAGS leaves out the flags of tests/conftest.py, so that programs are compiled as a user's are.
 test-all: check  ## Every test but those that need real data, the slow ones included
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not realdata and not alone"
-	@$(BIN)/python -m pytest -m alone
+	@XLA_FLAGS= $(BIN)/python -m pytest $(PARALLEL) -m "not realdata and not alone"
+	@XLA_FLAGS= $(BIN)/python -m pytest -m alone
 
 test-real: setup  ## The tests on real data; PODIUM_REALDATA names the folder
 	@test -d "$(PODIUM_REALDATA)" || { echo "error: PODIUM_REALDATA='$(PODIUM_REALDATA)' is not a folder; name the one that holds gsm8k/ and stories15m/" >&2; exit 2; }
-	@$(BIN)/python -m pytest -m realdata
+	@XLA_FLAGS= $(BIN)/python -m pytest -m realdata
 
 bench: setup  ## The quick benchmarks; each is also `python -m benchmarks.NAME [--json]`
 	@$(BIN)/python -m benchmarks.cli_start

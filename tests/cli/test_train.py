@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import pytest
 import yaml
 
@@ -18,7 +17,7 @@ Podium = Callable[..., object]
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trainset `sums` and a workspace whose compile cache the tests of this file share."""
+    """A folder with the trainset `sums`."""
     folder = tmp_path_factory.mktemp("shared")
     traces = [
         ReasoningTrace(
@@ -34,17 +33,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def setting(shared: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def setting(shared: Path, home: Path) -> Path:
     """sums.yaml in an empty PODIUM_HOME."""
-    monkeypatch.setenv("PODIUM_WORKSPACE", str(shared / "workspace"))
     config = {
         "data": {"trainset": str(shared / "sums"), "max_seq_len": 32},
         "train": {"max_steps": 12, "learning_rate": 3e-3, "save_every_steps": 5},
         "generate": {"batch_size": 4, "max_prompt_tokens": 8, "max_new_tokens": 16},
     }
     (home / "sums.yaml").write_text(yaml.safe_dump(config))
-    yield home
-    jax.config.update("jax_compilation_cache_dir", None)
+    return home
 
 
 def test_a_whole_run(podium: Podium, home: Path) -> None:

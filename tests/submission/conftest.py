@@ -1,6 +1,5 @@
 """Homes with small data, and with a submission that has run."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -28,9 +27,3 @@ def done_home(home: Path, finished: Path) -> Path:
     ignored = shutil.ignore_patterns("checkpoints", "workspace")
     shutil.copytree(finished, home, dirs_exist_ok=True, ignore=ignored)
     return home
-
-
-@pytest.fixture
-def environment(home: Path, finished: Path) -> dict[str, str]:
-    """For a child process: the test's home, and the programs that `finished` has compiled."""
-    return {**os.environ, "PODIUM_HOME": str(home), "PODIUM_WORKSPACE": str(finished / "workspace")}

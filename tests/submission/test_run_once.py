@@ -206,12 +206,12 @@ def test_a_signal_leaves_the_state_stopped(data_home, number, code, reason):
     assert signal.getsignal(number) is before
 
 
-def test_the_same_lock_elsewhere_without_ray_optuna_and_mlflow(home, finished, environment):
+def test_the_same_lock_elsewhere_without_ray_optuna_and_mlflow(home, finished):
     """Another home, another process, three libraries missing: the same predictions and losses."""
     small.write_data(home)
     (home / "submission_runs/done").mkdir(parents=True)
     shutil.copy(finished / "submission_runs/done/lock.json", home / "submission_runs/done/lock.json")
-    done = subprocess.run([sys.executable, "-c", WITHOUT_THREE], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_THREE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "MLflow: not installed here" in done.stdout
     assert read(home, "run_manifest.json", "done")["state"] == "complete"

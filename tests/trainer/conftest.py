@@ -9,7 +9,6 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.records import ReasoningTrace, Sample, TraceStep
 from trainer.data.trainsets import write_trainset
-from trainer.device.devices import use_compile_cache
 from trainer.programs.library import ProgramLibrary
 
 
@@ -51,17 +50,7 @@ def config(trainset: Path) -> RunConfig:
 
 
 @pytest.fixture(scope="session")
-def compile_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PODIUM_WORKSPACE whose compile cache this process fills, so that a child process need not compile again."""
-    workspace = tmp_path_factory.mktemp("workspace")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PODIUM_WORKSPACE", str(workspace))
-        use_compile_cache()
-    return workspace
-
-
-@pytest.fixture(scope="session")
-def library(compile_workspace: Path) -> ProgramLibrary:  # noqa: ARG001 (filled by compiling)
+def library() -> ProgramLibrary:
     return ProgramLibrary()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.records import Sample
-from trainer.device.devices import select, use_compile_cache
+from trainer.device.devices import select
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
@@ -69,7 +69,6 @@ if __name__ == "__main__":
     where, wanted = Path(sys.argv[1]), json.loads(sys.argv[2])
     base = config(where / "trainset", wanted[0][1])
     select(base.device)
-    use_compile_cache()
     library = ProgramLibrary()
     found = {name: train(library, where, name, overrides, resume_from) for name, overrides, resume_from in wanted}
     print(json.dumps({"devices": jax.device_count(), "process": jax.process_index(), "runs": found}))

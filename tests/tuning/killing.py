@@ -1,4 +1,6 @@
-"""Real sweeps of a tiny model on a few sums, what `kill -9` must not change in them, and which processes they leave."""
+"""Real sweeps of a tiny model on a few sums, in homes that share data and a migrated MLflow store; what `kill -9` must
+not change in them; which processes they leave.
+"""
 
 import json
 import multiprocessing

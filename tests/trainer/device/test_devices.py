@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import jax.numpy as jnp
 import pytest
 
@@ -55,3 +60,28 @@ def test_a_named_dtype_is_taken_as_it_is() -> None:
 def test_programs_of_other_devices_are_kept_apart() -> None:
     assert device._cache_name(FakeDevice("gpu")) == "some-gpu"
     assert device._cache_name(FakeDevice("cpu")).startswith("some-cpu-")
+
+
+COMPILE = """
+import jax
+from trainer.device.devices import use_compile_cache
+
+hits = []
+jax.monitoring.register_event_listener(lambda event, **_: hits.append(event))
+use_compile_cache()
+jax.jit(lambda x: x + 1)(1)
+print(hits.count("/jax/compilation_cache/cache_hits"))
+"""
+
+
+def test_a_second_process_takes_the_first_ones_programs_from_the_workspace(tmp_path: Path) -> None:
+    suites_own = ("PODIUM_COMPILE_CACHE", "JAX_COMPILATION_CACHE_DIR")
+    environment = {name: value for name, value in os.environ.items() if name not in suites_own}
+    environment |= {"PODIUM_WORKSPACE": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    first, second = (
+        subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True, capture_output=True, text=True)
+        for _ in range(2)
+    )
+    assert first.stdout == "0\n" and int(second.stdout) > 0
+    (folder,) = (tmp_path / "cache" / "jax").iterdir()
+    assert any(folder.iterdir())

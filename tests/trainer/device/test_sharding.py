@@ -16,7 +16,7 @@ from podium.core.errors import UsageError
 from trainer.device import sharding
 from trainer.device.sharding import choose_mesh, n_devices, parameter_spec
 
-DEVICES = "--xla_force_host_platform_device_count="
+DEVICES = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count="
 ROOT = Path(__file__).parents[3]
 LORA = {"lora.enabled": True, "lora.rank": 8}
 
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, trainset: Path) -> Path:
 
 def child(folder: Path, runs: list[tuple], **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.trainer.sharded", str(folder), json.dumps(runs)]
-    variables = {**os.environ, "JAX_PLATFORMS": "cpu", "PODIUM_WORKSPACE": str(folder / "workspace"), **environment}
+    variables = {**os.environ, "JAX_PLATFORMS": "cpu", **environment}
     return subprocess.Popen(
         command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     )

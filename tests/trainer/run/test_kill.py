@@ -1,6 +1,5 @@
 """The hardest end of all: kill -9 in a child process, then go on from what is on the disk."""
 
-import os
 import random
 import signal
 import subprocess
@@ -20,9 +19,7 @@ from trainer.run.checkpoint import Checkpoints, restore_tree
 from trainer.run.metrics_log import MetricsLog
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(
-    tmp_path: Path, compile_workspace: Path, library: ProgramLibrary, config: RunConfig
-) -> None:
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, library: ProgramLibrary, config: RunConfig) -> None:
     long = config.with_overrides({"train.max_steps": 400, "train.save_every_steps": 5, "train.log_every_steps": 4})
     (tmp_path / "config.yaml").write_text(long.to_yaml())
     killed, whole = tmp_path / "killed", tmp_path / "whole"
@@ -30,8 +27,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     _ = library.training_program(long).step  # compiled, so that the child finds it in the cache
 
     command = [sys.executable, "-m", "podium.cli.main", "train", str(tmp_path / "config.yaml"), "--out", str(killed)]
-    environment = {**os.environ, "PODIUM_WORKSPACE": str(compile_workspace)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         for line in child.stdout:
             if line.startswith("step 20/"):
                 child.send_signal(signal.SIGKILL)
@@ -49,7 +45,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 
 @pytest.mark.slow
 def test_thirty_kills_at_random_instants_change_nothing(
-    tmp_path: Path, compile_workspace: Path, library: ProgramLibrary, config: RunConfig
+    tmp_path: Path, library: ProgramLibrary, config: RunConfig
 ) -> None:
     """Every child goes on from what the one before it left, and is killed while it starts, trains or saves."""
     long = config.with_overrides({"train.max_steps": 100_000, "train.save_every_steps": 3, "train.log_every_steps": 4})
@@ -59,11 +55,10 @@ def test_thirty_kills_at_random_instants_change_nothing(
     _ = library.training_program(long).step
 
     command = [sys.executable, "-m", "podium.cli.main", "train", str(tmp_path / "config.yaml"), "--out", str(killed)]
-    environment = {**os.environ, "PODIUM_WORKSPACE": str(compile_workspace)}
     saved = []
     for number in range(30):
         with subprocess.Popen(
-            [*command, "--resume"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            [*command, "--resume"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as child:
             is_training = number % 5 == 0 or any(line.startswith("step ") for line in iter(child.stdout.readline, ""))
             with suppress(subprocess.TimeoutExpired):

@@ -15,7 +15,7 @@ BACKENDS = ("inline", "inline", "ray")
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, migrated) -> Path:
-    """A home with a study that nothing disturbed, whose compiled programs the others use."""
+    """A home with a study that nothing disturbed."""
     home = tmp_path_factory.mktemp("undisturbed")
     killing.prepare(home, migrated)
     killing.finish_sweep(home, "space.yaml", "--name", "sums", "--backend", "inline")

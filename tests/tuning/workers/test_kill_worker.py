@@ -60,19 +60,12 @@ class Killer(threading.Thread):
         self.kept = killing.checkpointed(load_study("sums"))
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    """Compiled programs, for all sweeps here."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def prepared(home, migrated, cache) -> Callable[..., Path]:
+def prepared(home, migrated) -> Callable[..., Path]:
     """`prepared(trials=40)`: a home with a space of two workers and these changes."""
 
     def prepare(**changes: Any) -> Path:
         killing.prepare(home, migrated, workers=2, scheduler="none", **changes)
-        (home / "workspace" / "cache").symlink_to(cache)
         return home
 
     return prepare
