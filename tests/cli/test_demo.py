@@ -9,7 +9,8 @@ from podium.core.paths import shipped
 def test_demo_goes_the_whole_way(podium, home, monkeypatch):
     shutil.copytree(shipped() / "search_spaces" / "base", home / "base")
     space = yaml.safe_load((shipped() / demo.SPACE).read_text())
-    few = {"overrides": {"train.max_steps": 6, "train.warmup_steps": 1, "eval.max_items": 8}, "report_every_steps": 3}
+    few = {"train.max_steps": 6, "train.warmup_steps": 1, "eval.max_items": 8, "generate.batch_size": 8}
+    few = {"overrides": few, "report_every_steps": 3}
     few |= {"scheduler": {"name": "asha", "grace_period": 3, "reduction_factor": 3}}
     few |= {"parameters": {"train.learning_rate": space["parameters"]["train.learning_rate"]}}
     (home / "few.yaml").write_text(yaml.safe_dump(space | few))

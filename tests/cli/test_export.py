@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -47,10 +48,16 @@ def run(tmp_path_factory: pytest.TempPathFactory, library: ProgramLibrary) -> Tr
 
 def scores(config: RunConfig, library: ProgramLibrary, trainable: nnx.State, frozen: nnx.State) -> np.ndarray:
     """Logits (1, 10, vocab) of a fixed row."""
-    decoder = nnx.merge(build_decoder(library.base(config), config), trainable, frozen)
-    row = jnp.arange(5, 15)[None], jnp.arange(10)[None], jnp.ones((1, 10), jnp.int32)
-    hidden, _ = decoder(*row, dtype=jnp.float32, lora_alpha=config.lora.alpha)
-    return np.asarray(logits(hidden, decoder.head(), decoder.arch.final_softcap))
+    graph = build_decoder(library.base(config), config)
+
+    @jax.jit
+    def forward(trainable: nnx.State, frozen: nnx.State) -> jax.Array:
+        decoder = nnx.merge(graph, trainable, frozen)
+        row = jnp.arange(5, 15)[None], jnp.arange(10)[None], jnp.ones((1, 10), jnp.int32)
+        hidden, _ = decoder(*row, dtype=jnp.float32, lora_alpha=config.lora.alpha)
+        return logits(hidden, decoder.head(), decoder.arch.final_softcap)
+
+    return np.asarray(forward(trainable, frozen))
 
 
 def test_an_exported_run_reads_back_with_the_same_logits(

@@ -47,8 +47,8 @@ def by_full_forward(prompt: tuple[int, ...]) -> list[int]:
         row = np.zeros((1, length), np.int32)
         row[0, : len(ids)] = ids
         places = np.arange(length, dtype=np.int32)[None]
-        hidden = run(ARCH, row, places, (places < len(ids)).astype(np.int32))
-        ids.append(int(jnp.argmax(logits(hidden[0, len(ids) - 1], head, None))))
+        hidden = np.asarray(run(ARCH, row, places, (places < len(ids)).astype(np.int32)))
+        ids.append(int(np.argmax(logits(hidden[0, len(ids) - 1], head, None))))
     return ids[len(prompt) :]
 
 
