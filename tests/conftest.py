@@ -1,6 +1,8 @@
 """Fixtures that every folder shares."""
 
+import fcntl
 import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -26,6 +28,25 @@ COMPILE_CACHE = {
     "PODIUM_COMPILE_CACHE": "off",  # one folder per workspace would share nothing
 }
 
+LONGEST = (
+    "tuning/backends/test_ray.py",
+    "trainer/model/test_lora_variants.py",
+    "trainer/run/test_training_run.py",
+    "trainer/device/test_sharding.py",
+    "trainer/model/test_decoder.py",
+    "tuning/bridge/test_arc_population.py",
+    "cli/test_sweep.py",
+    "cli/test_demo.py",
+    "submission/test_run_once.py",
+    "trainer/step/test_train_step.py",
+    "cli/test_train.py",
+    "trainer/decoding/test_generate.py",
+    "trainer/model/test_parity.py",
+    "trainer/model/test_lora.py",
+    "tuning/study/test_durability.py",
+    "eval/sandbox/test_sandbox.py",
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the session one folder of compiled programs, or take the one that JAX_COMPILATION_CACHE_DIR names.
@@ -40,6 +61,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first, so that no process works alone at the end of a run."""
+    order = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty PODIUM_HOME with its own workspace; shipped search spaces and evalsets are still found."""
@@ -48,6 +75,29 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without runs: making one takes seconds, copying it no time. The workers of xdist share it."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated.db"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.is_file():
+            from tuning.tracking.store import open_client
+
+            half_made = path.with_suffix(".new")
+            open_client(f"sqlite:///{half_made}")
+            half_made.rename(path)
+    return path
+
+
+@pytest.fixture
+def store(home: Path, migrated: Path) -> Path:
+    """The migrated store where sweeps of `home` look for it."""
+    (home / "workspace").mkdir(exist_ok=True)
+    return Path(shutil.copy(migrated, home / "workspace" / "mlflow.db"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from tests.submission.small import flip, tree, write_data, write_study
 
 
 @pytest.fixture
-def promoted(home, podium):
+def promoted(home, store, podium):  # noqa: ARG001 (a migrated MLflow store)
     """A home with one lock."""
     write_data(home)
     assert podium("promote", write_study(home, (State.COMPLETE, 50.0)), "--as", "one").code == 0

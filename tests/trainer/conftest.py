@@ -34,12 +34,15 @@ def trainset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def config(trainset: Path) -> RunConfig:
+    """A short run. The configs in tests/cli and in tests/tuning/workers/test_worker.py have its shapes, so
+    that a session compiles each program once."""
     return RunConfig().with_overrides(
         {
             "data.trainset": str(trainset),
             "data.max_seq_len": 32,
             "train.max_steps": 12,
             "train.learning_rate": 3e-3,
+            "train.remat": "none",
             "train.log_every_steps": 4,
             "train.save_every_steps": 5,
             "generate.batch_size": 4,

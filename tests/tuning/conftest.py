@@ -1,6 +1,5 @@
 """A small space on the tiny model, a study of it, and sweeps of it with the analytic worker."""
 
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,23 +53,6 @@ def write_space(home: Path) -> WriteSpace:
 @pytest.fixture
 def space(write_space: WriteSpace) -> SearchSpace:
     return load_space(write_space())
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without runs: making one takes seconds, copying it nothing."""
-    from tuning.tracking.store import open_client
-
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    open_client(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def store(home: Path, migrated: Path) -> Path:
-    """The migrated store where sweeps of `home` look for it."""
-    (home / "workspace").mkdir(exist_ok=True)
-    return Path(shutil.copy(migrated, home / "workspace" / "mlflow.db"))
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 def test_one_device_and_four_train_alike_and_exchange_checkpoints(folder: Path) -> None:
     """Packed, accumulated, data=2 and fsdp=2; each goes on from the other's checkpoint."""
-    hard = {"data.packing": True, "train.gradient_accumulation_steps": 2}
+    hard = {"data.packing": True, "train.gradient_accumulation_steps": 2, "train.remat": "none"}
     alone, divided = {**hard, "device.count": 1}, {**hard, "device.fsdp": 2}
     found = trained(
         folder,

@@ -80,7 +80,8 @@ def test_hyperparameters_reach_the_compiled_step(library: ProgramLibrary, config
 
 
 def test_lora_moves_the_adapters_only(library: ProgramLibrary, config: RunConfig) -> None:
-    lora = config.with_overrides({"lora.enabled": True, "lora.rank": 2, "lora.targets": ["q", "v"]})
+    adapters = {"lora.enabled": True, "lora.rank": 2, "lora.targets": ["q", "v"], "lora.dropout": 0.5}
+    lora = config.with_overrides(adapters)  # the program of test_lora_variants.py
     trainable, metrics = one_step(library, lora)
     names = {jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(trainable)}
     assert len(names) == 4 and all(".lora." in name for name in names)
