@@ -199,7 +199,7 @@ def test_a_submission_is_shown_beside_its_study_once(run_sweep, client, submissi
 
 def test_a_promoted_trial_is_tagged(run_sweep, client, monkeypatch):
     monkeypatch.setattr("tuning.promotion._refuse_changed_data", lambda *_: None)  # the analytic worker has none
-    monkeypatch.setattr("tuning.promotion._contamination", lambda _: None)
+    monkeypatch.setattr("tuning.promotion._contamination", lambda *_: None)
     study = run_sweep({"trials": 2, "scheduler": "none"})
     mark_promoted(record(study, study.trial(0)), "final")
     (run,) = runs(client, promoted="final").values()
