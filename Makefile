@@ -1,8 +1,8 @@
-# `make demo` and `make test` need Python 3.11 to 3.13 and make; they install the rest into .venv.
+# `make demo` and `make test` need only make and Python 3.11 to 3.13; they install everything else into .venv.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check test-all test-real bench requirements clean
 
-# The first interpreter on the PATH that runs and is of a version we support.
+# The first Python on the PATH that runs and has a supported version.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -12,14 +12,14 @@ PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 help:  ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
 
-# What .venv has: the accelerator that its JAX is for, then the extras. It stays so until one of the two is given.
+# The accelerator and the extras that .venv was installed for. They are the defaults until ACCELERATOR or EXTRAS is given.
 INSTALLED := $(shell cat .venv/.installed 2>/dev/null)
-# Which JAX to install: `make setup ACCELERATOR=cuda12` overrides what is detected.
+# Which JAX to install; `make setup ACCELERATOR=cuda12` overrides the detected accelerator.
 ifndef ACCELERATOR
 ACCELERATOR := $(or $(word 1,$(INSTALLED)),$(shell test -z "$(PYTHON)" || $(PYTHON) podium/core/accelerator.py))
 endif
 ACCELERATORS := cuda12 cuda13 tpu
-# EXTRAS=postgres,samplers installs optional dependencies of pyproject.toml as well.
+# EXTRAS=postgres,samplers also installs these optional dependencies of pyproject.toml.
 ifndef EXTRAS
 EXTRAS := $(word 2,$(INSTALLED))
 endif
@@ -27,7 +27,8 @@ PINNED := requirements.txt $(if $(filter-out cpu,$(ACCELERATOR)),requirements-$(
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
-# The stamp is what makes a second run install nothing. Two builds of JAX in one environment hide each other's devices.
+# With this stamp file, a second run installs nothing. The JAX plugins of other accelerators are removed first, because
+# builds for two accelerators in one environment hide each other's devices.
 .venv/.installed: $(PINNED) pyproject.toml $(if $(filter-out $(INSTALLED),$(ACCELERATOR) $(EXTRAS)),FORCE)
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 on the PATH; install one or set PYTHON=" >&2; exit 2; }
 	@echo "Installing into .venv for $(ACCELERATOR) (about a minute, once) ..."
@@ -49,35 +50,35 @@ setup: .venv/.installed  ## Create .venv with the pinned requirements and the JA
 demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to end (under 4 minutes on 2 cores)
 	@$(BIN)/podium demo
 
-test: check  ## Lint, types, import rules and the default tests (6 to 9 minutes on 2 cores)
+test: check  ## Run `make check` and the default tests (6 to 9 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not realdata"
 
-check: setup  ## ruff, mypy and import-linter
+check: setup  ## Run ruff, mypy and import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# An empty XLA_FLAGS leaves out the flags of tests/conftest.py, so that programs are compiled as a user's are.
-test-all: check  ## Every test but those that need real data, the slow ones included
+# An empty XLA_FLAGS replaces the flags of tests/conftest.py, so that programs are compiled as they are for a user.
+test-all: check  ## Run all tests, slow ones included, except those that need real data
 	@XLA_FLAGS= $(BIN)/python -m pytest $(PARALLEL) -m "not realdata and not alone"
 	@XLA_FLAGS= $(BIN)/python -m pytest -m alone
 
-test-real: setup  ## The tests on real data; PODIUM_REALDATA names the folder
+test-real: setup  ## Run the tests on real data; PODIUM_REALDATA names its folder
 	@test -d "$(PODIUM_REALDATA)" || { echo "error: PODIUM_REALDATA='$(PODIUM_REALDATA)' is not a folder; name the one that holds gsm8k/ and stories15m/" >&2; exit 2; }
 	@XLA_FLAGS= $(BIN)/python -m pytest -m realdata
 
-bench: setup  ## The quick benchmarks; each is also `python -m benchmarks.NAME [--json]`
+bench: setup  ## Run the quick benchmarks; `python -m benchmarks.NAME [--json]` runs a single one
 	@$(BIN)/python -m benchmarks.cli_start
 	@$(BIN)/python -m benchmarks.compiles
 	@$(BIN)/python -m benchmarks.sandbox
 
-requirements:  ## Compile every requirements file again, for every supported Python, with hashes and no index lines (needs uv)
+requirements:  ## Recompile the pinned requirements files, with hashes, for all supported Pythons (needs uv)
 	$(COMPILE) --upgrade --extra dev --output-file requirements.txt
 	@for name in $(ACCELERATORS); do \
 		rm -f requirements-$$name.txt; \
 		$(COMPILE) --extra dev --extra $$name --constraint requirements.txt --output-file requirements-$$name.txt \
 			$$(sed -nE 's/^([A-Za-z0-9_.-]+)==.*/--no-emit-package \1/p' requirements.txt | sort -u); done
 
-clean:  ## Remove .venv and caches; workspace and submission runs stay
+clean:  ## Remove .venv and caches, but not the workspace or submission runs
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m benchmarks.NAME [--json]` measures ratios in one run and ends with a report."""
+"""Benchmarks: `python -m benchmarks.NAME [--json]` measures both sides in one run and prints a report."""

@@ -1,4 +1,4 @@
-"""How long `podium --help` takes over an interpreter that does nothing. `python -m benchmarks.cli_start [--json]`"""
+"""Measures how much longer `podium --help` takes than starting Python: `python -m benchmarks.cli_start [--json]`."""
 
 import subprocess
 import sys
@@ -19,14 +19,14 @@ def seconds(command: tuple[str, ...]) -> float:
 
 def main() -> None:
     options = arguments(__doc__, runs=15)
-    seconds(HELP)  # byte code and file cache
-    pairs = [(seconds(NOTHING), seconds(HELP)) for _ in range(options.runs)]  # interleaved: both meet the same load
+    seconds(HELP)  # warm-up: byte code and file cache
+    pairs = [(seconds(NOTHING), seconds(HELP)) for _ in range(options.runs)]  # interleaved: same load for both
     nothing, help_page = (median(column) for column in zip(*pairs, strict=True))
     report = Report("cli_start")
     report.figure("python -c pass", nothing, "s")
     report.figure("podium --help", help_page, "s")
-    report.reach("podium --help over python -c pass", help_page - nothing, "< 0.25", "s")
-    report.end(options.json)
+    report.goal("podium --help minus python -c pass", help_page - nothing, "< 0.25", "s")
+    report.print(options.json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Over a sweep, each program that a worker uses is compiled exactly once there.
+"""Counts compilations in a sweep: each worker compiles each program that it uses exactly once.
 
-Twenty trials on two workers, over hyperparameters that are inputs of the compiled program and one (the batch size) that
-is part of the program key. What was compiled is what each worker's program library counted.
+Twenty trials run on two workers. All hyperparameters but one are inputs of the compiled program; the batch size is part
+of the program key. The counts are those of each worker's program library.
 """
 
 from typing import Any
@@ -42,18 +42,18 @@ def main() -> None:
     report.figure("program keys", len({key for _, key in functions}))
     report.figure("(worker, program key) pairs in use", len(functions))
     report.figure("programs compiled", len(compiles))
-    report.figure("compiling, all workers", sum(worker["compile_s"] for worker in workers), "s")
-    report.reach(
-        "most compiles of one (worker, program key, function, shapes)",
+    report.figure("compile time, all workers", sum(worker["compile_s"] for worker in workers), "s")
+    report.goal(
+        "most compilations of one (worker, program key, function, shapes)",
         max((times for *_, times in compiles), default=None),
         "== 1",
     )
-    report.reach("pairs without train, admit and decode among what was counted", len(uncovered), "== 0")
-    report.end(options.json)
+    report.goal("pairs without a compilation of train, admit and decode", len(uncovered), "== 0")
+    report.print(options.json)
 
 
 def _sweep(trials: int, workers: int) -> list[dict[str, Any]]:
-    """What each worker says of itself after a sweep."""
+    """Run the sweep and return the statistics of each worker."""
     from tuning import sweep
 
     with temporary_home() as home:

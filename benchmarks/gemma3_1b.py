@@ -1,6 +1,6 @@
-"""The training step of Gemma 3 1B with LoRA of rank 16 in bfloat16, ours and google-tunix's, from shapes alone.
+"""The Gemma 3 1B training step of Podium and of google-tunix, with LoRA of rank 16 in bfloat16, from shapes alone.
 
-`lower_ours` and `lower_tunix` trace and lower it; nothing is computed and no weights are needed.
+`lower_ours` and `lower_tunix` trace and lower it. They compute nothing and need no weights.
 """
 
 from functools import cache
@@ -52,24 +52,24 @@ ARCH = Architecture(
 
 
 def lora_config(batch: int, length: int, dtype: str, remat: str = "full") -> RunConfig:
-    """Of a run that trains adapters on every projection."""
+    """The config of a run that trains adapters on every projection."""
     sizes = {"train.batch_size": batch, "data.max_seq_len": length, "train.dtype": dtype, "train.remat": remat}
     return RunConfig().with_overrides({**sizes, "lora.enabled": True, "lora.rank": RANK, "lora.alpha": ALPHA})
 
 
 def shapes_of(arch: Architecture, dtype: str) -> nnx.State:
-    """Shapes of a decoder's weights."""
+    """The shapes of a decoder's weights."""
     return nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), jnp.dtype(dtype))), nnx.Param)
 
 
 def our_program(arch: Architecture, config: RunConfig, params: nnx.State, compile_: Compile) -> TrainingProgram:
-    """What `podium train` runs, on weights (or their shapes) that come from no checkpoint."""
+    """The program of `podium train` for weights, or their shapes, without a checkpoint."""
     config = config.with_overrides({"model.source": "benchmark"})
     return TrainingProgram(config, BaseModel(arch, params, Tokenizer(TINY), "benchmark", TINY), compile_)
 
 
 def lower_ours(batch: int, length: int, arch: Architecture = ARCH) -> jax.stages.Lowered:
-    """The very step that `podium train` compiles."""
+    """The step that `podium train` compiles, lowered."""
 
     def lower(_: Any, request: CompileRequest) -> Any:
         return request.lower()
@@ -78,7 +78,7 @@ def lower_ours(batch: int, length: int, arch: Architecture = ARCH) -> jax.stages
 
 
 def lower_tunix(batch: int, length: int, remat: str, arch: Architecture = ARCH) -> jax.stages.Lowered:
-    """The body of its PeftTrainer's step, with its own loss. `remat` is NONE, BLOCK or DECODER."""
+    """The step of google-tunix's PeftTrainer with its default loss, lowered. `remat` is NONE, BLOCK or DECODER."""
     from tunix.sft.peft_trainer import _default_loss_fn
 
     graphdef, state = tunix_model(remat, arch)
@@ -99,7 +99,7 @@ def lower_tunix(batch: int, length: int, remat: str, arch: Architecture = ARCH) 
 
 @cache
 def tunix_model(remat: str, arch: Architecture = ARCH) -> tuple[Any, Any]:
-    """Model with adapters and optimizer, as graph and shapes."""
+    """google-tunix's model with adapters and optimizer, as graph definition and shapes."""
     from tunix.models.gemma3.model import Gemma3
 
     def make() -> tuple[Any, Any]:

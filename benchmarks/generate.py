@@ -1,18 +1,18 @@
-"""Tokens/s of greedy decoding against google-tunix's Sampler and transformers on PyTorch.
+"""Compares tokens/s of greedy decoding with google-tunix's Sampler and with transformers on PyTorch.
 
     bench/bin/python -m benchmarks.generate [--prompts 100] [--new 64] [--batches 8,50] [--rounds 3] [--dtype float32]
 
-All three read one checkpoint: a Gemma 3 of random weights in each of two shapes, `tiny`, which is the built-in model's
-(1M parameters: what surrounds the products with weights counts), and `small` (40M: the products count). The embeddings
-of EOS and padding are zero. The head is tied, so these two have a score of 0, which is never the largest: in none of
-the three does an answer end before its last token. Prompts are of 8 to 120 characters, a token each. Every engine goes
-from texts to texts; the peers get the prompts in batches of as many as we have rows, padded on the left. Runs are
-interleaved, and a ratio is the median over the rounds. In float32 the engines are also asked whether they wrote the
-same. None of the three has adapters: the same model for all. Peers that are not installed
-(benchmarks/requirements-bench.txt) are left out and said to be.
+All engines read the same checkpoint, a Gemma 3 with random weights and without adapters. It has one of two shapes:
+`tiny`, the shape of the built-in model (1M parameters; most time is spent outside the matrix products with weights),
+and `small` (40M; the products dominate). The embeddings of EOS and padding are zero. The head is tied, so these two
+tokens have a logit of 0, which is never the largest; so every answer has its full length. Prompts have 8 to 120
+characters, one token per character. Each engine is timed from text to text. The peers get batches of as many prompts as
+we have rows, padded on the left. Runs are interleaved, and a ratio is the median over the rounds. The report also
+counts the prompts for which two engines wrote the same text; in float32 they should agree. A peer that is not installed
+(benchmarks/requirements-bench.txt) is reported as such.
 
-With each ratio comes the most that it could be on this machine: the peer's seconds over those that the products with
-the weights take alone (benchmarks/products.py).
+Each ratio is followed by its upper bound on this machine: the peer's time over the time of the products with the
+weights alone (benchmarks/products.py).
 """
 
 import random
@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from benchmarks.products import fastest_s
+from benchmarks.products import lower_bound_s
 from benchmarks.report import Report, arguments
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
@@ -55,15 +55,15 @@ SMALL = {
     "num_hidden_layers": 6,
     "layer_types": ["sliding_attention"] * 5 + ["full_attention"],
 }
-# google-tunix knows the order of Gemma 3's own layers only, so tiny's four are all of one kind here, as it makes them.
+# google-tunix makes every sixth layer global, so all four layers of `tiny` are sliding-window layers here.
 TINY_SHAPE = {"layer_types": ["sliding_attention"] * 4}
 SHAPES: dict[str, dict[str, Any]] = {"tiny": TINY_SHAPE, "small": SMALL}
-LONGEST = 128  # tokens of a prompt: what all are padded to, at most
+LONGEST = 128  # the most tokens of a prompt, and what prompts are padded to at most
 Engine = Callable[[Sequence[str]], list[str]]
 
 
 def make_model(folder: Path, shape: str) -> None:
-    """The checkpoint and its tokenizer, the built-in model's."""
+    """Write the checkpoint, with the tokenizer of the built-in model."""
     values = {**read_json(TINY / "config.json"), **SHAPES[shape]}
     folder.mkdir()
     write_json(folder / "config.json", values)
@@ -81,7 +81,7 @@ def make_prompts(n: int) -> list[str]:
 
 
 def ours(model: Path, dtype: str, batch: int, new: int) -> Engine:
-    """What `podium predict` does, with the kernels alone as the peers have them, and no adapters beside them."""
+    """Decode as `podium predict` does, without adapters."""
     from trainer.programs.library import ProgramLibrary
     from trainer.run.training_run import TrainingRun
 
@@ -165,7 +165,7 @@ def pytorch(model: Path, dtype: str, batch: int, new: int) -> Engine:
 
 
 def measure(engines: dict[str, Engine], prompts: Sequence[str], rounds: int) -> tuple[dict[str, list[float]], Any]:
-    """Seconds of every round after one that compiles, and what each wrote."""
+    """Seconds per engine and round, after one round that compiles, and the texts that each engine wrote."""
     written = {name: engine(prompts) for name, engine in engines.items()}
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(rounds):
@@ -187,22 +187,22 @@ def compare(report: Report, shape: str, batch: int, options: Any) -> None:
                 engines[name] = make(model, options.dtype, batch, options.new)
         seconds, written = measure(engines, prompts, options.rounds)
         batches, config = -(-len(prompts) // batch), read_json(model / "config.json")
-        n_tokens = sum(len(prompt_text(prompt)) for prompt in prompts)  # a character is one
-        floor_s = fastest_s(config, n_tokens, batch, batches, options.new, options.dtype)
+        n_tokens = sum(len(prompt_text(prompt)) for prompt in prompts)  # one token per character
+        floor_s = lower_bound_s(config, n_tokens, batch, batches, options.new, options.dtype)
     for name, found in seconds.items():
         speed = options.prompts * options.new / statistics.median(found)
         report.figure(f"{case}: {name}", speed, f"tokens/s, {options.dtype}")
     for name, (package, _, goal) in PEERS.items():
         if name not in engines:
             report.figure(f"{case}: {name}", f"not installed ({package})")
-            report.reach(f"{case}: podium over {name}", None, goal, "times")
+            report.goal(f"{case}: podium over {name}", None, goal, "times")
             continue
         same = sum(a == b for a, b in zip(written["podium"], written[name], strict=True))
-        report.figure(f"{case}: {name} wrote the same on", f"{same} of {options.prompts} prompts")
+        report.figure(f"{case}: {name} wrote the same text for", f"{same} of {options.prompts} prompts")
         ratios = [theirs / our for our, theirs in zip(seconds["podium"], seconds[name], strict=True)]
-        report.reach(f"{case}: podium over {name}", statistics.median(ratios), goal, "times")
+        report.goal(f"{case}: podium over {name}", statistics.median(ratios), goal, "times")
         most = statistics.median(seconds[name]) / floor_s
-        report.figure(f"{case}: over {name} at most, by the products with weights alone", most, "times")
+        report.figure(f"{case}: podium over {name}, upper bound from the products with weights", most, "times")
 
 
 PEERS: dict[str, tuple[str, Callable[..., Engine], str]] = {
@@ -218,7 +218,7 @@ def main() -> None:
     for shape in SHAPES:
         for batch in map(int, options.batches.split(",")):
             compare(report, shape, batch, options)
-    report.end(options.json)
+    report.print(options.json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What someone would write by hand to train adapters on a Gemma 3 with JAX and optax, for one model and nothing else.
+"""A hand-written LoRA training step for Gemma 3 in JAX and optax, the baseline of `benchmarks.train_step`.
 
-No module library, no padding or packing, no options: a loop over the layers, the whole logits, one jitted step. It is
-the yardstick of `benchmarks.train_step`: what a general trainer may cost beside it.
+It has no module library, padding, packing or options: one jitted step loops over the layers and computes all logits.
+The comparison shows the cost of a general trainer.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Tree = Any
 
 
 def make_step(arch: Architecture, optimizer: optax.GradientTransformation, scale: float) -> Callable[..., Any]:
-    """`step(adapters, opt_state, base, tokens) -> (adapters, opt_state, loss)`, jitted. tokens: (batch, seq)"""
+    """The jitted `step(adapters, opt_state, base, tokens) -> (adapters, opt_state, loss)`; tokens are (batch, seq)."""
 
     def loss_of(adapters: Tree, base: Tree, tokens: jax.Array) -> jax.Array:
         logits = forward(arch, base, adapters, scale, tokens)[:, :-1].astype(jnp.float32)
@@ -32,7 +32,7 @@ def make_step(arch: Architecture, optimizer: optax.GradientTransformation, scale
 
 
 def forward(arch: Architecture, base: Tree, adapters: Tree, scale: float, tokens: jax.Array) -> jax.Array:
-    """Logits (batch, seq, vocab)."""
+    """The logits, (batch, seq, vocab)."""
     x = base["embedding"][tokens] * arch.embedding_scale
     positions = jnp.arange(tokens.shape[1])
     back = positions[:, None] - positions[None, :]
@@ -87,7 +87,7 @@ def unstacked(params: Any, n_layers: int) -> Tree:
 
 
 def new_adapters(base: Tree, rank: int, key: jax.Array) -> Tree:
-    """[{q: (a, b), ...}] with a (rank, in) drawn and b (out, rank) zero."""
+    """New adapters, [{q: (a, b), ...}]: a (rank, in) is random and b (out, rank) is zero."""
     return [
         {
             name: (jax.random.normal(key, (rank, kernel.shape[1])) / rank**0.5, jnp.zeros((kernel.shape[0], rank)))

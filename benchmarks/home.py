@@ -1,4 +1,4 @@
-"""A home of their own for benchmarks that train the tiny model: they neither read nor leave anything in yours."""
+"""A temporary PODIUM_HOME for benchmarks that train the tiny model, so that they do not touch the user's."""
 
 import os
 import tempfile
@@ -12,7 +12,7 @@ import yaml
 
 @contextmanager
 def temporary_home() -> Iterator[Path]:
-    """An empty PODIUM_HOME with the tiny trainset in it; the variable is set for this process and its children."""
+    """A new PODIUM_HOME that holds only the tiny trainset. The variable is set for this process and its children."""
     from trainer.data.trainsets import build_trainset
 
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
@@ -29,7 +29,7 @@ def temporary_home() -> Iterator[Path]:
 
 
 def write_space(home: Path, base: Mapping[str, Any], space: Mapping[str, Any]) -> Path:
-    """A space file with its base config beside it."""
+    """Write a space file and its base config into `home`; returns the path of the space file."""
     (home / "base.yaml").write_text(yaml.safe_dump(dict(base)))
     path = home / "space.yaml"
     path.write_text(yaml.safe_dump({"base": "base.yaml", **space}))

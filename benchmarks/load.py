@@ -1,11 +1,11 @@
-"""Seconds and peak host memory of loading a checkpoint, ours against transformers on PyTorch. Linux, on the CPU.
+"""Compares time and peak host memory of loading a checkpoint with Podium and with transformers on PyTorch (Linux, CPU).
 
     bench/bin/python -m benchmarks.load [--layers 6] [--rounds 3] [--quick] [--json]
 
-The checkpoint is a Llama of random bfloat16 weights in several safetensors files (0.75 GB; less with `--quick`), made
-for the occasion. Each load is a process of its own: its seconds are those of the load alone, after the imports, and its
-peak is the largest resident set of the whole process. Processes take turns, and each has read the files before (from
-the page cache), so disks play no part. Goal: our peak under 1.3 times the weights plus 0.5 GB.
+The benchmark writes the checkpoint: a Llama with random bfloat16 weights in several safetensors files (0.75 GB, less
+with `--quick`). Each load runs in its own process. The time is that of the load without the imports; the peak is the
+largest resident set of the whole process. Podium and transformers take turns, and all files are in the page cache, so
+the disk does not matter. Goal: our peak is under 1.3 times the weights plus 0.5 GB.
 """
 
 import json
@@ -40,10 +40,10 @@ for file in tokenizer_files(TINY):
 arch = read_architecture(folder)
 save_weights(folder, arch, nnx.state(Decoder(arch, nnx.Rngs(0), jnp.bfloat16), nnx.Param), max_shard_bytes=2 * 10**8)
 """
-# Each says how many bytes of weights it holds, once they are all there.
+# Each sets `seconds`, `cpu_s` and `size`, the bytes of all loaded weights.
 LOADS = {
     "podium": """
-sys.modules["torch"] = None  # not there in Podium's own environment; transformers would import it
+sys.modules["torch"] = None  # Podium's environment has no PyTorch; transformers would import it
 import jax
 from transformers import AutoConfig
 from podium.core.config import RunConfig
@@ -61,7 +61,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 started_s, started_cpu_s = time.perf_counter(), time.process_time()
 model = LlamaForCausalLM.from_pretrained(sys.argv[1], dtype=torch.bfloat16)
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-for weight in model.parameters():  # a page of a mapped file is not there before it is looked at
+for weight in model.parameters():  # a page of a mapped file is only loaded when it is read
     weight.view(torch.int16).view(-1)[::2048].sum().item()
 seconds, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
 size = sum(weight.nbytes for weight in model.parameters())
@@ -77,7 +77,7 @@ print(json.dumps({{"seconds": seconds, "cpu_s": cpu_s, "bytes": size, "peak": pe
 
 
 def child(code: str, folder: Path) -> str:
-    """What a new process prints last."""
+    """Run `code` in a new process; returns the last line that it prints."""
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "TRANSFORMERS_VERBOSITY": "error", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, check=True, env=environment
@@ -112,8 +112,8 @@ def main() -> None:
     else:
         report.figure("transformers", "PyTorch is not installed (benchmarks/requirements-bench.txt)")
     peak, limit = max(run["peak"] for run in found["podium"]), 1.3 * size + 0.5 * GB
-    report.reach("podium, peak memory, under 1.3 x weights + 0.5 GB", peak / GB, f"< {limit / GB:.3f}", "GB")
-    report.end(options.json)
+    report.goal("podium, peak memory against 1.3 x weights + 0.5 GB", peak / GB, f"< {limit / GB:.3f}", "GB")
+    report.print(options.json)
 
 
 if __name__ == "__main__":

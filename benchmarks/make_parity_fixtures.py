@@ -1,10 +1,10 @@
-"""The checkpoints and PyTorch logits that the parity tests compare with: `python benchmarks/make_parity_fixtures.py`.
+"""Makes the checkpoints and PyTorch logits for the parity tests: `python benchmarks/make_parity_fixtures.py`.
 
-PyTorch is in no default install, so this runs in an environment of its own with torch, transformers (of the version in
-requirements.txt), numpy and safetensors; it imports nothing of Podium. Each family gets a folder below
-tests/fixtures/models with a tiny random checkpoint (norms and biases randomised too, since their usual start of 0 or 1
-hides mistakes) and parity.safetensors: right- and left-padded tokens, longer than the sliding window, and their logits
-in float32. With PODIUM_REALDATA set, logits of its stories15m folder are made as well.
+The default install has no PyTorch, so this script runs in a separate environment with torch, transformers (the version
+in requirements.txt), numpy and safetensors. It imports nothing from Podium. Each family gets a folder below
+tests/fixtures/models with a tiny random checkpoint and parity.safetensors: right- and left-padded tokens, longer than
+the sliding window, and their logits in float32. If PODIUM_REALDATA is set, the script also stores logits of its
+stories15m folder.
 """
 
 import os
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 FIXTURES = Path(__file__).parents[1] / "tests" / "fixtures" / "models"
-LENGTHS = (20, 13)  # of the two rows
+LENGTHS = (20, 13)  # tokens of the two rows
 WINDOW = 6
 SENTENCES = (
     "Once upon a time, there was a little girl named Lily.",
@@ -44,7 +44,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], torch.dtype]] = {
             "model_type": "gemma2",
             **SLIDING,
             "query_pre_attn_scalar": 12,
-            "attn_logit_softcapping": 2.0,  # low, so that the cap bites
+            "attn_logit_softcapping": 2.0,  # low, so that it changes the logits
             "final_logit_softcapping": 3.0,
         },
         torch.bfloat16,
@@ -97,11 +97,11 @@ def make_family(folder: Path, settings: dict[str, Any], dtype: torch.dtype) -> N
     config = AutoConfig.for_model(**settings)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for parameter in model.parameters():  # norms and biases too: their initial 0 or 1 would hide mistakes
             parameter.copy_(parameter + 0.2 * torch.randn_like(parameter))
     model.to(dtype).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
-    # Loaded again in float32: the logits are those of the stored, rounded weights.
+    # Load in float32: the logits must be those of the stored, rounded weights.
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     tensors = {}
     rows = [torch.randint(3, settings["vocab_size"], (length,)) for length in LENGTHS]
@@ -117,7 +117,7 @@ def make_family(folder: Path, settings: dict[str, Any], dtype: torch.dtype) -> N
 
 
 def padded(rows: list[torch.Tensor], side: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens and mask, both (rows, longest)."""
+    """The rows, padded on `side`, and their mask; both are (rows, longest)."""
     longest = max(len(row) for row in rows)
     tokens, mask = torch.zeros(2, len(rows), longest, dtype=torch.long)
     for i, row in enumerate(rows):
@@ -127,14 +127,14 @@ def padded(rows: list[torch.Tensor], side: str) -> tuple[torch.Tensor, torch.Ten
 
 
 def logits(model: torch.nn.Module, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """(rows, seq, vocab), float32."""
+    """The logits in float32, (rows, seq, vocab)."""
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     with torch.no_grad():
         return model(input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=False).logits.contiguous()
 
 
 def make_stories(source: Path) -> None:
-    """Every 200th logit of each position, its log-sum-exp over all of them, and the likeliest token."""
+    """Store every 200th logit of each position, the log-sum-exp of all logits, and the most likely token."""
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(source)
     tokens, mask = padded([torch.tensor(tokenizer(text).input_ids) for text in SENTENCES], "right")

@@ -1,9 +1,9 @@
-"""What no decoding engine can beat here: the seconds that products with a model's weights take by themselves.
+"""A lower bound on decoding time on this machine: the time of the matrix products with a model's weights alone.
 
-Each kernel of the layers, and the head, is multiplied once a token with the rows that are decoded together, and the
-layers' once with every token of the prompts, without any padding. Attention, norms, sampling and text are left out.
-Kernels are distinct arrays, so that what does not fit the processor's cache comes from memory, as it does for a model.
-The fastest of JAX and PyTorch counts, and of each its fastest try.
+Per new token, the rows that are decoded together are multiplied with each kernel of the layers and with the head. All
+prompt tokens are multiplied with the layers' kernels once, without padding. Attention, norms, sampling and text
+processing are left out. The kernels are distinct arrays, so those that do not fit the processor's cache come from
+memory, as in a model. The result is the fastest try of JAX or of PyTorch, whichever is faster.
 """
 
 import time
@@ -15,13 +15,16 @@ import jax
 import numpy as np
 
 TRIES = 12
-PROMPT_ROWS = 512  # tokens of prompts that are multiplied at once: enough for the processor's full speed
+PROMPT_ROWS = 512  # prompt tokens that are multiplied at once: enough for the processor's full speed
 
 
-def fastest_s(config: Mapping[str, Any], prompt_tokens: int, batch: int, batches: int, new: int, dtype: str) -> float:
-    """Seconds for prompts of `prompt_tokens` in all and `new` tokens after each, in `batches` of `batch` rows.
+def lower_bound_s(
+    config: Mapping[str, Any], prompt_tokens: int, batch: int, batches: int, new: int, dtype: str
+) -> float:
+    """Seconds to decode `new` tokens after each prompt, in `batches` batches of `batch` rows.
 
-    `config` is a model's config.json. The first new token of a row comes from its prompt.
+    `prompt_tokens` is the total over all prompts; `config` is a model's config.json. The first new token of a row comes
+    from the products of its prompt.
     """
     layers = [shape for _ in range(config["num_hidden_layers"]) for shape in _layer(config)]
     head = (config["hidden_size"], config["vocab_size"])
@@ -31,7 +34,7 @@ def fastest_s(config: Mapping[str, Any], prompt_tokens: int, batch: int, batches
 
 
 def _layer(config: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """(in, out) of each kernel."""
+    """The shape (in, out) of each kernel of a layer."""
     hidden, mlp, head_dim = config["hidden_size"], config["intermediate_size"], config["head_dim"]
     queries, keys = config["num_attention_heads"] * head_dim, config["num_key_value_heads"] * head_dim
     return [(hidden, queries), (hidden, keys), (hidden, keys), (queries, hidden), *[(hidden, mlp)] * 2, (mlp, hidden)]
@@ -41,8 +44,8 @@ def _seconds(shapes: Sequence[tuple[int, int]], rows: int, dtype: str) -> float:
     chance = np.random.default_rng(0)
     kernels = [chance.standard_normal(shape, np.float32) for shape in shapes]
     inputs = [chance.standard_normal((rows, shape[0]), np.float32) for shape in shapes]
-    ways = [_jax(inputs, kernels, dtype), *([_torch(inputs, kernels, dtype)] if find_spec("torch") else [])]
-    return min(_fastest(way) for way in ways)
+    products = [_jax(inputs, kernels, dtype), *([_torch(inputs, kernels, dtype)] if find_spec("torch") else [])]
+    return min(_fastest_try_s(product) for product in products)
 
 
 def _jax(inputs: Sequence[np.ndarray], kernels: Sequence[np.ndarray], dtype: str) -> Callable[[], Any]:
@@ -63,10 +66,10 @@ def _torch(inputs: Sequence[np.ndarray], kernels: Sequence[np.ndarray], dtype: s
     return multiply
 
 
-def _fastest(way: Callable[[], Any]) -> float:
+def _fastest_try_s(product: Callable[[], Any]) -> float:
     def once() -> float:
         started_s = time.perf_counter()
-        way()
+        product()
         return time.perf_counter() - started_s
 
     return min([once() for _ in range(TRIES)][1:])

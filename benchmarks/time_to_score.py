@@ -1,15 +1,16 @@
-"""How long until a study has a model this good? Wall seconds from the start of the process, with everything in it.
+"""Measures the wall seconds until a study reaches a target score, from the start of the process.
 
-random  a loop in one process: Optuna's random sampler, our trainer, no early stopping; a person's first script
-tpe     the same with Optuna's TPE
-podium  `tuning.sweep` of search_spaces/tiny.yaml as it stands: what `podium sweep` does
+random  a loop in one process with Optuna's random sampler, our trainer and no early stopping: a simple first script
+tpe     the same with Optuna's TPE sampler
+podium  `tuning.sweep` of search_spaces/tiny.yaml without changes, as `podium sweep` runs it
 
-All search the same space on the tiny model with the same steps and dev split, compile once a process, and read the same
-warm compilation cache; MLflow's store is there before. A run ends with the first trial that was trained to the end and
-scored at least `--target`; it is given up, and counted as `--cap`, after so many seconds, so a median that is the cap
-is a lower bound. Where a handful of trials is enough, stopping some gains nothing: the fewer configurations reach the
-score, the more there is to gain; how many trials each arm had is shown. The arms take turns, each in a process of its
-own, with `--seeds` sampler's seeds from `--first` on. Goal: the median of tpe is at least 2.5 times that of podium.
+All arms search the same space on the tiny model, with the same steps and dev split. Each process compiles once and
+reads the same warm compilation cache; MLflow's store exists before the first run. A run ends with the first trial that
+was trained to the end and scored at least `--target`. After `--cap` seconds a run is given up and counted as `--cap`,
+so a median equal to the cap is a lower bound. Early stopping gains nothing if a few trials are enough, and more the
+fewer configurations reach the score; so the report shows the number of trials of each arm. The arms take turns, each in
+its own process, with the sampler seeds `--first` to `--first` + `--seeds` - 1. Goal: the median of tpe is at least 2.5
+times that of podium.
 
     python -m benchmarks.time_to_score [--json] [--quick] [--seeds 10] [--first 0] [--target 76] [--cap 300]
         [--arms tpe,podium]
@@ -28,7 +29,7 @@ from benchmarks.home import temporary_home
 from benchmarks.report import Report, arguments
 
 SPACE = "search_spaces/tiny.yaml"
-TRIALS = 200  # more than any run comes to
+TRIALS = 200  # more than any run reaches
 ARMS = ("random", "tpe", "podium")
 QUICK = {"train.max_steps": 20, "train.warmup_steps": 0, "eval.max_items": 8}
 
@@ -50,23 +51,23 @@ def main() -> None:
     by_arm = {arm: [run for name, run in runs if name == arm] for arm in arms}
     medians = {arm: statistics.median(run["reached_s"] for run in found) for arm, found in by_arm.items()}
     report = Report("time_to_score")
-    report.figure("score to reach", options.target)
+    report.figure("target score", options.target)
     for arm, found in by_arm.items():
         seconds = "  ".join(f"{run['reached_s']:.0f}" for run in found)
-        report.figure(f"{arm}: each seed", seconds, "s")
-        report.figure(f"{arm}: trials", "  ".join(str(run["trials"] or "-") for run in found))
-        report.figure(f"{arm}: given up", sum(run["trials"] is None for run in found))
+        report.figure(f"{arm}: per seed", seconds, "s")
+        report.figure(f"{arm}: trials per seed", "  ".join(str(run["trials"] or "-") for run in found))
+        report.figure(f"{arm}: runs given up", sum(run["trials"] is None for run in found))
         report.figure(f"{arm}: median", medians[arm], "s")
-        report.figure(f"{arm}: of that, before the first step", statistics.median(run["start_s"] for run in found), "s")
+        report.figure(f"{arm}: median before the first step", statistics.median(run["start_s"] for run in found), "s")
     if {"random", "podium"} <= medians.keys():
         report.figure("random over podium", medians["random"] / medians["podium"], "times")
     if {"tpe", "podium"} <= medians.keys():
-        report.reach("tpe over podium", medians["tpe"] / medians["podium"], ">= 2.5", "times")
-    report.end(options.json)
+        report.goal("tpe over podium", medians["tpe"] / medians["podium"], ">= 2.5", "times")
+    report.print(options.json)
 
 
 def _run(arm: str, seed: int, options: Any) -> dict[str, Any]:
-    """One search in a process of its own: when it reached the score, counted from here."""
+    """Run one search in a new process; `reached_s` and `start_s` are seconds from the start of that process."""
     begun = time.time()
     command = [sys.executable, "-m", "benchmarks.time_to_score", "--only", arm, "--seed", str(seed)]
     command += ["--target", str(options.target), "--cap", str(options.cap), *(["--quick"] if options.quick else [])]
@@ -81,13 +82,16 @@ def _run(arm: str, seed: int, options: Any) -> dict[str, Any]:
 
 
 def _warm_up(options: Any) -> None:
-    """One trial of each kind that is not counted, so that no arm pays for what is made once a machine."""
+    """Run one uncounted trial per kind of loop, so that no arm pays for what is made once per machine."""
     for arm in ("tpe", "podium"):
         _run(arm, 0, type(options)(**{**vars(options), "target": 0.0}))
 
 
 def measure(options: Any) -> dict[str, Any]:
-    """What a run's process says: when its first step was, when it got there, and with how many trials (None: never)."""
+    """Search in this process: the times of the first step and of the target score, and the number of trials.
+
+    The number is None if the target was not reached.
+    """
     found = _podium(options) if options.only == "podium" else _loop(options)
     home = Path(os.environ["PODIUM_HOME"])
     begun = [path.stat().st_mtime for path in home.rglob("provenance.json")]
@@ -110,7 +114,7 @@ def _space(options: Any) -> Any:
 
 
 def _loop(options: Any) -> dict[str, Any]:
-    """What a person writes first: ask, train, score, tell."""
+    """A simple search loop: ask, train, score, tell."""
     import optuna
 
     from eval.scorecard import score_predictions
@@ -145,7 +149,7 @@ def _podium(options: Any) -> dict[str, Any]:
     from tuning.study.events import Event
 
     reached: list[float] = []
-    ended: list[int] = []  # how many trials had, when it was reached
+    ended: list[int] = []  # number of finished trials when the target was reached
     fates: list[State] = []
 
     def listen(event: Event) -> None:

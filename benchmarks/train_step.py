@@ -1,18 +1,18 @@
-"""Tokens/s of LoRA training against google-tunix's PeftTrainer and a hand-written JAX loop of the same model.
+"""Compares tokens/s of LoRA training with google-tunix's PeftTrainer and with a hand-written JAX loop.
 
     bench/bin/python -m benchmarks.train_step [--batch 4] [--length 256] [--steps 4] [--rounds 5] [--quick] [--json]
 
-All three start from one checkpoint, a Gemma 3 of random weights small enough for a CPU, in float32, train adapters of
-rank 16 on every projection with AdamW, on the same full rows of tokens. google-tunix and the hand-written loop keep all
-that their backward pass needs; ours is shown for each `train.remat` and judged with `none`. The losses of their first
-steps are shown, which must agree. Ours is the compiled step of `podium train` with its clipping,
-schedule and checks, its metrics fetched while the next step computes; google-tunix's is `PeftTrainer.train`. Rounds are
-interleaved and a ratio is the median over the rounds. `--quick` takes fewer. Goals: 1.3 times google-tunix, 0.95 of the
-hand-written loop.
+All three start from the same checkpoint: a Gemma 3 with random weights in float32, small enough for a CPU. They train
+adapters of rank 16 on every projection with AdamW, on the same full rows of tokens. google-tunix and the hand-written
+loop keep all activations for the backward pass. Ours is shown for each `train.remat`; the goals apply to `none`. The
+report shows the losses of the first steps, which must agree. Ours is the compiled step of `podium train` with its
+clipping, schedule and checks, and fetches its metrics while the next step computes. google-tunix's is
+`PeftTrainer.train`. Rounds are interleaved, and a ratio is the median over the rounds. `--quick` runs fewer steps and
+rounds. Goals: 1.3 times google-tunix, 0.95 times the hand-written loop.
 
-On a GPU our step on the shapes of Gemma 3 1B, with random weights in bfloat16, is measured too, as a share of the
-card's peak: 4 FLOPs a parameter and token under LoRA (2 forward, 2 for the gradients of activations; what is recomputed
-is not counted). Goal: 30%.
+On a GPU, our step is also measured on the shapes of Gemma 3 1B, with random weights in bfloat16, as a share of the
+card's peak FLOP/s. With LoRA, a step has 4 FLOPs per parameter and token: 2 in the forward pass and 2 for the gradients
+of activations; recomputation is not counted. Goal: 30%.
 """
 
 import statistics
@@ -44,9 +44,9 @@ SMALL = replace(
     **{"windows": (128,) * 5 + (0,), "attention_scale": 64**-0.5, "embedding_scale": 384**0.5},
 )
 RATE = 1e-3
-# Dense bfloat16 FLOP/s, as the makers give them.
+# Dense bfloat16 FLOP/s from the data sheets.
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "B200": 2250e12, "L40S": 362e12, "L4": 121e12, "A10": 125e12}
-Engine = Callable[[Sequence[np.ndarray]], list[float]]  # trains a step a batch (batch, seq), returns the losses
+Engine = Callable[[Sequence[np.ndarray]], list[float]]  # trains one step per batch (batch, seq); returns the losses
 
 
 def compile_(_: Any, request: CompileRequest) -> Any:
@@ -54,7 +54,7 @@ def compile_(_: Any, request: CompileRequest) -> Any:
 
 
 def rows(tokens: np.ndarray) -> dict[str, np.ndarray]:
-    """Full rows as our step takes them, each field (1, batch, seq); the last token has nothing to predict."""
+    """Full rows as inputs of our step, each field (1, batch, seq). The last token has no target."""
     weights = np.ones(tokens.shape, np.float32)
     weights[:, -1] = 0.0
     positions = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.int32), tokens.shape)
@@ -103,7 +103,7 @@ def tunix(folder: Path) -> Engine:
     losses: list[float] = []
 
     class Losses:
-        """Its hook. A loss comes while the next step computes, the last one of a call with the call after it."""
+        """A training hook of google-tunix. It gets each loss during the next step, the last one at the next call."""
 
         def on_train_step_end(self, _: Any, __: int, loss: float) -> None:
             losses.append(float(loss))
@@ -113,7 +113,7 @@ def tunix(folder: Path) -> Engine:
 
     model = tunix_gemma3.with_adapters(tunix_gemma3.load(folder, SMALL, "float32"), RANK, ALPHA)
     trainer = PeftTrainer(model, optax.adamw(RATE), TrainingConfig(eval_every_n_steps=10**9))
-    trainer.is_managed_externally = True  # so that it stays open after a round
+    trainer.is_managed_externally = True  # so that it stays open between rounds
     trainer.with_training_hooks(Losses())
 
     def inputs(given: TrainingInput) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def tunix(folder: Path) -> Engine:
 
 
 def measure(engines: dict[str, Engine], batches: Sequence[np.ndarray], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every round."""
+    """Seconds per engine and round."""
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(rounds):
         for name, engine in engines.items():
@@ -149,7 +149,7 @@ def measure(engines: dict[str, Engine], batches: Sequence[np.ndarray], rounds: i
 
 
 def compare(report: Report, options: Any) -> None:
-    """The three on the small model."""
+    """Compare the three engines on the small model."""
     steps, rounds = (2, 2) if options.quick else (options.steps, options.rounds)
     tokens = np.random.default_rng(0).integers(3, SMALL.vocab_size, (steps, options.batch, options.length), np.int32)
     params = nnx.state(Decoder(SMALL, nnx.Rngs(0), jnp.float32), nnx.Param)
@@ -166,28 +166,28 @@ def compare(report: Report, options: Any) -> None:
         else:
             engines["google-tunix"] = tunix(Path(folder))
     size = sum(leaf.size for leaf in jax.tree.leaves(params)) / 1e6
-    report.figure("model", f"Gemma 3 of {size:.0f} M parameters, {options.batch} x {options.length} tokens, float32")
+    report.figure("model", f"Gemma 3 with {size:.0f} M parameters, {options.batch} x {options.length} tokens, float32")
     for name, engine in engines.items():
-        report.figure(f"first loss, {name}", engine(tokens)[0])  # and it compiles
+        report.figure(f"first loss, {name}", engine(tokens)[0])  # this compiles, too
     seconds = measure(engines, tokens, rounds)
     for name, found in seconds.items():
         report.figure(name, tokens.size / statistics.median(found), "tokens/s")
     for name, goal in (("google-tunix", ">= 1.3"), ("hand-written", ">= 0.95")):
         ratios = [b / a for a, b in zip(seconds["podium, remat none"], seconds.get(name, ()), strict=False)]
-        report.reach(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
+        report.goal(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
 
 
 def peak_of(kind: str) -> float | None:
-    """The card's peak, by the maker's name of it: `NVIDIA H200`; None for one that is not in the list."""
+    """The peak FLOP/s of a card by its device kind, such as `NVIDIA H200`; None if it is not in PEAKS."""
     return next((peak for name, peak in PEAKS.items() if name in kind.replace("-", " ").split()), None)
 
 
 def share_of_peak(report: Report, batch: int = 8, length: int = 512, steps: int = 20) -> None:
-    """Our step on the shapes of Gemma 3 1B; the better of recomputing nothing and all counts."""
+    """Measure our step on the shapes of Gemma 3 1B; the faster of remat `none` and `full` counts."""
     device = jax.devices()[0]
     peak = peak_of(device.device_kind) if device.platform == "gpu" else None
     if peak is None:
-        report.figure("share of a GPU's peak", f"not measured: {device.device_kind} is no GPU of known peak")
+        report.figure("share of a GPU's peak", f"not measured: the peak of {device.device_kind} is not known")
         return
     shapes = shapes_of(ARCH, "bfloat16")
     drawn = jax.jit(lambda key: jax.tree.map(lambda x: 0.02 * jax.random.normal(key, x.shape, x.dtype), shapes))
@@ -204,11 +204,11 @@ def share_of_peak(report: Report, batch: int = 8, length: int = 512, steps: int 
             continue
         report.figure(what, tokens_per_s, "tokens/s")
         shares.append(100 * 4 * sum(leaf.size for leaf in jax.tree.leaves(params)) * tokens_per_s / peak)
-    report.reach(f"share of {peak / 1e12:.0f} TFLOP/s", max(shares, default=None), ">= 30", "%")
+    report.goal(f"share of {peak / 1e12:.0f} TFLOP/s", max(shares, default=None), ">= 30", "%")
 
 
 def speed(params: nnx.State, batch: int, length: int, steps: int, remat: str) -> float:
-    """Tokens/s of our step, compiled before."""
+    """Tokens/s of our step, without compilation."""
     program = our_program(ARCH, lora_config(batch, length, "bfloat16", remat), params, compile_)
     tokens = np.random.default_rng(0).integers(3, ARCH.vocab_size, (steps, batch, length), np.int32)
     engine = ours(program, batch, length)
@@ -223,7 +223,7 @@ def main() -> None:
     report = Report("train_step")
     compare(report, options)
     share_of_peak(report)
-    report.end(options.json)
+    report.print(options.json)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""google-tunix's Gemma 3 of the same shapes as an `Architecture` of ours. Imported where google-tunix is installed."""
+"""google-tunix's Gemma 3 in the shapes of one of our architectures. Only `tunix_missing` works without google-tunix."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,12 +14,12 @@ PROJECTIONS = ".*(q_einsum|kv_einsum|attn_vec_einsum|gate_proj|up_proj|down_proj
 
 
 def tunix_missing() -> str | None:
-    """What to say where google-tunix cannot be compared with."""
+    """The message to print if google-tunix is not installed, else None."""
     return None if find_spec("tunix") else "google-tunix is not installed (benchmarks/requirements-bench.txt)"
 
 
 def model_config(arch: Architecture, dtype: str, remat: str = "NONE") -> Any:
-    """Its ModelConfig. `remat` is NONE, BLOCK or DECODER. Every sixth layer is global, as in all its Gemma 3 models."""
+    """google-tunix's ModelConfig. `remat` is NONE, BLOCK or DECODER. google-tunix makes every sixth layer global."""
     from tunix.models.gemma3.model import ModelConfig, RematConfig
 
     return ModelConfig(
@@ -39,7 +39,7 @@ def model_config(arch: Architecture, dtype: str, remat: str = "NONE") -> Any:
 
 
 def load(folder: Path, arch: Architecture, dtype: str) -> Any:
-    """The checkpoint in `folder` through its own loader of safetensors."""
+    """Load the checkpoint in `folder` with google-tunix's safetensors loader."""
     from tunix.models.gemma3.params_safetensors import create_model_from_safe_tensors
 
     mesh = jax.make_mesh((1, 1), ("fsdp", "tp"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
@@ -47,7 +47,7 @@ def load(folder: Path, arch: Architecture, dtype: str) -> Any:
 
 
 def with_adapters(model: Any, rank: int, alpha: float) -> Any:
-    """`model` with LoRA on every projection, by Qwix, as its own examples do."""
+    """Add LoRA to every projection of `model` with Qwix, as in google-tunix's examples."""
     import qwix
 
     provider = qwix.LoraProvider(module_path=PROJECTIONS, rank=rank, alpha=alpha)

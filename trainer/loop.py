@@ -52,7 +52,7 @@ def train(
         PodiumError: a file could not be written; the last checkpoint is whole.
     """
     if not resume and any_process(holds_run(out)):
-        raise UsageError(f"{out} already holds a run; add --resume to continue it, or choose another folder")
+        raise UsageError(f"{out} already holds a run; pass --resume to continue it, or choose another folder")
     deadline = deadline or Deadline.after(None, clock=shared(MonotonicClock()))
     last = config.train.max_steps if until_step is None else min(until_step, config.train.max_steps)
     on_log = on_log or (lambda _: None)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-LATE = "stopped at once; --resume continues from the newest checkpoint"
+LATE = "stopped at once; pass --resume to continue from the newest checkpoint"
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 

@@ -91,7 +91,7 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
     from trainer.programs.library import ProgramLibrary
 
     if not resume and holds_run(out):
-        raise UsageError(f"--out {out} already holds a run; add --resume to continue it, or choose another folder")
+        raise UsageError(f"--out {out} already holds a run; pass --resume to continue it, or choose another folder")
     library = ProgramLibrary()
     base, trainset = library.base(config), library.trainset(config)
     use_compile_cache()
@@ -160,7 +160,9 @@ def _finish(result: TrainResult, config: RunConfig, out: Path, interrupts: Inter
         left = f"the last good checkpoint is in {kept}" if kept.is_dir() else "there is no checkpoint yet"
         raise PodiumError(f"{result.reason}; {left}")
     if interrupts.requested() and result.state is State.STOPPED:
-        typer.echo(f"{interrupts.name}: stopped after step {result.step}, checkpoint saved; --resume continues from it")
+        typer.echo(
+            f"{interrupts.name}: stopped after step {result.step}, checkpoint saved; pass --resume to continue it"
+        )
         raise typer.Exit(interrupts.exit_code)
     if result.truncated:
         typer.echo(f"{result.reason}: stopped after step {result.step} of {config.train.max_steps} (truncated)")

@@ -2,21 +2,21 @@ import json
 
 import pytest
 
-from benchmarks.report import Report, reached
+from benchmarks.report import Report, meets
 
 
 @pytest.fixture
 def report():
     report = Report("demo")
     report.figure("trials", 20)
-    report.reach("a over b", 4.2, ">= 4", "times")
-    report.reach("start-up", 0.3, "< 0.25", "s")
-    report.reach("not measured", None, "< 1")
+    report.goal("a over b", 4.2, ">= 4", "times")
+    report.goal("start-up", 0.3, "< 0.25", "s")
+    report.goal("not measured", None, "< 1")
     return report
 
 
 def test_json_has_what_value_goal_met(report, capsys):
-    report.end(as_json=True)
+    report.print(as_json=True)
     printed = json.loads(capsys.readouterr().out)
     assert printed["figures"] == [{"what": "trials", "value": 20, "unit": ""}]
     assert printed["reach"] == [
@@ -27,7 +27,7 @@ def test_json_has_what_value_goal_met(report, capsys):
 
 
 def test_the_table_says_what_was_met(report, capsys):
-    report.end(as_json=False)
+    report.print(as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "benchmark demo"
     assert [line.split("  ")[0] for line in lines[2:]] == ["met", "NOT MET", "NOT MET"]
@@ -37,9 +37,9 @@ def test_the_table_says_what_was_met(report, capsys):
     ("value", "goal", "met"), [(1, "== 1", True), (2, "> 2", False), (2, "<= 2", True), (-1, "< 0", True)]
 )
 def test_goals(value, goal, met):
-    assert reached(value, goal) is met
+    assert meets(value, goal) is met
 
 
 def test_a_goal_that_is_none():
     with pytest.raises(ValueError, match="goal 'fast': must be a sign and a number"):
-        reached(1, "fast")
+        meets(1, "fast")

@@ -1,4 +1,4 @@
-"""The score benchmark where the harness is not there: what it measures itself, and that it says what it did not."""
+"""The score benchmark without the harness: what it measures, and that it reports what it did not measure."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ def test_disagreements_are_listed():
     class Harness:
         """In place of the real one, which the tests' environment does not have: its answers are given."""
 
-        def score(self, texts, rights, wanted):  # noqa: ARG002
+        def score(self, texts, expected, wanted):  # noqa: ARG002
             return {"found": {"flexible-extract": ["16.00", "3", "7"]}}
 
     from benchmarks.report import Report
@@ -46,4 +46,4 @@ def test_disagreements_are_listed():
     score.agreement(report, Harness(), "texts", rows, extract)
     values = {figure["what"]: figure["value"] for figure in report.figures}
     assert values["GSM8K texts: right by lm_eval"] == 1
-    assert any(what.startswith("another number: ...so it is 4 at 3") for what in values)
+    assert any(what.startswith("different number: ...so it is 4 at 3") for what in values)

@@ -1,15 +1,15 @@
-"""The clock and the order of simulated searches; the arms are the real parts that they drive."""
+"""The clock and the order of events in simulated searches, and their arms, which drive the real bridge."""
 
 import numpy as np
 import pytest
 
-from benchmarks.simulation import METRIC, Curve, OptunaAlone, Podium, distributions_of, interval, simulate, space_of
+from benchmarks.simulation import METRIC, Curve, OptunaAlone, PodiumArm, distributions_of, interval, simulate, space_of
 
 RATE = {"train.learning_rate": {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}}
 
 
 class Recorder:
-    """Proposes 0, 1, 2, ..., and stops what it is told to after the first report."""
+    """Proposes 0, 1, 2, ...; stops the trials in `stop` after their first report."""
 
     def __init__(self, stop: tuple[int, ...] = ()) -> None:
         self.heard: list[str] = []
@@ -58,14 +58,14 @@ def test_the_real_parts_are_told_everything(kind: str, home) -> None:  # noqa: A
 
     space = space_of(RATE, max_steps=10, seed=0)
     alone = OptunaAlone(optuna.samplers.TPESampler(seed=0), distributions_of(space))
-    arm = alone if kind == "alone" else Podium(space, trials=5)
+    arm = alone if kind == "alone" else PodiumArm(space, trials=5)
     outcomes = simulate(arm, lambda params: Curve([(10, params["train.learning_rate"])]), trials=5, workers=2)
     assert len({outcome.loss for outcome in outcomes}) == 5
     assert all(outcome.loss == outcome.params["train.learning_rate"] for outcome in outcomes)
 
 
 def test_a_divergence_is_no_outcome_and_is_told_as_infeasible(home) -> None:  # noqa: ARG001
-    arm = Podium(space_of(RATE, max_steps=10, seed=0), trials=2)
+    arm = PodiumArm(space_of(RATE, max_steps=10, seed=0), trials=2)
     outcomes = simulate(arm, lambda _: Curve([(10, 1.0)], diverges=True), trials=2)
     assert [(outcome.loss, outcome.diverged) for outcome in outcomes] == [(None, True)] * 2
     trials = arm._searcher._study.trials

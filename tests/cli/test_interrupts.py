@@ -32,7 +32,7 @@ def test_without_a_signal_nothing_changes() -> None:
 @pytest.mark.parametrize(
     ("waiting", "message"),
     [
-        ("catch_interrupts(grace_s=0.01)", "no step ended within 0.01 s, stopped at once; --resume continues"),
+        ("catch_interrupts(grace_s=0.01)", "no step ended within 0.01 s, stopped at once; pass --resume to continue"),
         ("end_at_once('nothing was written')", "nothing was written"),
     ],
 )

@@ -92,7 +92,7 @@ def test_an_interrupted_run_needs_resume_to_go_on(podium: Podium, home: Path) ->
     assert podium("train", "sums.yaml", "--out", "run", "--time-budget", "0.001s").code == 0
     again = podium("train", "sums.yaml", "--out", "run")
     assert again.code == 2
-    assert again.err == "error: --out run already holds a run; add --resume to continue it, or choose another folder\n"
+    assert again.err == "error: --out run already holds a run; pass --resume to continue it, or choose another folder\n"
     more = podium("train", "sums.yaml", "--out", "run", "--resume", "--save-every-steps", "4")
     assert more.code == 0 and "complete: step 12" in more.out
     assert sorted(path.name for path in (home / "run" / "checkpoints").iterdir()) == ["12", "8"]
@@ -195,6 +195,6 @@ def test_sigterm_saves_and_ends_between_two_steps(home: Path) -> None:
     assert errors == ""
     last = rest.splitlines()[-1]
     step = int(last.split("after step ")[1].split(",")[0])
-    assert last == f"SIGTERM: stopped after step {step}, checkpoint saved; --resume continues from it"
+    assert last == f"SIGTERM: stopped after step {step}, checkpoint saved; pass --resume to continue it"
     assert (home / "run" / "checkpoints" / str(step)).is_dir()
     assert json.loads((home / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == step

@@ -38,7 +38,7 @@ def test_a_folder_that_holds_a_run_needs_resume(tmp_path: Path, library: Program
     first = train(config, out, library=library, until_step=7)
     assert (first.state, first.step, first.reason) == (State.STOPPED, 7, "step limit reached (7)")
     assert not first.truncated
-    with pytest.raises(UsageError, match=r"already holds a run; add --resume to continue it"):
+    with pytest.raises(UsageError, match=r"already holds a run; pass --resume to continue it"):
         train(config, out, library=library)
     assert saved_steps(out) == [5, 7]
     second = train(config, out, library=library, resume=True)

@@ -199,4 +199,6 @@ def _named(tree: Tree) -> dict[str, Any]:
 def _write_failed(path: Path, error: Exception) -> PodiumError:
     code = re.search(r"os_error_code='(\d+)'", str(error))  # TensorStore's way to report the error of the system
     reason = os.strerror(int(code[1])) if code else one_line(error, 200)
-    return PodiumError(f"cannot write checkpoint {path}: {reason}; free some disk space, then use --resume")
+    return PodiumError(
+        f"cannot write checkpoint {path}: {reason}; free some disk space, then pass --resume to continue"
+    )

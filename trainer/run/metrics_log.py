@@ -23,7 +23,8 @@ class MetricsLog:
                 file.write(text)  # one write per short line, so that only a full disk leaves part of a line
         except OSError as error:
             raise PodiumError(
-                f"cannot write {self.path}: {error.strerror or error}; free some disk space, then use --resume"
+                f"cannot write {self.path}: {error.strerror or error}; "
+                "free some disk space, then pass --resume to continue"
             ) from error
 
     def lines(self) -> list[dict[str, Any]]:

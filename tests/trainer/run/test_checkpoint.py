@@ -127,7 +127,8 @@ def test_a_full_disk_is_one_clear_line_and_the_last_good_checkpoint_stays(
     with (
         disk_full(),
         pytest.raises(
-            PodiumError, match=r"cannot write checkpoint .*File too large.*; free some disk space, then use --resume"
+            PodiumError,
+            match=r"cannot write checkpoint .*File too large.*; free some disk space, then pass --resume to continue",
         ) as e,
     ):
         saved.save(2, big, state(1), {})
