@@ -50,5 +50,5 @@ def _program(text: str, scorer: Scorer) -> str | None:
 
 
 def _deduplication_key(text: str, scorer: Scorer) -> str:
-    """Equal for texts that make the same training example."""
+    """A key that is equal for texts that make the same training example."""
     return (_program(text, scorer) or text).strip()

@@ -1,4 +1,4 @@
-"""The messages that pass through Ray Tune: a job to a trial, reports back. Each is one JSON string.
+"""The messages that pass through Ray Tune: a job to a trial, and reports back. Each is one JSON string.
 
 Tune copies, flattens and prints a trial's config and results many times; a string costs it nothing.
 """

@@ -32,7 +32,7 @@ def watched(folder: Path, deadline: Deadline, quota: Deadline, interrupted: Call
         elif deadline.expired():
             request_stop(folder, f"the time budget of {deadline.budget_s:g} s is used up")
         elif quota.expired():
-            request_stop(folder, f"the quota is used up: it lasts {quota.budget_s:g} s here")
+            request_stop(folder, f"the quota is used up: it allows {quota.budget_s:g} s of wall time")
 
     def watch() -> None:
         while not ended.wait(WATCH_EVERY_S):

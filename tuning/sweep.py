@@ -137,7 +137,7 @@ def _loaded(space: SearchSpace | Path | str) -> SearchSpace:
 
 
 def _check_population(space: SearchSpace, limit: int, earlier: StudyView | None) -> None:
-    """Raises UsageError for a population of one, and for one that would grow or shrink."""
+    """Raises UsageError for a population of one, or one that would grow or shrink."""
     if not isinstance(space.scheduler, PbtScheduler):
         return
     if limit < 2:
@@ -225,7 +225,7 @@ def _shared_files(study: Study, before: StudyView, plan: _Plan) -> Iterator[tupl
 
 
 def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:
-    """How a sweep went. `steps_saved` counts the steps that trials of the whole study were spared by ending early."""
+    """The content of summary.json. `steps_saved` counts the steps that early stopping saved in the whole study."""
     stop = requested_stop(study.dir)
     return {
         "backend": backend.name,

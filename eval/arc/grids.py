@@ -45,7 +45,7 @@ def parse_grid(text: str) -> Grid:
         raise ValueError("no grid in the text")
     problem = grid_problem(found[-1])
     if problem:
-        raise ValueError(f"the last grid in the text is none: {problem}")
+        raise ValueError(f"the last grid in the text is invalid: {problem}")
     return found[-1]
 
 

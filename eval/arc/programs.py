@@ -87,7 +87,7 @@ def _candidate(task: Task, program: str, result: ProgramResult, votes: int) -> C
     problems = [error or grid_problem(grid) for error, grid in zip(result.errors, grids, strict=True)]
     n_train = len(task.train)
     wrong = [
-        f"train {i}: {problems[i] or 'another grid'}"
+        f"train {i}: {problems[i] or 'a different grid'}"
         for i, pair in enumerate(task.train)
         if problems[i] or grids[i] != pair.output
     ]

@@ -28,7 +28,9 @@ def build_submission(tasks: Mapping[str, Task], attempts: Mapping[str, Sequence[
     known = {id_ for task in tasks.values() for id_ in output_ids(task)}
     unknown = sorted(set(attempts) - known)
     if unknown:
-        raise UsageError(f"attempts for {unknown[0]!r}, which is not an output of these tasks ({len(unknown)} such)")
+        raise UsageError(
+            f"attempts for {unknown[0]!r}, which is not an output of these tasks ({len(unknown)} in total)"
+        )
     return {task.id: [_two(attempts.get(id_, ()), id_) for id_ in output_ids(task)] for task in tasks.values()}
 
 
@@ -52,7 +54,7 @@ def check_submission(value: Any, tasks: Mapping[str, Task], where: str) -> Submi
     ):
         if wrong:
             raise UsageError(
-                f"{where}: task {min(wrong)} {rule} ({len(wrong)} such); it must hold every task and no other"
+                f"{where}: task {min(wrong)} {rule} ({len(wrong)} in total); it must hold every task and no other"
             )
     for id_, task in tasks.items():
         outputs = value[id_]

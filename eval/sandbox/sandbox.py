@@ -232,7 +232,7 @@ def _row(line: bytes) -> dict[str, Any]:
         row = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         row = {"error": f"the output is not JSON: {error}"}
-    return row if isinstance(row, dict) else {"error": "the output is not what the sandbox writes"}
+    return row if isinstance(row, dict) else {"error": "the output is not a JSON object"}
 
 
 def _refuse(constant: str) -> None:

@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 from .lockdown import Found, describe, enter, lock_down
 from .program import REPORT, run, say, write_all
 
-# The modules that a program can import, since it can open no file later. Those of the last line but one are useless
-# inside, but with them an error names the refused operation instead of an import.
+# The modules that a program can import, since it can open no file later. Those of the second-to-last line are
+# useless inside, but with them an error names the refused operation instead of an import.
 MODULES = """
     abc argparse array ast base64 binascii bisect calendar cmath collections collections.abc contextlib copy
     dataclasses datetime decimal difflib enum fractions functools gc hashlib heapq inspect io itertools json keyword

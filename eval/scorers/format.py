@@ -36,7 +36,7 @@ class FormatScorer(Scorer):
         }
         problems = [problem for problem in parts.values() if problem] or _order_problems(text)
         metrics = {name: float(problem is None) for name, problem in parts.items()}
-        reason = "; ".join(problems) or "as wanted"
+        reason = "; ".join(problems) or "as required"
         return self._result(sample, float(not problems), text.strip() or None, reason, metrics)
 
     def _length_problem(self, prediction: Prediction) -> str | None:
@@ -53,7 +53,7 @@ def _tag_problem(text: str, name: str) -> str | None:
         return f"no {opening}"
     inside, closed, _ = text.partition(opening)[2].partition(closing)
     if not closed or text.count(opening) > 1 or text.count(closing) > 1:
-        return f"{opening} is not there exactly once, opened and closed"
+        return f"{opening} must be opened and closed exactly once"
     return None if inside.strip() else f"{opening} is empty"
 
 

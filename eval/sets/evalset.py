@@ -144,7 +144,7 @@ def write_evalset(path: Path, samples: Iterable[Sample], replace: bool = False, 
 
 
 def same_prompt_key(prompt: str) -> str:
-    """Equal for prompts that differ only in case and white space."""
+    """A key that is equal for prompts that differ only in case and white space."""
     return " ".join(prompt.casefold().split())
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BUILDS = ("cpu", "cuda12", "cuda13", "tpu")
-# What CUDA 13 needs at least: a Turing card (a T4; not a V100 or a P100), and a driver of its own release.
+# The minimum for CUDA 13: a Turing card (a T4, but not a V100 or P100), and a driver of release 580.
 CUDA13_CAPABILITY, CUDA13_DRIVER = 7.5, 580
 GOOGLE = "0x1ae0"  # PCI vendor; Google's virtual network cards have it too
 TPU_DEVICES = ("0x0027", "0x0056", "0x005e", "0x0062", "0x0063", "0x006f", "0x0076")  # v2/v3 to v7x, as JAX lists them

@@ -40,6 +40,6 @@ def test_goals(value, goal, met):
     assert meets(value, goal) is met
 
 
-def test_a_goal_that_is_none():
-    with pytest.raises(ValueError, match="goal 'fast': must be a sign and a number"):
+def test_an_invalid_goal():
+    with pytest.raises(ValueError, match="goal 'fast': must be a comparison sign and a number"):
         meets(1, "fast")

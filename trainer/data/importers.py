@@ -71,7 +71,7 @@ def messages(row: Row) -> dict[str, Any]:
         raise ValueError("messages must be a list of at least two objects with role and content")
     *before, last = [(_text(turn, "role"), _text(turn, "content")) for turn in turns]
     if last[0] != "assistant":
-        raise ValueError(f"the last message is of role {last[0]!r}, must be 'assistant'")
+        raise ValueError(f"the last message has role {last[0]!r}, must be 'assistant'")
     prompt = before[0][1] if len(before) == 1 else "\n".join(f"{role}: {content}" for role, content in before)
     return {"prompt": prompt, **completion(last[1]), "meta": _others(row, "messages")}
 
@@ -120,7 +120,7 @@ def _steps(text: str) -> list[TraceStep]:
 def _text(row: Row, key: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{key!r} is {value!r}, must be a text that is not empty")
+        raise ValueError(f"{key!r} is {value!r}, must be a non-empty text")
     return value.strip()
 
 

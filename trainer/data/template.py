@@ -45,7 +45,7 @@ class PlainTemplate:
         return self._encoder.encode_prompt(prompt_text(prompt))
 
     def completion(self, trace: ReasoningTrace) -> list[int]:
-        """Ends with EOS."""
+        """The token ids of a completion, with EOS at the end."""
         return self._encoder.encode_completion(completion_text(trace, self._layout))
 
 
@@ -76,7 +76,7 @@ class ChatTemplate:
         return self._tokenizer.encode_completion(text)[:-1]  # without EOS; the text already contains BOS
 
     def completion(self, trace: ReasoningTrace) -> list[int]:
-        """Ends with EOS."""
+        """The token ids of a completion, with EOS at the end."""
         return self._tokenizer.encode_completion(completion_text(trace, self._layout) + self._end)
 
     def _render(self, prompt: str, reply: str | None = None) -> str:

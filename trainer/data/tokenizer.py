@@ -72,7 +72,7 @@ class Tokenizer:
 
     @cached_property
     def sha256(self) -> str:
-        """Over the tokenizer's files, names and contents."""
+        """A hash of the names and contents of the tokenizer's files."""
         return sha256_files(self.folder, tokenizer_files(self.folder), sha256_file_cached)
 
     def _encode(self, text: str) -> list[int]:

@@ -150,7 +150,7 @@ def _activation(config: Any) -> str:
 
 
 def _ropes(config: Any) -> tuple[Rope, Rope]:
-    """(of global layers, of windowed layers). transformers keeps one set of parameters, or one per layer type."""
+    """(RoPE of global layers, of windowed layers). transformers has one set of parameters, or one per layer type."""
     parameters = config.rope_parameters
     if "full_attention" in parameters:
         return _rope(config, parameters["full_attention"]), _rope(config, parameters["sliding_attention"])

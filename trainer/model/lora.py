@@ -123,8 +123,8 @@ def _scale(alpha: Array | float, rank: int, rslora: bool) -> Array | float:
 def _gain(kernel: Array, a: Array, b: Array, magnitude: Array, scale: Array | float) -> Array:
     """DoRA's factor for each row of W + scale * B A, which gives the row its trained norm: (out,) float32.
 
-    The norms are computed without W + scale * B A itself. The updated norm is a constant to the gradient (section 4.3
-    of the paper).
+    The norms are computed without W + scale * B A itself. The gradient treats the updated norm as a constant (section
+    4.3 of the paper).
     """
     wide = jax.lax.stop_gradient(kernel).astype(jnp.float32)
     a, b, scale = jax.lax.stop_gradient(a), jax.lax.stop_gradient(b), jax.lax.stop_gradient(scale)

@@ -29,7 +29,7 @@ CACHE_HIT = "/jax/compilation_cache/cache_hits"
 
 
 class ProgramLibrary:
-    """One per process. May be shared between threads."""
+    """The models, trainsets and programs of a process. May be shared between threads."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.compiles: Counter[CompileKey] = Counter()
@@ -57,7 +57,7 @@ class ProgramLibrary:
             return self._bases[key]
 
     def trainset(self, config: RunConfig) -> TokenizedTrainset:
-        """Tokenised once per trainset, tokenizer and section `data`. Raises UsageError as `load_trainset` does."""
+        """The tokenised trainset, one per trainset, tokenizer and section `data`. Raises UsageError as `load_trainset` does."""
         with self._lock:
             folder, tokenizer = find_trainset(config.data.trainset), self.base(config).tokenizer
             key = (read_manifest(folder).sha256, tokenizer.sha256, config.data.model_dump_json())

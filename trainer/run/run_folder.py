@@ -70,7 +70,7 @@ class RunFolder:
         self._logged_step = step
 
     def is_log_step(self, step: int) -> bool:
-        """Whether this step is due for a line: every train.log_every_steps, and the last step."""
+        """Whether this step is logged: every train.log_every_steps, and the last step."""
         return step % self._config.train.log_every_steps == 0 or step == self._config.train.max_steps
 
     def log(self, counters: Counters, elapsed_s: float) -> None:

@@ -188,7 +188,7 @@ class TrainingRun:
         return total / n_tokens
 
     def save(self, wait: bool = True) -> Path:
-        """Write a checkpoint of this step and return its folder. Without `wait`, writing ends in the background.
+        """Write a checkpoint of this step and return its folder. Without `wait`, it is written in the background.
 
         Raises:
             PodiumError: the checkpoint cannot be written, or the run has not started or has failed.

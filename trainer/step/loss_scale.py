@@ -14,7 +14,7 @@ GROW_AFTER = 200  # consecutive steps without an overflow
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LossScale:
-    """The factor of the loss before differentiation, by which the gradients are divided again."""
+    """The factor that multiplies the loss before differentiation; the gradients are divided by it."""
 
     factor: Array  # () float32
     n_good: Array  # () int32, steps since the factor last changed

@@ -53,14 +53,14 @@ def build_optimizer(
 
 
 def _adam(hp: Hyperparameters) -> optax.GradientTransformation:
-    """Kingma and Ba 2015, arXiv 1412.6980."""
+    """Adam (Kingma and Ba 2015, arXiv 1412.6980)."""
     return optax.scale_by_adam(hp["train.beta1"], hp["train.beta2"], hp["train.epsilon"])
 
 
 def _adafactor(hp: Hyperparameters) -> optax.GradientTransformation:
-    """Shazeer and Stern 2018, arXiv 1804.04235, without momentum: a row and a column of second moments per matrix.
+    """Adafactor (Shazeer and Stern 2018, arXiv 1804.04235) without momentum.
 
-    Updates are not scaled by the parameters' norm, which is 0 for a new adapter.
+    It keeps a row and a column of second moments per matrix. Updates are not scaled by the parameters' norm, which is 0 for a new adapter.
     """
     return optax.chain(
         optax.scale_by_factored_rms(decay_rate=hp["train.adafactor_decay"]),
@@ -69,7 +69,7 @@ def _adafactor(hp: Hyperparameters) -> optax.GradientTransformation:
 
 
 def _lion(hp: Hyperparameters) -> optax.GradientTransformation:
-    """Chen et al. 2023, arXiv 2302.06675. Every update has the size of the learning rate, so use a tenth of AdamW's."""
+    """Lion (Chen et al. 2023, arXiv 2302.06675). Updates have the size of the rate, so use a tenth of AdamW's."""
     return optax.scale_by_lion(hp["train.beta1"], hp["train.beta2"])
 
 

@@ -12,7 +12,7 @@ BACKENDS = ("auto", "ray", "inline")
 
 
 def make_backend(name: str, space: SearchSpace, n_trials: int, address: str | None = None) -> Backend:
-    """The backend of that name. `address`: of the Ray cluster to join.
+    """The backend of that name. `address` is that of the Ray cluster to join.
 
     Raises:
         UsageError: unknown backend, an address with a backend that is not Ray, or missing devices.
@@ -38,8 +38,8 @@ def make_backend(name: str, space: SearchSpace, n_trials: int, address: str | No
 def choose(workers: int | str, n_trials: int, ray_runs: bool) -> str:
     """The backend that `auto` stands for: Ray if it is running, or if the sweep is long enough to repay its start.
 
-    Starting Ray takes about 10 seconds, for its processes and an import of JAX in each worker. With one
-    worker that gains nothing, and with at most two trials per worker too little.
+    Starting Ray takes about 10 seconds, for its processes and an import of JAX in each worker. That does
+    not pay with one worker, or with at most two trials per worker.
     """
     if ray_runs:
         return "ray"

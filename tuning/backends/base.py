@@ -34,7 +34,7 @@ class Usage:
 
     @property
     def busy_share(self) -> float | None:
-        """The mean share of that time that a worker was busy; None if nothing ran."""
+        """The mean share of that time in which a worker was busy; None if nothing ran."""
         if not self.span_s or not self.workers:
             return None
         return float(sum(worker["busy_s"] for worker in self.workers)) / (self.span_s * len(self.workers))

@@ -56,7 +56,7 @@ class InlineBackend:
         sweep.bridge.on_trial_complete(trial.trial_id, result)
 
     def _reports(self, sweep: Sweep, worker: WorkerProcess, job: Job) -> Generator[Report]:
-        """The trial's reports, without end. The first may be one that an earlier sweep did not act on."""
+        """Yield the trial's reports until closed. The first may be one that an earlier sweep did not act on."""
         step, limit_s = job.last_known_step, sweep.space.trial_timeout_s
         if job.last_report:
             yield job.last_report

@@ -29,7 +29,7 @@ class RayBackend:
             UsageError: the address cannot be used, or devices are missing.
             PodiumError: Ray did not start or answer.
         """
-        # Silences what Ray prints of dead workers, which names neither trial nor cause. Ray reads this on import.
+        # Silences Ray's messages about dead workers, which name neither trial nor cause. Ray reads this on import.
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
         import ray
 
@@ -139,7 +139,7 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
                 storage_path=scratch,  # for Tune's own records; the study is in Optuna's storage
                 verbose=0,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                # The pool counts failures too, with a better message. One more here, so that a client gets it.
+                # The pool counts failures, too, and knows their cause. One more retry here lets a client report it.
                 failure_config=tune.FailureConfig(max_failures=sweep.space.max_failures + 1),
             ),
         ).fit()

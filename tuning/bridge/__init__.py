@@ -1,1 +1,1 @@
-"""Between Ray Tune and Optuna: proposes trials and records what became of them."""
+"""The bridge between Ray Tune and Optuna: proposes trials and records their results."""

@@ -1,4 +1,4 @@
-"""How a trial ends: its final state, from its last report, and what Optuna is told of it.
+"""How a trial ends: its final state, from its last report, and what Optuna is told about it.
 
 A new reason for a trial to end gets a state in `podium.core.states`, a line in `final_state` unless the trial reports
 it, and a place in this table:

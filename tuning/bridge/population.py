@@ -202,7 +202,7 @@ class PopulationBridge(OptunaBridge):
         )
 
     def _is_of_this_part(self, number: int, report: Report | None) -> bool:
-        """Whether a report is of this part. The one of its last step counts only if its checkpoint was saved too."""
+        """Whether a report belongs to this part. That of its last step counts only if its checkpoint was saved, too."""
         first, last = self._part
         if report is None or not first < report.step <= last:
             return False

@@ -26,9 +26,10 @@ from tuning.study.trial import TrialView, trial_view
 
 
 class OptunaBridge(Searcher):  # type: ignore[misc]
-    """`study` is an Optuna study. It gets up to `limit` trials, with those of earlier sweeps.
+    """Proposes the trials of the Optuna study `study` to Tune, and records their results.
 
-    `listeners` are called for each event, after it is recorded.
+    The study gets up to `limit` trials, including those of earlier sweeps. `listeners` are called for each event, after
+    it is recorded.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         return self._view(trial)
 
     def _resume_next(self) -> tuple[Any, TrialView]:
-        """A trial of an earlier sweep. Parameters not yet drawn get the values that sweep would have drawn."""
+        """The next trial of an earlier sweep. Parameters not yet drawn get the values that sweep would have drawn."""
         import optuna
 
         frozen = self._to_resume.popleft()
@@ -188,7 +189,7 @@ def job_for(view: TrialView) -> Job:
     """The job that runs a trial.
 
     The baseline is protected: it runs to the end, so that others can be compared with it at equal steps. Its reports
-    count at the rungs as those of any trial.
+    count at the rungs like those of any other trial.
     """
     return Job(
         number=view.number,

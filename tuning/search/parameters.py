@@ -11,7 +11,7 @@ from podium.core.config import RunConfig
 from podium.core.config_sections import Section
 from tuning.search.arithmetic import Expression, Lookup
 
-# The names that Ray Tune and others use. Both ends are inclusive here, whatever they are there.
+# Names that Ray Tune and other libraries use. Here both ends are always inclusive.
 SPELLINGS: dict[str, dict[str, Any]] = {
     "uniform": {"type": "float"},
     "loguniform": {"type": "float", "log": True},

@@ -42,7 +42,7 @@ def study_as_dict(study: StudyView) -> dict[str, Any]:
 
 
 def steps(study: StudyView) -> dict[str, int]:
-    """The steps that the ended trials trained, and those that they were spared by ending early."""
+    """The steps that the ended trials trained, and the steps that early stopping saved."""
     ended = [trial for trial in study.trials if trial.state not in UNFINISHED and trial.step]
     run = sum(trial.step for trial in ended)
     return {"steps_run": run, "steps_saved": sum(trial.config.train.max_steps for trial in ended) - run}
@@ -139,7 +139,7 @@ def stop(name: str) -> str:
     driver = driver_of(folder)
     if driver is None:
         raise UsageError(f"no sweep runs study {name!r}, so there is nothing to stop")
-    request_stop(folder, "podium stop asked for it")
+    request_stop(folder, "requested by podium stop")
     return driver
 
 

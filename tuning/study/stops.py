@@ -8,7 +8,7 @@ from tuning.study.trial import UNFINISHED, TrialView, best_of, direction_sign
 
 def stop_reason(rule: StopRule, trials: Iterable[TrialView]) -> str | None:
     """Why the rule ends a study with these trials; None if it does not."""
-    if rule.target is None and rule.patience is None:  # spares each trial that ends a loop over all before it
+    if rule.target is None and rule.patience is None:  # avoids a loop over all trials whenever one ends
         return None
     ended = [trial for trial in trials if trial.state not in UNFINISHED]
     best = best_of(ended)

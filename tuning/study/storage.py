@@ -170,7 +170,7 @@ def _for_reading(path: Path) -> str:
 def _make_commits_cheap(engine: Engine) -> None:
     """Use SQLite's write-ahead log, and do not flush it to the disk at each commit."""
     # A trial takes some twenty commits. With the log, readers do not wait for the writer. Without the flush, a commit
-    # survives the end of any process; a power cut loses the last commits, each of them whole.
+    # survives the end of any process; a power cut can lose the last commits, but never part of one.
     from sqlalchemy import event
 
     engine.dispose()  # closes the connections that were made before

@@ -21,7 +21,7 @@ Point = tuple[str, float, int, int]  # name, value, step, ms since 1970
 def open_client(uri: str) -> Any:
     """An MlflowClient on a store that exists and has the current schema.
 
-    A new SQLite store is created here, in one process before others open it: two that create it at once break it.
+    A new SQLite store is created here, before other processes open it: two that create it at once would corrupt it.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")

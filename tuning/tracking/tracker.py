@@ -75,7 +75,7 @@ class Tracker:
             self._changed.notify_all()
 
     def finish(self, study: StudyView, summary: Mapping[str, Any]) -> None:
-        """The sweep has ended; write the study's own run from these."""
+        """Write the study's own run from these values; called when the sweep has ended."""
         with self._changed:
             self._end = (study, summary)
             self._changed.notify_all()

@@ -15,7 +15,7 @@ from tuning.workers.worker_slots import WorkerSlot
 
 @dataclass(frozen=True)
 class TrialLimits:
-    """How many deaths of its processes a trial survives, and how many seconds it may run on workers."""
+    """How many deaths of its processes a trial survives, and the seconds that it may run on workers."""
 
     max_failures: int
     trial_timeout_s: float | None

@@ -17,7 +17,7 @@ def reset_peak() -> None:
 
 
 def peak_memory_gb() -> float | None:
-    """In units of 1e9 bytes: of the accelerator if JAX runs on one, else of the process; None if unknown."""
+    """The peak of the accelerator if JAX uses one, else of the process, in units of 1e9 bytes; None if unknown."""
     on_device = device_memory_gb("peak_bytes_in_use")
     return on_device if on_device is not None else _status_gb("VmHWM")
 

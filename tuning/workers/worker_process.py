@@ -1,4 +1,4 @@
-"""The process of a worker, this one or a Ray actor. It binds itself to cores and reports errors of trials."""
+"""The process of a worker: this process, or a Ray actor. It binds itself to cores and reports errors of trials."""
 
 import contextlib
 import os

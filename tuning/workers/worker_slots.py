@@ -18,11 +18,11 @@ from tuning.workers.worker_process import WorkerProcess
 # What a call to a worker raises when its process has died or its node is gone.
 WORKER_DIED = (RayActorError, ActorUnschedulableError, NodeDiedError, OutOfMemoryError)
 MAX_START_TRIES = 3
-CONSTRUCTOR_RAISED = "error raised in its creation task"  # Ray's words for it; another try would raise again
+CONSTRUCTOR_RAISED = "error raised in its creation task"  # in Ray's message; another try would raise again
 
 
 class WorkerSlot:
-    """One worker's devices, log and counters. `start` starts a worker here, `discard` gives up the one that is here.
+    """One worker's devices, log and counters. `start` starts a worker in it, and `discard` gives up its worker.
 
     Not to be confused with the number that a worker's `attach` returns, which stands for a trial.
     """

@@ -93,8 +93,8 @@ def test_the_last_grid_in_a_text_counts(text, grid):
     [
         ("", "no grid in the text"),
         ("I cannot do it, 3 times.", "no grid in the text"),
-        ("1 2\n3", r"the last grid in the text is none: row 1 has 1 cells"),
-        ("[[1, 12]]", r"the last grid in the text is none: row 0, cell 1 is '12'"),
+        ("1 2\n3", r"the last grid in the text is invalid: row 1 has 1 cells"),
+        ("[[1, 12]]", r"the last grid in the text is invalid: row 0, cell 1 is '12'"),
         ("[[1], [" + "9" * 5000 + "]]", r"cell 0 is '99999', must be an integer 0 to 9"),
         ("\n".join(["0 0"] * 31), r"it is 31 rows"),
     ],
@@ -214,8 +214,11 @@ def changed(change):
     ("submission", "message"),
     [
         ([], "sub: holds list, must be an object of task ids"),
-        (changed(lambda s: s.pop("flip")), "sub: task flip is missing (1 such); it must hold every task and no other"),
-        (changed(lambda s: s.update(x=[])), "sub: task x is unknown (1 such); it must hold every task"),
+        (
+            changed(lambda s: s.pop("flip")),
+            "sub: task flip is missing (1 in total); it must hold every task and no other",
+        ),
+        (changed(lambda s: s.update(x=[])), "sub: task x is unknown (1 in total); it must hold every task"),
         (changed(lambda s: s["two"].pop()), "sub: task two has 1 outputs, must be a list of 2"),
         (changed(lambda s: s.update(two=None)), "sub: task two has NoneType outputs, must be a list of 2"),
         (changed(lambda s: s["two"][1].pop("attempt_2")), "sub: two_1 must hold attempt_1 and attempt_2, and nothing"),
@@ -280,9 +283,9 @@ def test_programs_are_ranked_by_train_pairs_and_the_best_two_attempt(sandbox):
         (COPIES, 0, 1),
     ]
     assert [c.reason for c in ranked[2:]] == [
-        "1 of 3 train pairs; train 1: another grid",
+        "1 of 3 train pairs; train 1: a different grid",
         "0 of 3 train pairs; train 0: line 2: IndexError: list index out of range",
-        "0 of 3 train pairs; train 0: another grid",
+        "0 of 3 train pairs; train 0: a different grid",
     ]
     assert [development_fitness(FLIP, candidate) for candidate in ranked] == [3, 13, 1, 0, 0]
     best = attempts(FLIP, ranked)

@@ -319,7 +319,7 @@ def test_an_error_on_one_input_does_not_cost_the_others(sandbox):
             "import os\ndef solve(v): os.write(3, b'{\"output\": NaN}\\n')",
             "the output is not JSON: NaN is not",
         ),
-        ("import os\ndef solve(v): os.write(3, b'7\\n')", "the output is not what the sandbox writes"),
+        ("import os\ndef solve(v): os.write(3, b'7\\n')", "the output is not a JSON object"),
         ("import os\ndef solve(v): os.write(3, b'\\xff\\n')", "the output is not JSON"),
     ],
 )

@@ -110,9 +110,9 @@ def test_an_item_of_another_output(sample):
             ["9 8\n9"],
             0.0,
             None,
-            "no attempt is right: the last grid in the text is none: row 1 has 1 cells and row 0 h",
+            "no attempt is right: the last grid in the text is invalid: row 1 has 1 cells and row 0 h",
         ),
-        (["[[9, 80]]"], 0.0, None, "no attempt is right: the last grid in the text is none: row 0, cell 1 is '80'"),
+        (["[[9, 80]]"], 0.0, None, "no attempt is right: the last grid in the text is invalid: row 0, cell 1 is '80'"),
         (["8 9", "9 8"], 1.0, "[[[8, 9]], [[9, 8]]]", "attempt 2 is right: 1 of 2 predictions, 1 of 2 predictions"),
         (["1", "2", "9 8", "2"], 0.0, "[[[2]], [[1]]]", "no attempt is right: 2 of 4 predictions, 1 of 4 predictions"),
         (["1", "2", "9 8", "9 8"], 1.0, "[[[9, 8]], [[1]]]", "attempt 1 is right: 2 of 4 predictions, 1 of 4 predicti"),
@@ -152,7 +152,7 @@ def test_programs_are_run_and_ranked_by_the_train_pairs_alone():
     assert (flip.value, flip.extracted) == (1.0, "[[[8, 9]], [[9, 8]]]")
     assert flip.reason == "attempt 2 is right: 3 of 3 train pairs, then 3 of 3 train pairs"
     assert flip.metrics == {"fitness": 3.0, "train_pairs": 1.0}  # of the best: it fails on the test
-    assert other.reason == "no attempt is right: 0 of 3 train pairs; train 0: another grid"
+    assert other.reason == "no attempt is right: 0 of 3 train pairs; train 0: a different grid"
     assert other.metrics == {"fitness": 0.0, "train_pairs": 0.0}
     assert copy.metrics == {"fitness": 11.0, "train_pairs": 1.0}
     assert card.answer_correctness == 200 / 3

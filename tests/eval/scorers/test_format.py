@@ -3,14 +3,14 @@ import pytest
 from podium.core.errors import UsageError
 
 GOOD = "<reasoning>\n3+4=7\n</reasoning>\n<answer>7</answer>"
-TWICE = "is not there exactly once, opened and closed"
+TWICE = "must be opened and closed exactly once"
 
 
 @pytest.mark.parametrize(
     ("text", "n_tokens", "parts", "reason"),
     [
-        (GOOD, 20, (1, 1, 1), "as wanted"),
-        (f" {GOOD}\n", 20, (1, 1, 1), "as wanted"),
+        (GOOD, 20, (1, 1, 1), "as required"),
+        (f" {GOOD}\n", 20, (1, 1, 1), "as required"),
         (GOOD, 21, (1, 1, 0), "21 tokens, limit 20"),
         (GOOD, None, (1, 1, 0), "n_output_tokens is not recorded"),
         ("<answer>7</answer>", 5, (0, 1, 1), "no <reasoning>"),
@@ -33,7 +33,7 @@ def test_table(judge, text, n_tokens, parts, reason):
     score = judge("format:20", text, "7", n_output_tokens=n_tokens)
     assert tuple(score.metrics.values()) == parts
     assert list(score.metrics) == ["reasoning_tags", "answer_tags", "length"]
-    assert (score.reason, score.value) == (reason, float(reason == "as wanted"))
+    assert (score.reason, score.value) == (reason, float(reason == "as required"))
 
 
 def test_without_a_limit_any_length_will_do(judge):

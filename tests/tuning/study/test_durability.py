@@ -147,7 +147,7 @@ def test_a_sweep_waits_for_the_workers_of_an_earlier_one(tmp_path):
 def test_a_quota_is_time_at_the_rate_of_the_profile(run_sweep, home):
     metered = {"overrides": {"budget.profile": "kaggle-l4x4"}}
     study = run_sweep(metered, quota_s=1e-9)
-    assert (study.trials, study.summary["stopped"]) == ([], "the quota is used up: it lasts 5e-10 s here")
+    assert (study.trials, study.summary["stopped"]) == ([], "the quota is used up: it allows 5e-10 s of wall time")
     assert len(run_sweep({**metered, "trials": 2}, quota_s=3600.0).trials) == 2
     with pytest.raises(UsageError, match=r"quota of 60 s: budget\.profile='local' has no quota; limit the time"):
         run_sweep(quota_s=60.0)

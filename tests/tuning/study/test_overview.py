@@ -73,7 +73,7 @@ def test_a_sweep_is_stopped_from_outside_and_only_while_it_runs(study):
     assert driver_of(folder) is None
     with DriverLock(folder):
         assert stop(study.name) == driver_of(folder)
-    assert stop_file(folder).read_text() == "podium stop asked for it"
+    assert stop_file(folder).read_text() == "requested by podium stop"
 
 
 def test_following_tells_what_has_ended_and_what_happens_until_the_sweep_ends(run_sweep):

@@ -11,7 +11,7 @@ from tuning.search.samplers.base import BaseOptions, SampledSpace, fixed
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
-MOST_POINTS = 10_000  # a larger grid is better sampled
+MOST_POINTS = 10_000  # sampling is better than a larger grid
 
 
 class GridSampler(BaseOptions):
