@@ -27,9 +27,9 @@ def sweep(
         str | None, typer.Option(help="Stop after this time, like 10m or 1h30m; start-up counts.")
     ] = None,
     quota: Annotated[
-        str | None, typer.Option(help="As --time-budget, in quota-seconds: time multiplied by the profile's rate.")
+        str | None, typer.Option(help="Like --time-budget, in quota-seconds: time multiplied by the profile's rate.")
     ] = None,
-    target: Annotated[float | None, typer.Option(help="Stop once a trial is as good as this.")] = None,
+    target: Annotated[float | None, typer.Option(help="Stop once a complete trial is as good as this value.")] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many trials without an improvement.")
     ] = None,

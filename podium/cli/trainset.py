@@ -79,7 +79,9 @@ def from_predictions(
     _show(trainset_from(answers, folder, name=name, source=source.scorer, replace=replace), folder)
     n_items = len({correct.sample.id for correct in found})
     typer.echo(f"items        {n_items} of {len(source.samples)} have a correct prediction")
-    typer.echo(f"note: its prompts are those of evalset {source.evalset.name}; use another one to score what it trains")
+    typer.echo(
+        f"note: its prompts are those of evalset {source.evalset.name}; score models trained on it with another evalset"
+    )
 
 
 def _show(manifest: TrainsetManifest, folder: Path) -> None:

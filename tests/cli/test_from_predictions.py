@@ -28,7 +28,7 @@ def test_solved_tasks_become_traces(podium, home):
     assert "trainset     programs (from-predictions:arc_program version 1)\n" in done.out
     assert "traces       1: arc 1\n" in done.out
     assert "items        1 of 2 have a correct prediction\n" in done.out
-    assert "note: its prompts are those of evalset arc; use another one to score what it trains\n" in done.out
+    assert "note: its prompts are those of evalset arc; score models trained on it with another evalset\n" in done.out
     ((_, trace),) = read_jsonl(home / "trainsets/programs/traces.jsonl")
     assert trace["final_answer"] == f"```python\n{FLIPS.strip()}\n```"
     assert trace["meta"] == {"category": "arc", "item": "one_0", "fitness": 11.0, "train_pairs": 1.0}

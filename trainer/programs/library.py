@@ -57,7 +57,7 @@ class ProgramLibrary:
             return self._bases[key]
 
     def trainset(self, config: RunConfig) -> TokenizedTrainset:
-        """The tokenised trainset, one per trainset, tokenizer and section `data`. Raises UsageError as `load_trainset` does."""
+        """The tokenised trainset, cached by trainset, tokenizer and section `data`. Raises as `load_trainset` does."""
         with self._lock:
             folder, tokenizer = find_trainset(config.data.trainset), self.base(config).tokenizer
             key = (read_manifest(folder).sha256, tokenizer.sha256, config.data.model_dump_json())

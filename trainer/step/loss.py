@@ -119,7 +119,7 @@ def _losses_forward(scores: Array, targets: Array, label_smoothing: Array) -> tu
 
 
 def _losses_backward(inputs: tuple[Array, ...], gradient: Array) -> tuple[Array, None, None]:
-    """The gradient of the scores, in one pass. JAX's own gradient scatters the target's part into another array of that size."""
+    """The gradient in one pass. JAX's own gradient scatters the target's part into an array as large as the scores."""
     scores, log_total, targets, label_smoothing = inputs
     vocab = scores.shape[-1]
     is_target = jnp.arange(vocab) == targets[..., None]

@@ -60,7 +60,8 @@ def _adam(hp: Hyperparameters) -> optax.GradientTransformation:
 def _adafactor(hp: Hyperparameters) -> optax.GradientTransformation:
     """Adafactor (Shazeer and Stern 2018, arXiv 1804.04235) without momentum.
 
-    It keeps a row and a column of second moments per matrix. Updates are not scaled by the parameters' norm, which is 0 for a new adapter.
+    It keeps a row and a column of second moments per matrix. Updates are not scaled by the parameters' norm, which is 0
+    for a new adapter.
     """
     return optax.chain(
         optax.scale_by_factored_rms(decay_rate=hp["train.adafactor_decay"]),

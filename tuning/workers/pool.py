@@ -43,7 +43,7 @@ END_GRACE_S = 5.0  # how long a trial that has timed out may take to end at a st
 
 
 class Pool:
-    """Made into an actor by `start_pool`. Every call may wait; none blocks another.
+    """The worker pool, which `start_pool` runs as an actor. Every call may wait; none blocks another.
 
     `slot` is the number that stands for a trial in the calls of its client; `worker` is a WorkerSlot.
     """
