@@ -44,5 +44,5 @@ def test_nothing_right_writes_nothing(podium, home):
     write_jsonl(home / "p.jsonl", [{"id": "one_0", "text": "no idea"}])
     done = podium("trainset", "from-predictions", "p.jsonl", "--evalset", "arc", "--as", "programs")
     assert done.code == 2
-    assert done.err.startswith("error: none of the predictions is right")
+    assert done.err.startswith("error: none of the predictions is correct")
     assert not (home / "trainsets").exists()

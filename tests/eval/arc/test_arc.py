@@ -198,7 +198,7 @@ def test_either_attempt_counts_and_outputs_are_averaged():
 
 
 def test_attempts_for_an_unknown_output_are_refused():
-    with pytest.raises(UsageError, match=r"attempts for 'two_2', which is not an output of these tasks \(1 such\)"):
+    with pytest.raises(UsageError, match=r"attempts for 'two_2', which is not an output of these tasks \(1 in total\)"):
         build_submission(TASKS, {"two_2": [A]})
     with pytest.raises(UsageError, match="two_0, attempt 2: row 0, cell 0 is '10', must be an integer 0 to 9"):
         build_submission(TASKS, {"two_0": [A, [[10]]]})
