@@ -15,6 +15,7 @@ from trainer.model.lora import LoraParam, _widen, merge
 
 CONFIG = RunConfig().with_overrides({"lora.enabled": True, "lora.rank": 4})
 AT_8 = CONFIG.lora.model_copy(update={"alpha": 8.0})
+merged_at_8 = jax.jit(partial(merge, lora=AT_8))
 BATCH = (jnp.arange(5, 15)[None], jnp.arange(10)[None], jnp.ones((1, 10), jnp.int32))
 
 
@@ -72,7 +73,7 @@ def test_targets_choose_the_projections() -> None:
 def test_the_update_is_alpha_over_rank_times_b_a() -> None:
     trainable, frozen = init_state(tiny(), CONFIG, 0)
     adapters = trained(trainable)
-    merged, before = dict(nnx.to_flat_state(merge(frozen, adapters, AT_8))), dict(nnx.to_flat_state(frozen))
+    merged, before = dict(nnx.to_flat_state(merged_at_8(frozen, adapters))), dict(nnx.to_flat_state(frozen))
     flat = dict(nnx.to_flat_state(adapters))
     for layer in range(tiny().arch.layers):
         a, b = (np.asarray(flat["layers", "q", "lora", name][layer]) for name in ("a", "b"))
@@ -86,7 +87,7 @@ def test_a_merged_model_computes_the_same() -> None:
     trainable, frozen = init_state(base, CONFIG, 0)
     adapters = trained(trainable)
     with_adapters = hidden(build_decoder(base, CONFIG), adapters, frozen, 8.0)
-    whole = merge(frozen, adapters, AT_8)
+    whole = merged_at_8(frozen, adapters)
     assert np.allclose(with_adapters, hidden(build_decoder(base, RunConfig()), whole, nnx.State({}), 8.0), atol=1e-4)
     start = hidden(build_decoder(base, CONFIG), trainable, frozen, 8.0)
     assert not np.allclose(with_adapters, start, atol=1e-2)

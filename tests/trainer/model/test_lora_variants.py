@@ -102,11 +102,12 @@ def test_at_first_it_is_the_base_and_merged_it_computes_the_same(name: str) -> N
     base, whole_config = load_base(config), RunConfig()
     graph, whole_graph = build_decoder(base, config), build_decoder(base, whole_config)
     trainable, frozen = init_state(base, config, 0)
-    untouched = hidden(whole_graph, merge(frozen, nnx.State({}), config.lora), nnx.State({}))
+    merged = jax.jit(partial(merge, lora=config.lora))
+    untouched = hidden(whole_graph, merged(frozen, nnx.State({})), nnx.State({}))
     assert np.allclose(hidden(graph, trainable, frozen), untouched, atol=1e-4)
     adapters = moved(trainable)
     found = hidden(graph, adapters, frozen)
-    assert np.allclose(found, hidden(whole_graph, merge(frozen, adapters, config.lora), nnx.State({})), atol=1e-3)
+    assert np.allclose(found, hidden(whole_graph, merged(frozen, adapters), nnx.State({})), atol=1e-3)
     assert not np.allclose(found, untouched, atol=1e-2)
 
 
