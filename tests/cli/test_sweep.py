@@ -94,8 +94,8 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
         (["--resume", "a", "--warm-start", "b"], "error: --resume a and --warm-start b are both given"),
         (["space.yaml", "--patience", "0"], "error: Invalid value for '--patience'"),
         (["space.yaml", "--workers", "0"], "error: Invalid value for '--workers'"),
-        (["space.yaml", "--time-budget", "0s"], "error: duration '0s': must be more than nothing"),
-        (["space.yaml", "--quota", "0"], "error: duration '0': must be more than nothing"),
+        (["space.yaml", "--time-budget", "0s"], "error: duration '0s': must be positive"),
+        (["space.yaml", "--quota", "0"], "error: duration '0': must be positive"),
         (["space.yaml", "--target", "nan"], "error: target=nan, must be a finite number"),
     ],
 )

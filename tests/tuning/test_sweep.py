@@ -45,8 +45,8 @@ def test_names_are_unique_and_can_be_chosen(run_sweep):
 def test_a_crash_is_a_state_with_its_reason_and_traceback(run_sweep):
     study = run_sweep({"trials": 4, "scheduler": "none", "sampler": "random"}, ask=("crash-2",))
     assert study.trial(2).state is State.FAILED
-    assert study.trial(2).reason == "RuntimeError: trial 2 was asked to crash"
-    assert "asked to crash" in (study.trial(2).dir / "traceback.txt").read_text()
+    assert study.trial(2).reason == "RuntimeError: trial 2 was requested to crash"
+    assert "requested to crash" in (study.trial(2).dir / "traceback.txt").read_text()
     assert [trial.state for trial in study.trials] == [State.COMPLETE, State.DIVERGED, State.FAILED, State.COMPLETE]
 
 
@@ -54,7 +54,7 @@ def test_a_sweep_whose_first_trials_all_crash_is_given_up(run_sweep):
     tame = {"train.learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2}}
     study = run_sweep({"scheduler": "none", "parameters": tame}, ask=("crash-0", "crash-1", "crash-2"))
     assert len(study.trials) == 3
-    assert study.summary["stopped"] == "the first 3 trials failed: RuntimeError: trial 2 was asked to crash"
+    assert study.summary["stopped"] == "the first 3 trials failed: RuntimeError: trial 2 was requested to crash"
 
 
 def test_a_resumed_study_ends_as_an_undisturbed_one(run_sweep):

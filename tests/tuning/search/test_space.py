@@ -114,7 +114,7 @@ FINAL = {"train.final_lr_fraction": FLOAT}
         ({"parameters": one(type="float", low=0.1, high=0.2, step=0.03)}, "step=0.03, must divide high - low"),
         ({"parameters": one(type="float", low=0.1)}, "needs low and high"),
         ({"parameters": one(type="float", low="a", high=0.2)}, "low"),
-        ({"parameters": one(type="float", low=True, high=2)}, "true/false"),
+        ({"parameters": one(type="float", low=True, high=2)}, "true or false"),
         ({"parameters": one(type="float", low=0.1, high=0.2, min=0.1)}, "'min' and 'low' are both given"),
         ({"parameters": one(**FLOAT, quantile=3)}, "unknown key 'parameters.train.learning_rate.quantile'"),
         ({"parameters": one(type="normal", low=0.1, high=0.2)}, "type='normal'"),
