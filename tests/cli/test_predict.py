@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = RunConfig().with_overrides(
         {
             **{"data.trainset": str(folder / "sums"), "data.max_seq_len": 32},
-            **{"train.max_steps": 2, "train.remat": "none"},
+            **{"train.max_steps": 2, "train.batch_size": 4, "train.remat": "none"},
             **{"generate.batch_size": 4, "generate.max_prompt_tokens": 8, "generate.max_new_tokens": 16},
         }
     )

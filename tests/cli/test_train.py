@@ -37,7 +37,7 @@ def setting(shared: Path, home: Path) -> Path:
     """sums.yaml in an empty PODIUM_HOME."""
     config = {
         "data": {"trainset": str(shared / "sums"), "max_seq_len": 32},
-        "train": {"max_steps": 12, "learning_rate": 3e-3, "save_every_steps": 5, "remat": "none"},
+        "train": {"max_steps": 12, "learning_rate": 3e-3, "save_every_steps": 5, "batch_size": 4, "remat": "none"},
         "generate": {"batch_size": 4, "max_prompt_tokens": 8, "max_new_tokens": 16},
     }
     (home / "sums.yaml").write_text(yaml.safe_dump(config))

@@ -43,6 +43,7 @@ def config(trainset: Path) -> RunConfig:
             "train.max_steps": 12,
             "train.learning_rate": 3e-3,
             "train.remat": "none",
+            "train.batch_size": 4,
             "train.log_every_steps": 4,
             "train.save_every_steps": 5,
             "generate.batch_size": 4,

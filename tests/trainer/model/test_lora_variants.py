@@ -141,7 +141,7 @@ def test_dropout_in_a_step_follows_from_seed_and_step(library: ProgramLibrary, c
     adapters = {"lora.enabled": True, "lora.rank": 2, "lora.targets": ["q", "v"]}
     lora = config.with_overrides({**adapters, "lora.dropout": 0.5})
     program, trainset = library.training_program(lora), library.trainset(lora)
-    batch = trainset.batch(0, 0, 1, 8)
+    batch = trainset.batch(0, 0, 1, 4)
 
     def grad_norm(rate: float, seed: int, step: int) -> float:
         trainable, frozen, opt_state = program.init(0)
@@ -199,7 +199,7 @@ def test_an_int8_base_trains(library: ProgramLibrary, config: RunConfig) -> None
             "train.learning_rate": 0.02,
         }
     )
-    program, batch = library.training_program(int8), library.trainset(int8).batch(0, 0, 1, 8)
+    program, batch = library.training_program(int8), library.trainset(int8).batch(0, 0, 1, 4)
     trainable, frozen, opt_state = program.init(0)
     losses = []
     for step in range(6):

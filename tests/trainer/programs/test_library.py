@@ -77,7 +77,7 @@ def test_each_program_is_counted_once_with_its_shapes(
     found = {key[1:]: count for key, count in library.compiles.items() if key[0] == config.program_key}
     assert found == {
         ("init", "seed"): 1,
-        ("train", "1x8x32"): 1,
+        ("train", "1x4x32"): 1,
         ("empty", "4"): 1,
         ("copies", "all"): 1,
         ("admit", "1x8"): 1,
@@ -87,7 +87,7 @@ def test_each_program_is_counted_once_with_its_shapes(
 
 
 def test_what_is_loaded_once_is_shared(library: ProgramLibrary, config: RunConfig) -> None:
-    other = config.with_overrides({"train.learning_rate": 1e-5, "train.batch_size": 4})
+    other = config.with_overrides({"train.learning_rate": 1e-5, "train.batch_size": 2})
     assert library.base(config) is library.base(other)
     assert library.trainset(config) is library.trainset(other)
     assert library.training_program(config) is not library.training_program(other)

@@ -113,7 +113,7 @@ def test_a_bucketed_run_has_a_step_a_length_and_resumes_to_the_same_bits(
     assert resumed.restore() == 3
     assert lines(finish(resumed, forever)) == lines(whole)
     shapes = {shapes for key, name, shapes in library.compiles if (key, name) == (whole.config.program_key, "train")}
-    assert shapes == {"1x8x20", "1x8x32"}
+    assert shapes == {"1x4x20", "1x4x32"}
 
 
 def test_two_runs_do_not_write_to_one_folder(start: Callable, library: ProgramLibrary, forever: Deadline) -> None:
@@ -355,16 +355,16 @@ def test_a_run_that_took_over_anothers_checkpoint_is_one_run_with_a_change(
 def test_the_loss_on_samples_is_that_of_training_on_their_answers(
     tmp_path: Path, start: Callable, forever: Deadline, make_samples: Callable
 ) -> None:
-    samples = make_samples(*(f"{n}+0=?" for n in range(8)))
+    samples = make_samples(*(f"{n}+0=?" for n in range(4)))
     traces = [ReasoningTrace(prompt=sample.prompt, final_answer=sample.expected_answer) for sample in samples]
     write_trainset(tmp_path / "answers", traces, name="answers", recipe="t", recipe_version="1", seed=None)
     run = start(data__trainset=str(tmp_path / "answers"))
     before = run.loss_on(samples)
-    first = run.advance(1, forever)  # one step over all eight, whose loss is that before the update
+    first = run.advance(1, forever)  # one step over all four, whose loss is that before the update
     assert before == pytest.approx(first.metrics["train/loss"], rel=1e-5)
     assert run.loss_on(samples) != before
 
-    # Batches that eight samples do not fill up weigh no more; a sample of which nothing fits is left out.
+    # Batches that four samples do not fill up weigh no more; a sample of which nothing fits is left out.
     of_three = start("other", train__batch_size=3)
     assert of_three.loss_on([*samples, *make_samples("far too long " * 20)]) == pytest.approx(before, rel=1e-5)
     assert of_three.loss_on(make_samples("far too long " * 20)) is None

@@ -26,8 +26,8 @@ def leaves(tree: object) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
 
 
-def test_four_times_two_is_one_times_eight(library: ProgramLibrary, config: RunConfig) -> None:
-    split = config.with_overrides({"train.gradient_accumulation_steps": 4, "train.batch_size": 2})
+def test_two_times_two_is_one_times_four(library: ProgramLibrary, config: RunConfig) -> None:
+    split = config.with_overrides({"train.gradient_accumulation_steps": 2, "train.batch_size": 2})
     whole, whole_metrics = one_step(library, config)
     parts, parts_metrics = one_step(library, split)
     for name in ("loss", "grad_norm", "n_tokens", "learning_rate"):
@@ -39,12 +39,12 @@ def test_four_times_two_is_one_times_eight(library: ProgramLibrary, config: RunC
 
 def test_packed_loss_is_the_unpacked_one(library: ProgramLibrary, trainset: Path, config: RunConfig) -> None:
     """All of a trainset in one step, a row each and packed."""
-    eight = trainset.parent / "eight"
-    traces = [ReasoningTrace(prompt=f"{n}+1=?", final_answer="8" * n) for n in range(1, 9)]
-    write_trainset(eight, traces, name="eight", recipe="test", recipe_version="1", seed=None)
-    apart = config.with_overrides({"data.trainset": str(eight), "data.max_seq_len": 32})
-    packed = apart.with_overrides({"data.packing": True, "data.max_seq_len": 64, "train.batch_size": 3})
-    assert (library.trainset(apart).n_rows, library.trainset(packed).n_rows) == (8, 3)
+    four = trainset.parent / "four"
+    traces = [ReasoningTrace(prompt=f"{n}+1=?", final_answer="8" * n) for n in (1, 3, 5, 8)]
+    write_trainset(four, traces, name="four", recipe="test", recipe_version="1", seed=None)
+    apart = config.with_overrides({"data.trainset": str(four), "data.max_seq_len": 32})
+    packed = apart.with_overrides({"data.packing": True, "data.max_seq_len": 64, "train.batch_size": 2})
+    assert (library.trainset(apart).n_rows, library.trainset(packed).n_rows) == (4, 2)
     assert library.trainset(apart).n_truncated == 0
     (_, one), (_, other) = one_step(library, apart), one_step(library, packed)
     for name in ("loss", "grad_norm", "n_tokens"):
@@ -55,7 +55,7 @@ def test_loss_is_the_mean_over_learned_tokens(library: ProgramLibrary, config: R
     _, metrics = one_step(library, config)
     assert metrics["finite"]
     assert 4.0 < metrics["loss"] < 9.0  # a model that knows nothing: about the log of 384 tokens
-    batch = library.trainset(config).batch(0, 0, 1, 8)
+    batch = library.trainset(config).batch(0, 0, 1, 4)
     assert metrics["n_tokens"] == (batch["segment_ids"] > 0).sum()
 
 
@@ -95,7 +95,7 @@ def test_float16_gradients_that_overflow_halve_the_scale_and_change_nothing_else
 ) -> None:
     half = config.with_overrides({"train.dtype": "float16"})
     program, hp = library.training_program(half), hyperparameters(half)
-    batch = library.trainset(half).batch(0, 0, 1, 8)
+    batch = library.trainset(half).batch(0, 0, 1, 4)
     trainable, frozen, (optimizer_state, _) = program.init(0)
     start, n_before = leaves(trainable), leaves(optimizer_state)
     scale, factors, overflowed = LossScale(np.float32(2.0**40), np.int32(0)), [], []

@@ -23,7 +23,7 @@ from tuning.workers import worker
 from tuning.workers.worker import Worker
 from tuning.workers.worker_process import WorkerProcess
 
-TRAIN = {"max_steps": 6, "batch_size": 8, "learning_rate": 3e-3, "remat": "none"}
+TRAIN = {"max_steps": 6, "batch_size": 4, "learning_rate": 3e-3, "remat": "none"}
 BASE = {
     "data": {"trainset": "sums", "max_seq_len": 32},
     "train": {**TRAIN, "save_every_steps": 2, "log_every_steps": 1},
