@@ -74,9 +74,9 @@ def run_sweep(write_space: WriteSpace, store: Path) -> RunSweep:  # noqa: ARG001
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_here() -> Iterator[None]:
-    """One Ray for all tests that want it; sweeps join it."""
+    """One Ray for the tests of a file; sweeps join it. It ends with them: idle, its processes still take CPU time."""
     import ray
 
     from tuning.backends.ray_tune import start_ray
