@@ -54,6 +54,13 @@ def config(trainset: Path) -> RunConfig:
 
 
 @pytest.fixture(scope="session")
+def adapted(config: RunConfig) -> RunConfig:
+    """DoRA with dropout on a base in int8: one program for the tests of all three."""
+    adapters = {"lora.enabled": True, "lora.rank": 2, "lora.dora": True, "lora.dropout": 0.5}
+    return config.with_overrides({"model.base_dtype": "int8", **adapters})
+
+
+@pytest.fixture(scope="session")
 def library() -> ProgramLibrary:
     return ProgramLibrary()
 

@@ -142,38 +142,44 @@ def loss(state: nnx.State, graph: nnx.GraphDef, remat: str, *batch: Array) -> Ar
 
 
 gradient = jax.jit(jax.grad(loss), static_argnums=(1, 2))
+DEEP = replace(ARCH, windows=(WINDOW, 0) * 8)
+ROWS, LENGTH = 4, 64
+
+
+@cache
+def deep_gradient(remat: str) -> Any:
+    """The compiled gradient of `loss` on DEEP for (ROWS, LENGTH) tokens."""
+    graph, state = split(DEEP)
+    return gradient.lower(state, graph, remat, *rows()).compile()
+
+
+def rows() -> list[np.ndarray]:
+    """(tokens, positions, segment_ids), each (ROWS, LENGTH)"""
+    return [np.tile(field, (ROWS, 1)) for field in row(*(5 + n % 40 for n in range(LENGTH)))]
 
 
 @pytest.mark.parametrize("remat", ["full", "dots"])
 def test_recomputed_layers_have_the_same_gradients(remat: str) -> None:
-    graph, state = split(ARCH)
-    batch = row(*range(5, 25))
-    kept, recomputed = gradient(state, graph, "none", *batch), gradient(state, graph, remat, *batch)
+    _, state = split(DEEP)
+    kept, recomputed = (deep_gradient(name)(state, *rows()) for name in ("none", remat))
     for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(recomputed), strict=True):
         assert np.isfinite(a).all()
         assert np.allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_gradients_of_padding_are_finite() -> None:
-    graph, state = split(ARCH)
-    tokens, positions, segment_ids = row(*range(5, 25))
+    tokens, positions, segment_ids = rows()
     segment_ids[:, 3:] = 0
-    gradients = gradient(state, graph, "full", tokens, positions, segment_ids)
+    gradients = deep_gradient("full")(split(DEEP)[1], tokens, positions, segment_ids)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
 
 
 def test_remat_keeps_little_more_than_the_input_of_each_layer() -> None:
-    layers, batch, seq = 16, 4, 64
-    graph, state = split(replace(ARCH, windows=(WINDOW,) * layers))
-
-    def temporaries(remat: str) -> int:
-        """Bytes that the compiled gradient needs beside its inputs and outputs."""
-        tokens = [np.ones((batch, seq), np.int32)] * 3
-        compiled = gradient.lower(state, graph, remat, *tokens).compile()
-        return compiled.memory_analysis().temp_size_in_bytes
-
-    all_scores = layers * batch * ARCH.heads * seq * seq * 4
-    full, dots, none = map(temporaries, ("full", "dots", "none"))
+    all_scores = DEEP.layers * ROWS * DEEP.heads * LENGTH * LENGTH * 4
+    full, dots, none = (
+        deep_gradient(remat).memory_analysis().temp_size_in_bytes  # beside its inputs and outputs
+        for remat in ("full", "dots", "none")
+    )
     assert full < all_scores / 2  # a few layers' worth while one is recomputed
     assert full < dots < none
     assert none < dots + all_scores / 2  # nor are scores kept there
