@@ -27,4 +27,4 @@ def watch(
     with display(total, None, Interrupts()) as show:
         for event in follow(study):
             show(event)
-    typer.echo(f"no sweep runs {study} now; podium show {study} summarizes it")
+    typer.echo(f"no sweep runs {study} now; podium show {study} summarises it")

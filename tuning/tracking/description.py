@@ -29,7 +29,7 @@ def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> s
         *(f"- `{key}`: {parameter}" for key, parameter in space.parameters.items()),
         *(f"- constraint `{text}`" for text in space.constraints),
         "",
-        f"Folder `{study.dir.name}`. `podium show {study.name}` summarizes it, `podium sweep --resume {study.name}` "
+        f"Folder `{study.dir.name}`. `podium show {study.name}` summarises it, `podium sweep --resume {study.name}` "
         f"continues it, `podium promote {study.name} --as NAME` locks the best trial.",
     ]
     return "\n".join(lines)
