@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# The compiler takes most of the suite's time: a quarter less with LLVM at -O1 and one module per program. Such programs
-# are as fast as those of -O3 on models this small. `make test-all` compiles as a user's process does.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_parallel_codegen_split_count=1")
+# The compiler takes most of the suite's time. With these flags it takes less than half of it, and the programs are
+# slower by a factor that a few steps do not show. `make test-all` compiles as a user's process does.
+FAST_COMPILE = (
+    *("--xla_backend_optimization_level=0", "--xla_cpu_use_fusion_emitters=false"),
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
+os.environ.setdefault("XLA_FLAGS", " ".join(FAST_COMPILE))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs; so would be what the tests start
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -77,20 +82,46 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without runs: making one takes seconds, copying it no time. The workers of xdist share it."""
-    base = tmp_path_factory.getbasetemp()
-    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated.db"
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.is_file():
-            from tuning.tracking.store import open_client
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
 
-            half_made = path.with_suffix(".new")
-            open_client(f"sqlite:///{half_made}")
-            half_made.rename(path)
-    return path
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """`make_once("name", make)` calls `make(folder)` once per session; the other processes of xdist wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, made = shared / name, shared / f"{name}.made"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def migrated(make_once: MakeOnce) -> Path:
+    """An MLflow store without runs: making one takes seconds, copying it no time."""
+
+    def migrate(folder: Path) -> None:
+        from tuning.tracking.store import open_client
+
+        open_client(f"sqlite:///{folder / 'mlflow.db'}")
+
+    return make_once("migrated", migrate) / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def finished(make_once: MakeOnce) -> Path:
+    """The home where submission `done` of tests/submission/small.py is complete. Not to be changed."""
+    from tests.submission.small import write_finished
+
+    return make_once("finished", write_finished)
 
 
 @pytest.fixture

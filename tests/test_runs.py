@@ -10,13 +10,13 @@ from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.states import State
 from podium.runs import find_entries, find_predictions
-from tests.submission.small import finished, write_study
+from tests.submission.small import write_study
 
 
 @pytest.fixture
-def data(home, tmp_path_factory):
+def data(home, finished):
     """A home with the complete submission `done`."""
-    shutil.copytree(finished(tmp_path_factory.getbasetemp()), home, dirs_exist_ok=True)
+    shutil.copytree(finished, home, dirs_exist_ok=True)
     return home
 
 

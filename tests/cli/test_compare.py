@@ -7,7 +7,7 @@ from eval.compare import Comparison
 from eval.sets.evalset import load_evalset
 from podium.core.files import write_json, write_jsonl
 from podium.core.states import State
-from tests.submission.small import finished, write_data, write_study
+from tests.submission.small import write_data, write_study
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ def test_runs_are_compared_on_what_all_of_them_answered(podium, home, evalset):
     assert "(holdout)" in podium("compare", "a.jsonl", "c.jsonl", "--split", "holdout").out
 
 
-def test_trials_and_the_submission_that_came_of_one(podium, home, tmp_path_factory):
-    shutil.copytree(finished(tmp_path_factory.getbasetemp()), home, dirs_exist_ok=True)
+def test_trials_and_the_submission_that_came_of_one(podium, home, finished):
+    shutil.copytree(finished, home, dirs_exist_ok=True)
     study = write_study(home, (State.COMPLETE, 12.5), (State.PRUNED, None))
     evalset = load_evalset("small_v1")
     for number in (0, 1):
@@ -139,8 +139,8 @@ def test_two_versions_of_an_evalset_do_not_compare(podium, home, evalset):
     assert "compare runs on one version of one evalset" in done.err
 
 
-def test_a_submission_on_another_version_of_its_evalset(podium, home, tmp_path_factory):
-    shutil.copytree(finished(tmp_path_factory.getbasetemp()), home, dirs_exist_ok=True)
+def test_a_submission_on_another_version_of_its_evalset(podium, home, finished):
+    shutil.copytree(finished, home, dirs_exist_ok=True)
     evalset = home / "evalsets/small_v1.jsonl"
     evalset.write_text(evalset.read_text() + "\n")
     done = podium("compare", "done", "submission_runs/done")

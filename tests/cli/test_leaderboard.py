@@ -8,13 +8,13 @@ from eval.sets.evalset import load_evalset
 from podium.core.files import read_json, write_json
 from podium.core.records import Prediction
 from podium.core.states import State
-from tests.submission.small import finished, write_study
+from tests.submission.small import write_study
 
 
 @pytest.fixture
-def study(home, tmp_path_factory):
+def study(home, finished):
     """A study with complete and other trials beside the complete submission `done`."""
-    shutil.copytree(finished(tmp_path_factory.getbasetemp()), home, dirs_exist_ok=True)
+    shutil.copytree(finished, home, dirs_exist_ok=True)
     evalset = load_evalset("small_v1")
     name = write_study(
         home, (State.COMPLETE, 50.0), (State.COMPLETE, 75.0), (State.PRUNED, None), (State.DIVERGED, None)

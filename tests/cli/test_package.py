@@ -4,13 +4,13 @@ import shutil
 import pytest
 
 from podium.submission.lock import write_lock
-from tests.submission.small import finished, promotion, tree, write_data
+from tests.submission.small import promotion, tree, write_data
 
 
 @pytest.fixture
-def done(home, podium, tmp_path_factory):  # noqa: ARG001, an empty home first
+def done(home, podium, finished):  # noqa: ARG001, an empty home first
     """A home with the complete submission `done`."""
-    shutil.copytree(finished(tmp_path_factory.getbasetemp()) / "submission_runs", home / "submission_runs")
+    shutil.copytree(finished / "submission_runs", home / "submission_runs")
     return home
 
 

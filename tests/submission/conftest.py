@@ -16,12 +16,6 @@ def data_home(home: Path) -> Path:
 
 
 @pytest.fixture
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home where submission `done` is complete. Not to be changed."""
-    return small.finished(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
 def done_home(home: Path, finished: Path) -> Path:
     """A copy of `finished`, less its checkpoints."""
     ignored = shutil.ignore_patterns("checkpoints", "workspace")

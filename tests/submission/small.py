@@ -29,9 +29,11 @@ OVERRIDES = {
     "data.trainset": "small",
     "data.max_seq_len": 32,
     "eval.evalset": "small_v1",
-    "generate.batch_size": 8,
-    "generate.max_new_tokens": 4,
-    "train.batch_size": 2,
+    "generate.batch_size": 4,
+    "generate.max_prompt_tokens": 8,
+    "generate.max_new_tokens": 16,
+    "train.batch_size": 4,
+    "train.remat": "none",
     "train.learning_rate": 1e-3,
     "train.max_steps": 3,
 }
@@ -74,18 +76,14 @@ def library() -> ProgramLibrary:
     return ProgramLibrary()
 
 
-@functools.cache
-def finished(base: Path) -> Path:
-    """A home below the session's `base` with small data and the complete submission `done`; not to be changed."""
-    home = base / "finished"
-    home.mkdir()
+def write_finished(home: Path) -> None:
+    """Small data and the complete submission `done`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PODIUM_HOME", str(home))
         patch.delenv("PODIUM_WORKSPACE", raising=False)
         write_data(home)
         write_lock(promotion(), "done")
         submit("done", library=library())
-    return home
 
 
 def write_study(home: Path, *trials: tuple[State, float | None]) -> str:
