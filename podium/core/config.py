@@ -30,6 +30,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_text
 from podium.core.hashing import sha256_json
 from podium.core.redaction import one_line
+from podium.core.yaml_text import parse_yaml, to_yaml
 
 
 class RunConfig(Section):
@@ -105,7 +106,7 @@ class RunConfig(Section):
 
     def to_yaml(self) -> str:
         """Every field as YAML, defaults included."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return to_yaml(self.model_dump(mode="json"))
 
     @property
     def hash(self) -> str:
@@ -163,7 +164,7 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> RunCo
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping. Raises UsageError if the file is missing or holds anything else."""
     try:
-        values = yaml.safe_load(read_text(path))
+        values = parse_yaml(read_text(path))
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: not YAML ({one_line(error)})") from error
     if not isinstance(values, dict):
@@ -190,7 +191,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise UsageError(f"--set {text!r}: must be key=value, such as train.max_steps=50")
     check_key(key)
     try:
-        return key, yaml.safe_load(value)
+        return key, parse_yaml(value)
     except yaml.YAMLError as error:
         raise UsageError(f"--set {text!r}: the value is not YAML; quote it") from error
 

@@ -77,13 +77,14 @@ def test_a_rule_for_several_keys_of_a_section_does_not_show_all_of_it():
     assert str(caught.value) == f"overrides: generate.num_samples=2 with generate.temperature=0 {rule}"
 
 
-def test_numbers_written_without_a_dot_are_numbers():
-    # PyYAML reads 1e-3 as a string, as YAML 1.1 says; a person means a number.
+def test_a_number_in_quotes_is_one_in_a_number_field():
     assert parse_config({"train": {"learning_rate": "1e-3"}}, "test").train.learning_rate == 1e-3
 
 
 def test_assignment():
     assert parse_assignment("train.max_steps=50") == ("train.max_steps", 50)
+    assert parse_assignment("train.learning_rate=1e-5") == ("train.learning_rate", 1e-5)
+    assert parse_assignment("generate.stop=['1e-5', a]") == ("generate.stop", ["1e-5", "a"])
     with pytest.raises(UsageError, match="must be key=value"):
         parse_assignment("train.max_steps")
     with pytest.raises(UsageError, match="unknown config key"):

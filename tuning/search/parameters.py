@@ -3,11 +3,11 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, get_args, get_origin
 
 from pydantic import Field, field_validator, model_validator
 
-from podium.core.config import RunConfig
+from podium.core.config import RunConfig, all_keys
 from podium.core.config_sections import Section
 from tuning.search.arithmetic import Expression, Lookup
 
@@ -35,8 +35,9 @@ class Parameter(Section):
     """A parameter of one of five types.
 
     `float` and `int` have low, high (both inclusive), log and step. `categorical` has choices; if they are `ordered`,
-    the sampler treats them as a scale. `fixed` has one choice and `computed` an expression; neither is drawn. In a file
-    these two are the value itself, or `value:` beside a `when:`; an expression is a text that begins with "=".
+    the sampler treats them as a scale. In a file it may be just the list of its choices. `fixed` has one choice and
+    `computed` an expression; neither is drawn. In a file these two are the value itself, or `value:` beside a `when:`;
+    an expression is a text that begins with "=".
 
     `when` maps other parameters to the values for which this one is active. If one of these parameters is inactive,
     this one is inactive, too.
@@ -244,6 +245,22 @@ def field_type(key: str) -> Any:
     section, name = key.split(".")
     outer = RunConfig.model_fields[section].annotation
     return outer.model_fields[name].annotation  # type: ignore[union-attr]
+
+
+def list_as_choice(key: str, value: Any) -> Any:
+    """A parameter as its file has it, with a list spelled out as a choice: `[8, 16]` is one of 8 and 16.
+
+    Where the key's own value is a list, as that of lora.targets, a list of lists is the choice.
+    """
+    if not isinstance(value, list | tuple):
+        return value
+    has_lists = any(isinstance(one, list | tuple) for one in value)
+    return value if _takes_a_list(key) and not has_lists else {"type": "categorical", "choices": value}
+
+
+def _takes_a_list(key: str) -> bool:
+    declared = field_type(key) if key in all_keys() else None
+    return any(get_origin(part) is tuple for part in (declared, *get_args(declared)))
 
 
 def _not_drawn(value: Any) -> dict[str, Any]:

@@ -7,15 +7,15 @@ makes a trial fail, and no parameter is silently ignored.
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from podium.core.config import RunConfig
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
+from podium.core.yaml_text import to_yaml
 from tuning.search.arithmetic import Constraint
 from tuning.search.objectives import METRICS, Direction, Objective, with_primary_metric
-from tuning.search.parameters import Parameter, SuggestingTrial, in_dependency_order
+from tuning.search.parameters import Parameter, SuggestingTrial, in_dependency_order, list_as_choice
 from tuning.search.samplers import Sampler
 from tuning.search.samplers.tpe import TpeSampler
 from tuning.search.schedulers import Scheduler
@@ -48,6 +48,13 @@ class SearchSpace(Section):
     constraints: tuple[str, ...] = Field(
         (), description="like peak_memory_gb <= 16; a trial that breaks one is infeasible"
     )
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _lists_are_choices(cls, parameters: Any) -> Any:
+        if not isinstance(parameters, dict):
+            return parameters
+        return {key: list_as_choice(key, value) for key, value in parameters.items()}
 
     @field_validator("parameters")
     @classmethod
@@ -183,7 +190,7 @@ class SearchSpace(Section):
             return str(error)
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return to_yaml(self.model_dump(mode="json"))
 
     def differences(self, other: "SearchSpace") -> list[str]:
         """The differences that make trials of `other` incomparable: `path: here -> there`.

@@ -1,8 +1,10 @@
+import textwrap
+
 import optuna
 import pytest
-import yaml
 
 from podium.core.errors import UsageError
+from podium.core.yaml_text import parse_yaml
 from tuning.search.load import load_space
 from tuning.search.samplers import sampler_for
 from tuning.search.samplers.base import seed_for
@@ -61,6 +63,59 @@ def test_lists_can_be_choices(write_space):
     assert space.config(drawn).lora.targets in (("q", "v"), ("q",))
 
 
+def test_a_list_is_a_choice(write_space):
+    spelled_out = one(type="categorical", choices=[1e-3, 1e-4])
+    space = load_space(write_space(parameters={"train.learning_rate": [1e-3, 1e-4]}))
+    assert space == load_space(write_space(parameters=spelled_out))
+    assert str(space.parameters["train.learning_rate"]) == "one of 0.001, 0.0001"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "others"),
+    [
+        ("lora.targets", ["q", "v"], [["q"], ["q", "v"]]),
+        ("generate.stop", ["\n"], [[], ["\n", "Q:"]]),
+        ("data.length_buckets", [16, 32], [[], [16]]),
+    ],
+)
+def test_where_the_value_is_a_list_a_list_of_lists_is_the_choice(write_space, key, value, others):
+    about = {"overrides": {"lora.enabled": True}}
+    rate = one(**FLOAT)
+    fixed = load_space(write_space(**about, parameters={**rate, key: value})).parameters[key]
+    assert (fixed.type, fixed.ends()) == ("fixed", [value])
+    choice = load_space(write_space(**about, parameters={**rate, key: others})).parameters[key]
+    assert (choice.type, choice.ends()) == ("categorical", others)
+
+
+def test_a_number_with_an_exponent_is_one_everywhere_in_a_space(write_space):
+    text = """
+    overrides: {train.epsilon: 1e-7, train.max_steps: 9e1}
+    parameters:
+      train.learning_rate: [1e-5, 1E-4, 3.e-4]
+      train.weight_decay: 1e-2
+      train.clip_norm: {value: 1e0, when: {train.learning_rate: 1e-5}}
+      train.label_smoothing: {type: float, low: 1e-3, high: 1e-1, log: true}
+    start_with: [{train.learning_rate: 1e-5, train.label_smoothing: 2e-3}]
+    """
+    path = write_space(parameters=None)
+    path.write_text(path.read_text() + textwrap.dedent(text))
+    space = load_space(path)
+    assert (space.base_config.train.epsilon, space.max_steps) == (1e-7, 90)
+    found = {key: parameter.ends() for key, parameter in space.parameters.items()}
+    assert found == {
+        "train.learning_rate": [1e-5, 1e-4, 3e-4],
+        "train.weight_decay": [1e-2],
+        "train.clip_norm": [1.0],
+        "train.label_smoothing": [1e-3, 1e-1],
+    }
+    assert space.parameters["train.clip_norm"].when == {"train.learning_rate": (1e-5,)}
+    assert space.start_with == ({"train.learning_rate": 1e-5, "train.label_smoothing": 2e-3},)
+    quoted = path.read_text().replace("[1e-5,", "['1e-5',")
+    path.write_text(quoted)
+    with pytest.raises(UsageError, match="'1e-5' would be read as 1e-05; write 1e-05"):
+        load_space(path)
+
+
 def test_the_baseline_is_known_to_the_sampler_only_where_it_lies_in_the_space(write_space, space):
     assert space.baseline_params() == {"train.learning_rate": 1e-3, "train.weight_decay": 0.0}
     outside = one(type="float", low=0.5, high=0.9)
@@ -78,7 +133,7 @@ def test_short_forms(write_space):
 def test_stored_and_read_again_it_is_the_same(space):
     from tuning.search.load import parse_space
 
-    again = parse_space(yaml.safe_load(space.to_yaml()), "stored")
+    again = parse_space(parse_yaml(space.to_yaml()), "stored")
     assert again == space
     assert space.differences(again) == []
 
@@ -120,7 +175,8 @@ FINAL = {"train.final_lr_fraction": FLOAT}
         ({"parameters": one(type="normal", low=0.1, high=0.2)}, "type='normal'"),
         ({"parameters": one(type="categorical", choices=[0.1])}, "at least two"),
         ({"parameters": one(type="categorical", choices=[0.1, 0.1])}, "must differ"),
-        ({"parameters": one(type="categorical", choices=["1e-4", 0.1])}, "'1e-4' would be read as 0.0001"),
+        ({"parameters": {"train.learning_rate": [0.1]}}, "at least two"),
+        ({"parameters": {"train.learning_rat": [0.1, 0.2]}}, "did you mean 'train.learning_rate'"),
         ({"parameters": {"train.max_steps": {"type": "float", "low": 20, "high": 50}}}, "use type: int"),
         ({"parameters": {"train.max_steps": {"type": "int", "low": 20.5, "high": 50}}}, "whole numbers"),
         ({"parameters": {"train.schedule": {"type": "choice", "values": ["cosine", "x"]}}}, "train.schedule='x'"),
