@@ -22,8 +22,6 @@ ARTIFACTS = (
     *(run_files.CONFIG, run_files.PROVENANCE, run_files.PREDICTIONS, run_files.SCORECARD),
     *(TRACEBACK_FILE, LOG_TAIL_FILE),  # of a trial that crashed
 )
-# MLflow has no status for a trial that was ended early on purpose or diverged; the tag `state` has ours.
-STATUS = {State.RUNNING: "RUNNING", State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED"}
 Written = set[tuple[str, int]]  # the (metric, step) pairs that a run has
 
 
@@ -55,6 +53,7 @@ class StudyRuns:
         for run in store.find_runs(self._client, [self._experiment], {"study": self._name, "kind": "trial"}):
             number = int(run.data.tags["trial"])
             self.run_ids[number], self.states[number] = run.info.run_id, run.data.tags.get("state", "")
+            store.mend_status(self._client, run)
         self._describe(study, "running")
 
     def write_trial(self, trial: TrialView) -> None:
@@ -71,7 +70,7 @@ class StudyRuns:
         written.update((name, step) for name, _, step, _ in new)
         if trial.state.is_final:
             end_ms = spool.span_ms(trial)[1]
-            self._client.set_terminated(run_id, status=STATUS.get(trial.state, "FAILED"), end_time=end_ms)
+            self._client.set_terminated(run_id, status=store.STATUS[trial.state], end_time=end_ms)
             del self._written[run_id]
 
     def close(self, study: StudyView, summary: Mapping[str, Any]) -> None:
@@ -84,7 +83,8 @@ class StudyRuns:
         store.log(self._client, self._parent, new, {})
         self._describe(study, "stopped" if summary.get("stopped") else "complete")
         store.log_files(self._client, self._parent, [study.dir / SPACE_FILE])
-        self._client.set_terminated(self._parent, status="KILLED" if summary.get("stopped") else "FINISHED")
+        ended = State.FAILED if summary.get("failed") else State.STOPPED if summary.get("stopped") else State.COMPLETE
+        self._client.set_terminated(self._parent, status=store.STATUS[ended])
 
     def _open_trial(self, trial: TrialView) -> str:
         """Find or create the trial's run, and open it for writing. Returns its id."""

@@ -60,9 +60,9 @@ def points(trial: TrialView) -> list[Point]:
     return [(name, float(value), step, time_ms) for (name, step), (value, time_ms) in ordered]
 
 
-def logged_points(lines: list[dict[str, Any]]) -> list[Point]:
-    """The points of a metrics.jsonl that has no reports beside it."""
-    return [(name, value, int(line["step"]), now_ms()) for line in lines for name, value in _logged(line)]
+def logged_points(lines: list[dict[str, Any]], time_ms: int) -> list[Point]:
+    """The points of a metrics.jsonl that has no reports beside it, all with the same time."""
+    return [(name, value, int(line["step"]), time_ms) for line in lines for name, value in _logged(line)]
 
 
 def events(trial: TrialView) -> list[dict[str, Any]]:

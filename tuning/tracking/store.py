@@ -9,12 +9,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from podium.core.states import State
 from tuning.tracking.uri import default_artifacts, is_server, sqlite_file
 
 BATCH = 1000  # metrics per request, MLflow's maximum
 PARENT = "mlflow.parentRunId"
 # Without this tag MLflow's pages treat the experiment as one on language-model applications, and hide its runs.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+# A run's status in MLflow, whose pages show KILLED and FAILED as errors. The tag `state` has the state itself.
+STATUS = {
+    State.RUNNING: "RUNNING",
+    State.COMPLETE: "FINISHED",
+    State.PRUNED: "FINISHED",
+    State.STOPPED: "KILLED",
+    State.DIVERGED: "FAILED",
+    State.INFEASIBLE: "FAILED",
+    State.OOM: "FAILED",
+    State.FAILED: "FAILED",
+}
 Point = tuple[str, float, int, int]  # name, value, step, ms since 1970
 
 
@@ -71,6 +83,14 @@ def find_runs(client: Any, experiments: Sequence[str], tags: Mapping[str, str]) 
         found, token = [*found, *page], page.token
         if not token:
             return found
+
+
+def mend_status(client: Any, run: Any) -> None:
+    """Give the run of an ended trial the status of its state; earlier versions wrote KILLED for a pruned one."""
+    state = run.data.tags.get("state")
+    expected = {str(known): status for known, status in STATUS.items() if known.is_final}.get(state)
+    if expected not in (None, run.info.status):
+        client.set_terminated(run.info.run_id, status=expected, end_time=run.info.end_time)
 
 
 def log(

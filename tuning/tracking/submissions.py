@@ -1,6 +1,7 @@
 """Writes a submission run to MLflow, below the study that it came from."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from podium.core.errors import PodiumError
 from podium.core.files import read_json
 from podium.core.records import PromotionRecord
 from podium.core.redaction import named_line
+from podium.core.states import State
 from trainer.run.metrics_log import MetricsLog
 from tuning.tracking import datasets, store, tables
 from tuning.tracking.description import param_name, param_value
@@ -70,15 +72,20 @@ def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any]
     studies = store.find_runs(client, everywhere, {"study": lock["study"], "kind": "study"})
     key = {"kind": "submission", "submission": manifest["name"], "lock_id": manifest["lock_id"]}
     found = store.find_runs(client, everywhere, key)
+    start_ms, end_ms = _span_ms(manifest)
     if found:
         run_id = str(found[0].info.run_id)
+        if end_ms and end_ms < found[0].info.start_time:  # an earlier version logged it; a start cannot be changed
+            end_ms = found[0].info.end_time
     else:
         study = studies[0] if studies else None
         experiment = study.info.experiment_id if study else store.experiment_id(client, EXPERIMENT, uri)
         tags = {**key, **({store.PARENT: study.info.run_id} if study else {})}
-        run_id = str(client.create_run(experiment, run_name=f"submission {manifest['name']}", tags=tags).info.run_id)
-        logged = logged_points(MetricsLog(run_dir / run_files.METRICS).lines())
-        store.log(client, run_id, [*logged, *_results(manifest, summary)], {})
+        run = client.create_run(experiment, start_ms, tags, f"submission {manifest['name']}")
+        run_id = str(run.info.run_id)
+        time_ms = end_ms or now_ms()
+        logged = logged_points(MetricsLog(run_dir / run_files.METRICS).lines(), time_ms)
+        store.log(client, run_id, [*logged, *_results(manifest, summary, time_ms)], {})
     tags = {
         "state": manifest["state"],
         "study": lock["study"],
@@ -90,8 +97,21 @@ def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any]
     store.log_files(client, run_id, [run_dir / name for name in FILES])
     tables.log_tables(client, run_id, run_dir)
     store.log_datasets(client, run_id, _datasets(lock))
-    client.set_terminated(run_id, status="FINISHED" if manifest["state"] == "complete" else "FAILED")
+    # A manifest that still says `running` is of a process that was killed.
+    state = State.FAILED if manifest["state"] == State.RUNNING else State(manifest["state"])
+    client.set_terminated(run_id, status=store.STATUS[state], end_time=end_ms)
     return run_id
+
+
+def _span_ms(manifest: dict[str, Any]) -> tuple[int | None, int | None]:
+    """When the command began and ended, in ms since 1970; None for a time that the manifest does not have."""
+    claimed, end = (
+        int(1000 * datetime.fromisoformat(manifest[name]).timestamp()) if name in manifest else None
+        for name in ("claimed_at", "ended_at")
+    )
+    if claimed is None or end is None:
+        return claimed, end
+    return min(claimed, end - int(1000 * manifest["elapsed_s"])), end  # hashing and loading come before the claim
 
 
 def _datasets(lock: dict[str, Any]) -> list[Any]:
@@ -102,9 +122,9 @@ def _datasets(lock: dict[str, Any]) -> list[Any]:
     return datasets.inputs(config, known)
 
 
-def _results(manifest: dict[str, Any], summary: dict[str, Any]) -> list[store.Point]:
-    step, now = int(manifest.get("steps_trained") or 0), now_ms()
+def _results(manifest: dict[str, Any], summary: dict[str, Any], time_ms: int) -> list[store.Point]:
+    step = int(manifest.get("steps_trained") or 0)
     values: dict[str, Any] = {name: summary[name] for name in ("primary_score", "final_loss") if name in summary}
     for split, card in summary.get("splits", {}).items():
         values[f"{split}/answer_correctness"] = card["answer_correctness"]
-    return [(name, float(value), step, now) for name, value in values.items()]
+    return [(name, float(value), step, time_ms) for name, value in values.items()]

@@ -16,6 +16,7 @@ from tuning.tracking.server import server_command
 from tuning.tracking.tracker import BACK_OFF_S
 
 SCORE = "dev/answer_correctness"
+ENDED_MS = 1_795_154_460_000  # 2026-11-20T06:01:00Z
 
 
 @pytest.fixture
@@ -66,8 +67,29 @@ def test_per_step_metrics_artifacts_and_status(run_sweep, client):
     assert points(client, complete, "train/loss") == {step: pytest.approx(1 / step) for step in range(10, 91, 10)}
     assert [file.path for file in client.list_artifacts(complete.info.run_id)] == ["config.yaml"]
     statuses = {state: run.info.status for state, run in by_state.items()}
-    assert statuses == {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.DIVERGED: "FAILED"}
+    assert statuses == {State.COMPLETE: "FINISHED", State.PRUNED: "FINISHED", State.DIVERGED: "FAILED"}
+    assert by_state[State.PRUNED].data.tags["state"] == "pruned"
     assert by_state[State.DIVERGED].data.tags["reason"] == "loss exploded at step 5"
+
+
+def test_every_state_has_a_status():
+    assert set(mlflow_store.STATUS) == set(State)
+    failed = {state for state, status in mlflow_store.STATUS.items() if status == "FAILED"}
+    assert failed == {State.DIVERGED, State.INFEASIBLE, State.OOM, State.FAILED}
+
+
+def test_a_store_of_an_earlier_version_gets_the_status_of_today_and_keeps_its_times(run_sweep, client):
+    study = run_sweep({"trials": 6})
+    pruned = [str(trial.number) for trial in study.trials if trial.state is State.PRUNED]
+    before = runs(client, study=study.name, kind="trial")
+    for number in pruned:
+        client.set_terminated(before[number].info.run_id, "KILLED", before[number].info.end_time)
+    run_sweep({"trials": 7}, resume=study.name)
+    after = runs(client, study=study.name, kind="trial")
+    assert pruned
+    for number in pruned:
+        info = after[number].info
+        assert (info.status, info.end_time) == ("FINISHED", before[number].info.end_time)
 
 
 def test_a_resume_makes_no_second_runs_and_logs_nothing_twice(run_sweep, client):
@@ -161,7 +183,15 @@ def submission(home):
                 "config": RunConfig().model_dump(mode="json"),
                 "hashes": {"evalset": "e" * 64, "trainset/traces.jsonl": "f" * 64},
             },
-            "run_manifest.json": {"name": "final", "lock_id": "a" * 64, "state": "complete", "steps_trained": 90},
+            "run_manifest.json": {
+                "name": "final",
+                "lock_id": "a" * 64,
+                "state": "complete",
+                "steps_trained": 90,
+                "claimed_at": "2026-11-20T06:00:00+00:00",
+                "ended_at": "2026-11-20T06:01:00+00:00",
+                "elapsed_s": 62.5,
+            },
             "eval_summary.json": {
                 "primary_score": 0.75,
                 "final_loss": 0.5,
@@ -181,6 +211,8 @@ def test_a_submission_is_shown_beside_its_study_once(run_sweep, client, submissi
     run_id = log_submission(submission)
     assert log_submission(submission) == run_id
     run = runs(client, kind="submission")["1"]
+    assert (run.info.start_time, run.info.end_time) == (ENDED_MS - 62_500, ENDED_MS)
+    assert {entry.timestamp for entry in client.get_metric_history(run_id, "train/loss")} == {ENDED_MS}
     assert run.data.tags["mlflow.parentRunId"] == runs(client, study=study.name, kind="study")[study.name].info.run_id
     assert (run.data.tags["state"], run.info.status, run.info.run_name) == ("complete", "FINISHED", "submission final")
     assert run.data.metrics == {
@@ -206,6 +238,30 @@ def test_a_promoted_trial_is_tagged(run_sweep, client, monkeypatch):
     assert (run.data.tags["trial"], run.info.run_id) == ("0", study.trial(0).mlflow_run_id)
     mark_promoted(record(study, study.trial(0)).model_copy(update={"mlflow_run_id": None}), "other")
     assert runs(client, promoted="other") == {}
+
+
+def test_a_submission_logged_by_an_earlier_version_keeps_its_times(run_sweep, client, submission):
+    study = run_sweep({"trials": 2})
+    experiment = runs(client, study=study.name, kind="study")[study.name].info.experiment_id
+    tags = {"kind": "submission", "submission": "final", "lock_id": "a" * 64}
+    old = client.create_run(experiment, start_time=ENDED_MS + 5_000, tags=tags)
+    client.set_terminated(old.info.run_id, end_time=ENDED_MS + 5_052)
+    assert log_submission(submission) == old.info.run_id
+    info = client.get_run(old.info.run_id).info
+    assert (info.status, info.start_time, info.end_time) == ("FINISHED", ENDED_MS + 5_000, ENDED_MS + 5_052)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("stopped", "KILLED"), ("diverged", "FAILED"), ("failed", "FAILED"), ("running", "FAILED")]
+)
+def test_the_status_of_a_submission_that_did_not_complete(client, submission, state, status):
+    manifest = json.loads((submission / "run_manifest.json").read_text())
+    if state == "running":  # its process was killed
+        del manifest["ended_at"], manifest["elapsed_s"]
+    (submission / "run_manifest.json").write_text(json.dumps({**manifest, "state": state}))
+    run = client.get_run(log_submission(submission))
+    assert (run.info.status, run.data.tags["state"]) == (status, state)
+    assert run.info.end_time == ENDED_MS if state != "running" else run.info.end_time >= run.info.start_time
 
 
 def test_a_submission_whose_study_is_elsewhere_has_a_place_too(client, submission):
