@@ -27,6 +27,7 @@ from tuning.search.stop_rule import StopRule
 from tuning.search.worker_options import parse_workers
 from tuning.stopping import stop_after_crashes, stop_by_rule, watched
 from tuning.study.create import create, limit_for, refuse_taken, reopen
+from tuning.study.cuts import cuts
 from tuning.study.events import Listener
 from tuning.study.files import SUMMARY_FILE, requested_stop, stop_file
 from tuning.study.locks import DriverLock, WorkersLock
@@ -34,7 +35,7 @@ from tuning.study.overview import steps
 from tuning.study.storage import optuna_storage, storage_in_use
 from tuning.study.study import LIMIT, StudyView, find_study, load_study_space, started_trials, study_view
 from tuning.study.transfer import source_for
-from tuning.study.trial import UNFINISHED
+from tuning.study.trial import UNFINISHED, best_of
 from tuning.workers.sync import SyncedWorkerKind, Syncer, check_url, sync_driver
 from tuning.workers.worker import WorkerKind
 
@@ -225,8 +226,11 @@ def _shared_files(study: Study, before: StudyView, plan: _Plan) -> Iterator[tupl
 
 
 def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -> dict[str, Any]:
-    """The content of summary.json. `steps_saved` counts the steps that early stopping saved in the whole study."""
-    stop = requested_stop(study.dir)
+    """The content of summary.json.
+
+    `steps_saved` counts the steps that early stopping saved in the whole study. `cuts` is about its best trial.
+    """
+    stop, best = requested_stop(study.dir), best_of(study.trials)
     return {
         "backend": backend.name,
         "wall_s": wall_s,
@@ -235,6 +239,7 @@ def summarise(study: StudyView, backend: Backend, usage: Usage, wall_s: float) -
         "workers": usage.workers,
         "states": dict(Counter(str(trial.state) for trial in study.trials)),
         **steps(study),
+        "cuts": cuts(best) if best else {},
         "stopped": stop.reason if stop else None,
         "failed": bool(stop and stop.failed),
     }

@@ -56,6 +56,11 @@ def finish_reasons(predictions: Iterable[Prediction]) -> dict[str, int]:
     return {reason: counts[reason] for reason in FINISH_REASONS if counts[reason]}
 
 
+def shown_reasons(counts: Mapping[str, int]) -> str:
+    """`eos 90, deadline 2`."""
+    return ", ".join(f"{reason} {count}" for reason, count in counts.items())
+
+
 def read_scored_set(path: Path) -> ScoredSet | None:
     """The items that the predictions in `path` were made for; None without a meta file.
 

@@ -98,7 +98,7 @@ def _answer(
 
 
 def _summary(about: dict[str, Any], n_predictions: int) -> str:
-    from podium.cli.score import shown_reasons
+    from eval.sets.predictions import shown_reasons
 
     cut = f"; {about['n_prompts_cut']} prompts lost their beginning" if about["n_prompts_cut"] else ""
     ended = f" ({shown_reasons(about['finish_reasons'])})" if about["finish_reasons"] else ""

@@ -22,6 +22,8 @@ def promote(
     """Lock a study's best trial, or another complete one, for its only submission run."""
     from podium.submission.lock import refuse_taken, write_lock
     from tuning.promotion import promote as pass_gate
+    from tuning.study.overview import undistinguished
+    from tuning.study.study import load_study
 
     refuse_taken(name)
     promotion = pass_gate(study, trial)
@@ -36,6 +38,8 @@ def promote(
     if found := lock.contamination:
         n_exact, n_near = len(found["exact"]), len(found["near"])
         typer.echo(f"contamination: {n_exact} of {found['n_items']} evalset prompts in the trainset, {n_near} nearly")
+    if nothing := undistinguished(load_study(study)):
+        typer.echo(f"warning: {nothing}")
     typer.echo(f"lock: {submission_dir(name) / 'lock.json'}")
     typer.echo(f"lock_id: {lock.lock_id}")
     if (lock.code_commit or "").endswith("+changes"):

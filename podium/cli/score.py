@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +70,7 @@ def _show(card: Scorecard) -> None:
     from rich.console import Console
 
     from eval.scorecard import floored
+    from eval.sets.predictions import shown_reasons
 
     scored = card.evalset
     typer.echo(f"evalset             {f'{scored.name} ({scored.split})' if scored else 'given samples'}")
@@ -88,11 +88,6 @@ def _show(card: Scorecard) -> None:
     if problems := _problems(card):
         typer.echo(f"warning             {problems}")
     Console().print(_table(card))
-
-
-def shown_reasons(counts: Mapping[str, int]) -> str:
-    """`eos 90, deadline 2`."""
-    return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
 def _table(card: Scorecard) -> Table:

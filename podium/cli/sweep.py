@@ -145,7 +145,8 @@ def summary_lines(study: StudyView) -> list[str]:
     """The lines that `podium sweep` and `podium demo` print at the end."""
     from podium.cli.sweep_display import score_text
     from tuning.search.labels import params_label
-    from tuning.study.overview import mlflow_problem
+    from tuning.study.cuts import cuts_line
+    from tuning.study.overview import mlflow_problem, undistinguished
 
     how = study.summary
     states = ", ".join(f"{count} {state}" for state, count in sorted(how.get("states", {}).items()))
@@ -165,9 +166,13 @@ def summary_lines(study: StudyView) -> list[str]:
             f"best: trial {best.number}, {study.space.metric} {score_text(best.value)} at step {best.step}"
             f"{_against_baseline(study)}; {'the base config' if best.baseline else params_label(best.newest_overrides)}"
         )
+        if cut := cuts_line(best):
+            lines.append(cut)
         if study.space.objectives:
             front = ", ".join(str(trial.number) for trial in study.front())
             lines.append(f"best by {study.space.metric}; on the Pareto front of all objectives: {front}")
+    if nothing := undistinguished(study):
+        lines.append(f"warning: {nothing}")
     return lines
 
 

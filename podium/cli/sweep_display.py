@@ -11,6 +11,7 @@ from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.states import State
 from tuning.search.labels import params_label
+from tuning.study.cuts import by_length
 from tuning.study.trial import best_of
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class PlainLines:
         so_far = f"best {score_text(best.value)} (trial {best.number})" if best else "none complete yet"
         count = f"[{self._progress.n_ended}/{self._progress.total}]"
         score = f"{trial.state} at step {trial.step}: {newest_score(trial)}"
+        if cut := by_length(trial):
+            score += f" ({cut})"
         elapsed = format_duration(self._progress.elapsed_s)
         return f"{count} trial {trial.number} {score}  {what(trial)}  ({so_far}, {elapsed})"
 

@@ -47,6 +47,9 @@ class EvalSummary(Record):
     final_loss: float
     n_items: int = Field(ge=1)
     n_scored: int = Field(ge=0)
+    n_ended_by_length: int | None = Field(None, ge=0)  # answers that were cut at generate.max_new_tokens
+    n_truncated: int | None = Field(None, ge=0)  # examples of the trainset that were cut at data.max_seq_len
+    n_dropped: int | None = Field(None, ge=0)  # examples left out, because no part of their completion fits
     lock_id: str
     splits: dict[str, dict[str, Any]]  # a scorecard for each, without its items
     challenges: dict[str, Any] | None = None  # how many of eval.challenges were answered; they have no score
@@ -163,6 +166,9 @@ def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> Eval
         final_loss=_last_metrics(run_dir)["loss"],
         n_items=cards[split].n_items,
         n_scored=cards[split].n_scored,
+        n_ended_by_length=cards[split].finish_reasons.get("length", 0),
+        n_truncated=provenance["trainset"].get("n_truncated"),
+        n_dropped=provenance["trainset"].get("n_dropped"),
         lock_id=lock.lock_id,
         splits={name: card.model_dump(mode="json", exclude={"scores"}) for name, card in cards.items()},
         challenges=_answered(config, run_dir),

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from eval.scorecard import floored
+from eval.sets.predictions import shown_reasons
 from podium.core import run_files
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
@@ -116,7 +117,9 @@ class _Run:
 
     def _train(self) -> None:
         """Train the locked steps, or as many as the deadline allows. Raises RunEnded if no step could be trained."""
-        steps = self.config.train.max_steps
+        steps, trainset = self.config.train.max_steps, self.library.trainset(self.config)
+        kept = f"{trainset.n_examples} examples of up to {self.config.data.max_seq_len} tokens"
+        print(f"trainset: {trainset.name}, {kept}; {trainset.n_truncated} cut, {trainset.n_dropped} left out")
 
         def log(report: Report) -> None:
             loss = f"  loss {report.metrics['train/loss']:.4f}" if "train/loss" in report.metrics else ""
@@ -160,6 +163,8 @@ class _Run:
             low, high = map(floored, card.interval)
             points = f"{floored(card.answer_correctness)} (95% interval {low} to {high})"
             print(f"{split}: answer_correctness {points}, {card.n_items} items, {card.n_missing} without a prediction")
+            if card.finish_reasons:
+                print(f"{split}: answers ended by {shown_reasons(card.finish_reasons)}")
         print(f"the trial had {self.lock.metric} {self.lock.value}")
         write_json(self.out / run_files.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
         if evidence.write_submission(self.lock, self.out):

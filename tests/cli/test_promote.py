@@ -30,6 +30,17 @@ def test_promote_writes_the_lock_and_says_what_comes_next(home, podium, study):
     assert (lock["trial"], lock["mlflow_run_id"]) == (2, f"{2:032x}")
 
 
+def test_a_study_that_distinguished_nothing_is_promoted_with_a_warning(home, podium):
+    study = write_study(home, (State.COMPLETE, 40.0), (State.DIVERGED, None), (State.COMPLETE, 40.0))
+    done = podium("promote", study, "--as", "one")
+    assert done.code == 0
+    (warning,) = [line for line in done.out.splitlines() if line.startswith("warning: ")]
+    same = "dev/answer_correctness is 40 in all 2 trials that have a score, so trial 0 is the best only because"
+    assert warning.startswith(f"warning: nothing was distinguished: {same}")
+    assert json.loads((home / "submission_runs/one/lock.json").read_text())["trial"] == 0
+    assert f"  {warning}" in podium("show", study).out.splitlines()
+
+
 def test_a_trial_can_be_chosen(home, podium, study):
     assert podium("promote", study, "--trial", 0, "--as", "one").code == 0
     assert json.loads((home / "submission_runs/one/lock.json").read_text())["value"] == 40.0

@@ -3,18 +3,27 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from podium.cli import main as cli
+from podium.cli.sweep import summary_lines
 from podium.cli.sweep_display import PlainLines, Progress, live_view, rows
 from podium.core.clock import FakeClock
 from podium.core.states import State
 from tests.tuning.workers.test_worker import ABOUT, write_data
 from tuning.study.events import Event
-from tuning.study.study import load_study
+from tuning.study.study import StudyView, load_study
 from tuning.study.trial import TrialView
 
+CUTS = {
+    "dev/n_answers": 40.0,
+    "dev/n_ended_by_length": 3.0,
+    "dev/n_prompts_cut": 1.0,
+    "train/n_truncated": 2.0,
+    "train/n_dropped": 5.0,
+}
 # `main`, and then whether the driver has imported JAX.
 CODE = """
 import sys
@@ -172,6 +181,50 @@ def test_plain_lines(trial, capsys):
         "[1/3] trial 0 complete at step 6: 62.19  the base config  (best 62.19 (trial 0), 50.0 s)",
         "[2/3] trial 1 diverged at step 3: -  lr=0.00123  diverged at step 2: loss nan  (best 62.19 (trial 0), 50.0 s)",
     ]
+
+
+def test_a_line_says_how_many_answers_ended_by_length(trial, capsys):
+    show = PlainLines(Progress(2, clock=FakeClock()))
+    show(Event("finished", trial(0, State.COMPLETE, 12.5, metrics=CUTS)))
+    show(Event("finished", trial(1, State.COMPLETE, 25.0, metrics={**CUTS, "dev/n_ended_by_length": 0.0})))
+    assert [line.partition("  ")[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
+        "[1/2] trial 0 complete at step 3: 12.50 (3 of 40 ended by length)",
+        "[2/2] trial 1 complete at step 3: 25.00",
+    ]
+
+
+def summary_of(*trials: TrialView) -> list[str]:
+    view = StudyView("sums-001", trials[0].space, trials[0].dir.parents[1], list(trials), summary={}, data={})
+    return summary_lines(view)
+
+
+def test_the_summary_says_what_was_cut_of_the_best_trial(trial):
+    worse, best = trial(0, State.COMPLETE, 12.5), trial(1, State.COMPLETE, 25.0, metrics=CUTS)
+    cut = (
+        "its answers: 3 of 40 ended by length, 1 prompts lost their beginning; its trainset: 2 examples cut, 5 left out"
+    )
+    lines = summary_of(worse, best)
+    assert lines[lines.index(next(line for line in lines if line.startswith("best: trial 1"))) + 1] == cut
+    assert not any("ended by length" in line for line in summary_of(worse))  # made before the counts were kept
+
+
+SAME = (
+    "warning: nothing was distinguished: dev/answer_correctness is 12.5 in all 3 trials that have a score, so trial 0"
+)
+
+
+def test_the_summary_says_that_nothing_was_distinguished(trial):
+    same = [trial(number, State.COMPLETE, 12.5) for number in range(2)]
+    early, stopped = (replace(trial(2, state, 12.5), value=None) for state in (State.PRUNED, State.STOPPED))
+    assert summary_of(*same, early)[-1].startswith(SAME)
+    others = [
+        (*same, trial(2, State.COMPLETE, 12.0)),
+        (*same, replace(early, reports={3: 10.0})),  # it was worse
+        (same[0],),
+        (same[0], trial(1, State.DIVERGED), stopped),
+    ]
+    for trials in others:
+        assert not any("distinguished" in line for line in summary_of(*trials))
 
 
 def test_the_table_shows_what_runs_and_the_newest_of_the_others(trial):

@@ -3,6 +3,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from eval.sets.evalset import load_evalset
 from podium.core.config import parse_config
 from podium.core.errors import UsageError
 from podium.core.states import State
@@ -74,6 +75,19 @@ def test_the_summary_is_about_the_holdout_with_dev_beside_it(done_home):
     assert summary["n_items"] + summary["splits"]["dev"]["n_items"] == 12
     assert summary["final_loss"] == read_lines(run_dir(done_home) / "metrics.jsonl")[-1]["loss"]
     assert summary["lock_id"] == read_lock("done").lock_id
+
+
+def test_the_summary_says_how_many_answers_and_examples_were_cut(done_home):
+    summary = json.loads((run_dir(done_home) / "eval_summary.json").read_text())
+    answers = {line["id"]: line["finish_reason"] for line in read_lines(run_dir(done_home) / "predictions.jsonl")}
+    holdout = load_evalset("small_v1").split("holdout")
+    by_length = [answers[sample.id] for sample in holdout].count("length")
+    assert summary["n_ended_by_length"] == by_length > 0
+    assert (summary["n_truncated"], summary["n_dropped"]) == (22, 0)  # of 48 examples, with 32 tokens each
+    log = (run_dir(done_home) / "kaggle_output_log.txt").read_text()
+    assert "trainset: small, 48 examples of up to 32 tokens; 22 cut, 0 left out\n" in log
+    reasons = summary["splits"]["holdout"]["finish_reasons"]
+    assert f"holdout: answers ended by {', '.join(f'{name} {count}' for name, count in reasons.items())}\n" in log
 
 
 def test_what_counts_is_predicted_first(data_home):

@@ -15,7 +15,7 @@ from tuning.study.files import LOG_TAIL_FILE, request_stop
 from tuning.study.locks import driver_of
 from tuning.study.storage import open_storage
 from tuning.study.study import StudyView, find_study, load_study, study_names
-from tuning.study.trial import UNFINISHED, TrialView
+from tuning.study.trial import UNFINISHED, TrialView, signed
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -60,6 +60,23 @@ def mlflow_problem(study: StudyView) -> str | None:
         rest = "everything was written in the end"
     times = "once" if account["failures"] == 1 else f"{account['failures']} times"
     return f"MLflow failed {times} ({account['last_failure']}); {rest}"
+
+
+def undistinguished(study: StudyView) -> str | None:
+    """A warning if every trial scored the same, so that the best is only the first; None if a score differs.
+
+    The score of a trial that was stopped early is its newest report. One trial alone has nothing to differ from.
+    """
+    complete = [trial for trial in study.trials if trial.value is not None]
+    early = [trial for trial in study.trials if trial.state is State.PRUNED and trial.reports]
+    scores = [trial.value for trial in complete] + [trial.reports[max(trial.reports)] for trial in early]
+    if not complete or len(scores) < 2 or len(set(scores)) > 1 or len({*map(signed, complete)}) > 1:
+        return None
+    return (
+        f"nothing was distinguished: {study.space.metric} is {scores[0]:g} in all {len(scores)} trials that have a "
+        f"score, so trial {study.best().number} is the best only because it is the first; train for more steps, score "
+        "more items, or choose a finer metric such as dev/loss"
+    )
 
 
 def all_studies() -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from podium.core.records import Report, Sample
 from podium.core.run_files import PREDICTIONS, SCORECARD
 from podium.core.states import State
 from tuning.search.space import SearchSpace
+from tuning.study import cuts
 from tuning.study.data import data_hashes
 from tuning.study.files import asked_to_end, trial_dir
 from tuning.study.study import load_study_space
@@ -112,7 +113,7 @@ class Worker:
         trial, stop = self._slots[slot], partial(asked_to_end, self._folder, slot)
         # A checkpoint becomes whole while the model predicts, or before the slot is given back.
         *_, report = advance_with_checkpoints(trial.run, until_step, Deadline.after(None), stop)
-        report = _with_score(trial, report)
+        report = self._with_score(trial, report)
         programs, hits = (now - then for now, then in zip(self._compile_counts(), trial.compile_counts, strict=True))
         compiled = {"compile/programs": float(programs), "compile/cache_hits": float(hits)}
         return report.model_copy(update={"metrics": {**report.metrics, **compiled}})
@@ -140,22 +141,25 @@ class Worker:
             self._evalsets[key] = load_evalset(path)
         return self._evalsets[key]
 
+    def _with_score(self, trial: _Slot, report: Report) -> Report:
+        """The report with the score, and with how much was cut, unless the trial failed or was stopped."""
+        if report.state not in (State.RUNNING, State.COMPLETE):
+            return report
+        try:
+            scores = _score(trial)
+        except RunFailed as failure:  # out of memory in prediction; the training is saved
+            return report.model_copy(update={"state": failure.state, "reason": str(failure)})
+        trainset = self._library.trainset(trial.run.config)
+        examples = {cuts.N_TRUNCATED: float(trainset.n_truncated), cuts.N_DROPPED: float(trainset.n_dropped)}
+        return report.model_copy(update={"metrics": {**report.metrics, **scores, **examples}})
+
     def _compile_counts(self) -> tuple[int, int]:
         """How many programs this process has compiled so far, and how many of them came from JAX's cache on disk."""
         return sum(self._library.compiles.values()), self._library.cache_hits
 
 
-def _with_score(trial: _Slot, report: Report) -> Report:
-    if report.state not in (State.RUNNING, State.COMPLETE):
-        return report
-    try:
-        return report.model_copy(update={"metrics": {**report.metrics, **_score(trial)}})
-    except RunFailed as failure:  # out of memory in prediction; the training is saved
-        return report.model_copy(update={"state": failure.state, "reason": str(failure)})
-
-
 def _score(trial: _Slot) -> dict[str, float]:
-    """Predict and score the dev split. The trial's folder keeps the files of the newest report."""
+    """Predict and score the dev split, and count what was cut. The trial's folder keeps the newest report's files."""
     run, config = trial.run, trial.run.config
     predictions = run.predict(trial.samples, Deadline.after(None))
     about = trial.evalset.scored_set("dev", config.eval.max_items)
@@ -175,6 +179,12 @@ def _score(trial: _Slot) -> dict[str, float]:
         },
     )
     write_json(run.out / SCORECARD, card.model_dump(mode="json"))
-    scores = {"dev/answer_correctness": card.answer_correctness, "dev/primary_score": card.primary_score}
+    scores = {
+        "dev/answer_correctness": card.answer_correctness,
+        "dev/primary_score": card.primary_score,
+        cuts.N_ANSWERS: float(len(predictions)),
+        cuts.N_BY_LENGTH: float(card.finish_reasons.get("length", 0)),
+        cuts.N_PROMPTS_CUT: float(run.n_prompts_cut),
+    }
     loss = run.loss_on(trial.samples[:LOSS_ITEMS])
     return scores if loss is None or not math.isfinite(loss) else {**scores, "dev/loss": loss}

@@ -116,6 +116,29 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert "Traceback" in (folder / "trials" / "002" / "traceback.txt").read_text()
 
 
+def test_a_report_counts_what_was_cut(home):
+    write_data(home)
+    folder = home / "trainsets" / "sums"
+    traces = read_records(ReasoningTrace, folder / "traces.jsonl")
+    long = [ReasoningTrace(prompt="+".join(str(n) * 30) + "=?", final_answer=str(30 * n)) for n in range(3)]
+    write_trainset(folder, [*traces, *long], name="sums", recipe="test", recipe_version="1", seed=None)
+    lengths = {"data.max_seq_len": 20, "generate.max_prompt_tokens": 4, "generate.max_new_tokens": 2}
+    about = {"base": "base.yaml", "trials": 1, "report_every_steps": 1, "parameters": RATE}
+    (home / "space.yaml").write_text(yaml.safe_dump({"name": "sums", **about, "overrides": lengths}))
+    space = load_space("space.yaml")
+    study = study_dir(create(space, None, Worker.check(space)).study_name)
+    process = WorkerProcess(Worker, study)
+    report = process.advance(process.attach(0, space.base_config, None), 1)
+    # Of the sums, the 40 longest have more than 20 tokens; no completion is left after a prompt of 61 characters.
+    assert (report.metrics["train/n_truncated"], report.metrics["train/n_dropped"]) == (40, 3)
+    # Each of the four prompts has more than 4 tokens, and an untrained model ends no answer within two.
+    assert report.metrics["dev/n_answers"] == report.metrics["dev/n_prompts_cut"] == 4
+    finished = [
+        prediction.finish_reason for prediction in read_records(Prediction, study / "trials/000/predictions.jsonl")
+    ]
+    assert report.metrics["dev/n_ended_by_length"] == finished.count("length") == 4
+
+
 def test_what_trials_depend_on_is_checked_and_hashed(home, space):
     hashes = Worker.check(space)
     assert set(hashes) == {"evalset_sha256", "trainset_sha256 of sums"}
