@@ -1,10 +1,12 @@
 import json
+import re
 
 import pytest
 
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.states import State
+from tests.console import ROOT
 from tests.tuning.conftest import fates
 from trainer.run.metrics_log import MetricsLog
 from tuning.promotion import record
@@ -72,8 +74,12 @@ def test_per_step_metrics_artifacts_and_status(run_sweep, client):
     assert by_state[State.DIVERGED].data.tags["reason"] == "loss exploded at step 5"
 
 
-def test_every_state_has_a_status():
-    assert set(mlflow_store.STATUS) == set(State)
+def test_every_state_has_a_status_which_the_docs_say():
+    table = (ROOT / "docs/mlflow.md").read_text().split("| state | MLflow's status |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| (`.*`) \| ([A-Z]+)", table, re.MULTILINE)
+    said = {State(state): status for states, status in rows for state in re.findall("`([^`]+)`", states)}
+    assert said == mlflow_store.STATUS
+    assert set(said) == set(State)
     failed = {state for state, status in mlflow_store.STATUS.items() if status == "FAILED"}
     assert failed == {State.DIVERGED, State.INFEASIBLE, State.OOM, State.FAILED}
 
