@@ -12,6 +12,7 @@ from podium.cli.sweep import summary_lines
 from podium.cli.sweep_display import PlainLines, Progress, live_view, rows
 from podium.core.clock import FakeClock
 from podium.core.states import State
+from tests.console import ROOT
 from tests.tuning.workers.test_worker import ABOUT, write_data
 from tuning.study.events import Event
 from tuning.study.study import StudyView, load_study
@@ -33,44 +34,57 @@ try:
 finally:
     print("driver imported jax:", "jax" in sys.modules, flush=True)
 """
+# Sweeps have the analytic worker, for a test of how a sweep ends and not of what its workers do.
+ANALYTIC = """
+from functools import partial
+import tuning
+from tests.tuning.analytic import AnalyticWorker
+tuning.sweep, tuning.resume = (partial(run, worker=AnalyticWorker) for run in (tuning.sweep, tuning.resume))
+"""
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", CODE, *arguments]
+def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     # A group of its own, as a shell gives it: Ctrl-C reaches every process in it.
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment
+    )
 
 
 @pytest.mark.parametrize(
-    ("number", "end"),
+    ("number", "end", "code", "n_trials"),
     [
-        pytest.param(signal.SIGINT, os.killpg, id="Ctrl-C", marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, os.kill, id="SIGTERM"),
+        pytest.param(signal.SIGINT, os.killpg, CODE, 30, id="Ctrl-C", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, os.kill, CODE, 30, id="SIGTERM", marks=pytest.mark.slow),
+        # Its trials take no time: there are so many that the signal comes before the last.
+        pytest.param(signal.SIGTERM, os.kill, ANALYTIC + CODE, 1000, id="SIGTERM, analytic worker"),
     ],
 )
-def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end):
-    """The whole thing: Ray, two workers, the tiny model, Ctrl-C or a SIGTERM, and a resume in another process."""
+@pytest.mark.usefixtures("store")
+def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end, code, n_trials):
+    """Ray, two workers, Ctrl-C or a SIGTERM, and a resume in another process; the slow ones train the tiny model."""
     write_data(home)
-    sweep = start("sweep", "space.yaml", "--backend", "ray", "--trials", "30")
+    sweep = start(code, "sweep", "space.yaml", "--backend", "ray", "--trials", str(n_trials))
     lines = []
     for line in sweep.stdout:
         lines.append(line)
-        if line.startswith("[1/30]"):
+        if line.startswith(f"[1/{n_trials}]"):
             end(sweep.pid, number)
             break
     rest, errors = sweep.communicate()
     lines += rest.splitlines(keepends=True)
     assert sweep.returncode == 128 + number, errors
     assert "SIGTERM received" not in errors  # Ray's own words, with a stack
-    assert lines[0] == "study sums-001: 30 trials\n"
+    assert lines[0] == f"study sums-001: {n_trials} trials\n"
     assert "stopped: interrupted; resume with: podium sweep space.yaml --resume sums-001\n" in lines
     assert "driver imported jax: False\n" in lines
     stopped = load_study("sums-001")
     begun = len(stopped.trials)
-    assert 1 <= begun < 30
+    assert 1 <= begun < n_trials
     assert State.RUNNING not in {trial.state for trial in stopped.trials}
 
-    resume = start("sweep", "--resume", "sums-001", "--backend", "inline", "--trials", str(begun + 1))
+    resume = start(code, "sweep", "--resume", "sums-001", "--backend", "inline", "--trials", str(begun + 1))
     printed, errors = resume.communicate()
     assert resume.returncode == 0, errors
     study = load_study("sums-001")

@@ -1,7 +1,5 @@
 """The Ray backend, with the same worker that the inline tests use."""
 
-import os
-import signal
 import sys
 
 import pytest
@@ -59,20 +57,6 @@ def test_two_workers_share_the_trials_and_a_dead_one_is_replaced(run_sweep):
     assert replaced["pid"] != attached[0]["pid"]  # and its worker was started again
 
 
-def test_a_worker_that_dies_with_nothing_left_to_do_is_counted(run_sweep):
-    ended = []
-
-    def kill_at_the_end(event):
-        ended.extend([event.trial.number] if event.kind == "finished" else [])
-        if len(ended) == 4 and event.kind == "finished":
-            folder = event.trial.dir.parents[1]
-            os.kill([value["pid"] for _, value in read_jsonl(folder / "calls.jsonl")][-1], signal.SIGKILL)
-
-    study = run_sweep({**PLAIN, "workers": 1, "trials": 4}, listeners=[kill_at_the_end], backend="ray")
-    assert len(ended) == len(study.trials) == 4
-    assert [worker["deaths"] for worker in study.summary["workers"]].count(1) == 1
-
-
 def test_a_stopped_sweep_goes_on_where_its_trials_were(run_sweep):
     n = 30
     plain = {**PLAIN, "workers": 2, "trials": n, "baseline": False}
@@ -93,33 +77,38 @@ TAME = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
 THREE = {"trials": 3, "workers": 1, "scheduler": "none", "parameters": TAME}
 
 
-def test_a_trial_that_kills_its_workers_fails_with_what_they_said(run_sweep):
-    asked = {**THREE, "max_failures": 1}
-    study = run_sweep(asked, ask=("doom-1",), backend="ray")
+class KillWorkers:
+    """A listener that kills the worker of trial 2 at its first report, and the last worker when all trials ended."""
+
+    def __init__(self) -> None:
+        self.killed, self.ended = [], 0
+
+    def __call__(self, event) -> None:
+        self.ended += event.kind == "finished"
+        at_report = (event.kind, event.trial.number) == ("reported", 2) and not self.killed
+        if at_report or (event.kind, self.ended) == ("finished", 4):
+            done = [value for _, value in read_jsonl(event.trial.dir.parents[1] / "calls.jsonl")]
+            self.killed.append([call["pid"] for call in done if call["trial"] == event.trial.number][-1])
+            killing.kill(self.killed[-1])
+
+
+def test_a_dead_worker_is_replaced_and_only_a_trial_that_kills_it_again_fails(run_sweep):
+    """A few instants of many; test_kill_worker.py has 20, with real training."""
+    kill = KillWorkers()
+    asked = {**THREE, "trials": 4, "max_failures": 1}
+    study = run_sweep(asked, ask=("doom-1",), backend="ray", listeners=[kill])
+    complete = State.COMPLETE
+    assert [trial.state for trial in study.trials] == [complete, State.FAILED, complete, complete]
     doomed = study.trial(1)
-    assert [trial.state for trial in study.trials] == [State.COMPLETE, State.FAILED, State.COMPLETE]
     assert "was killed (SIGKILL) or exited without a message" in doomed.reason
     assert "max_failures=1 retries were used up" in doomed.reason
     assert log_tail(doomed)[-1] == "trial 1 is doomed"
-    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 2
-
-
-def test_a_killed_worker_is_replaced_and_its_trial_goes_on(run_sweep):
-    """One instant of many; test_kill_worker.py has 20, with real training."""
-    killed = []
-
-    def kill(event):
-        if event.kind == "reported" and event.trial.number == 1 and not killed:
-            done = [value for _, value in read_jsonl(event.trial.dir.parents[1] / "calls.jsonl")]
-            killed.append(next(call["pid"] for call in done if call["trial"] == 1))
-            killing.kill(killed[0])
-
-    study = run_sweep(THREE, backend="ray", listeners=[kill])
-    assert [trial.state for trial in study.trials] == [State.COMPLETE] * 3
-    first, again = (call for call in calls(study) if call["trial"] == 1 and call["call"] == "attach")
-    assert (first["step"], first["pid"]) == (0, killed[0])
-    assert again["step"] >= 10 and again["pid"] != killed[0]
-    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 1
+    first, again = (call for call in calls(study) if call["trial"] == 2 and call["call"] == "attach")
+    assert (first["step"], first["pid"]) == (0, kill.killed[0])  # it was killed, and the trial went on elsewhere
+    assert again["step"] >= 10 and again["pid"] != kill.killed[0]
+    assert kill.ended == 4 and len(kill.killed) == 2
+    # Trial 1 killed two, the listener two; the last of them had nothing left to do.
+    assert sum(worker["deaths"] for worker in study.summary["workers"]) == 4
 
 
 def pids(actor: str) -> list[int]:
