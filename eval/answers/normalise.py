@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from eval.answers.latex import plain
+from eval.answers.visible import INVISIBLE
 
 MINUS_SIGNS = "\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FULLWIDTH HYPHEN-MINUS}"
 TIMES_SIGNS = "\N{MULTIPLICATION SIGN}\N{DOT OPERATOR}\N{MIDDLE DOT}\N{ASTERISK OPERATOR}\N{MULTIPLICATION X}"
@@ -20,12 +21,14 @@ LOOKALIKES = str.maketrans(
 SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")  # x² is x^2; NFKC alone would make it x2
 VULGAR_FRACTION = re.compile("[¼-¾⅐-⅞]")  # 1½ is 1 1/2; NFKC alone would make it 11/2
 THIN_THOUSANDS = re.compile("(?<=\\d)[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}](?=\\d{3}(?!\\d))")
+ROOT = re.compile(r"\N{SQUARE ROOT}\s*(?:\(([^()]*)\)|(\w+))")
 
-AROUND = " \"'`*"  # quotes and Markdown emphasis
+AROUND = " \"'`*_"  # quotes and Markdown emphasis
 TRAILING = " .,;:!?"
 THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?!\d|,\d)")
 COMMA = re.compile(r"\s*,\s*")
 OPERATOR = re.compile(r"\s*([=+*/^])\s*")  # not the minus sign: "- 3" may be an item of a list
+CLOCK = re.compile(r"(?<=\d) ?([ap])\.?m\b\.?")  # 5:30 p.m. is 5:30 pm
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")
 
 
@@ -46,7 +49,7 @@ def _normalise(answer: str) -> str:
         before = _bare(plain(text))
         text = plain(before)
     text = THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
-    text = OPERATOR.sub(r"\1", COMMA.sub(", ", text)).strip()
+    text = CLOCK.sub(r" \1m", OPERATOR.sub(r"\1", COMMA.sub(", ", text))).strip()
     return _number(text) if NUMBER.fullmatch(text) else text
 
 
@@ -62,7 +65,8 @@ def _bare(text: str) -> str:
 
 
 def _ascii_signs(text: str) -> str:
-    text = THIN_THOUSANDS.sub(",", text)
+    text = THIN_THOUSANDS.sub(",", INVISIBLE.sub("", text))
+    text = ROOT.sub(lambda found: f"sqrt({found[1] or found[2]})", text)
     text = SUPERSCRIPTS.sub(lambda found: "^" + unicodedata.normalize("NFKC", found[0]), text)
     text = VULGAR_FRACTION.sub(lambda found: " " + unicodedata.normalize("NFKC", found[0]), text)
     return unicodedata.normalize("NFKC", text.translate(LOOKALIKES)).translate(LOOKALIKES)

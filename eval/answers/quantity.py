@@ -1,4 +1,4 @@
-"""Answers as numbers with units, and the equality of two answers."""
+"""Answers as numbers with units."""
 
 import math
 import re
@@ -7,21 +7,26 @@ from fractions import Fraction
 from functools import lru_cache
 
 from eval.answers.normalise import normalise
-from eval.answers.units import UNITS
+from eval.answers.units import NAMES, UNITS
 
 # Matches normalised text. Longer numbers and larger exponents are compared as text, so that hostile input stays cheap.
-_QUANTITY = re.compile(
+VALUE = (
     r"(?:(?P<variable>[a-z])=)?"
-    r"(?P<minus>-?)(?:(?P<currency>[$€£¥]) ?)?(?P<inner_minus>-?)"
+    r"(?P<minus>-|(?:negative|minus) |)(?:(?P<currency>[$€£¥]) ?)?(?P<inner_minus>-?)"
     r"(?P<number>\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})"
     r"(?:(?:e|\*10\^)\(?(?P<exponent>[-+]?\d{1,2})\)?|/(?P<over>\d{1,300})| (?P<top>\d{1,300})/(?P<bottom>\d{1,300}))?"
-    r" ?(?P<unit>[^\d\s].*)?"
+    r"(?: (?P<scale>hundred|thousand|million|billion|trillion)\b)?"
 )
+_QUANTITY = re.compile(rf"{VALUE} ?(?P<unit>[^\d\s].*)?")
+_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity such as `x = 5 km`; `value` is exact. A percentage has the unit %."""
+    """A quantity such as `x = 5 km`; `value` is exact. A percentage has the unit %.
+
+    `unit` is a name of `units.py`, or in a sentence the word after the number, such as `apples`.
+    """
 
     value: Fraction
     unit: str | None = None
@@ -40,36 +45,31 @@ class Quantity:
         return {self.unit, right.unit} == {"%", None} and _near(self.share, right.share, tolerance)
 
     @property
+    def known_unit(self) -> bool:
+        return self.unit in NAMES
+
+    @property
     def share(self) -> Fraction:
         return self.value / 100 if self.unit == "%" else self.value
-
-
-def same_answer(found: str, right: str) -> bool:
-    """Whether the two are equal as normalised text or as quantities."""
-    return normalise(found) == normalise(right) or same_quantity(found, right)
-
-
-def same_quantity(found: str, right: str, tolerance: Fraction = Fraction(0)) -> bool:
-    """Whether both are quantities and agree."""
-    expected = quantity(right)
-    got = quantity(found) if expected else None
-    return expected is not None and got is not None and got.agrees(expected, tolerance)
 
 
 @lru_cache(maxsize=1 << 16)
 def quantity(answer: str) -> Quantity | None:
     """`answer` as a quantity; None if it is not exactly one quantity, or its unit is unknown."""
     found = _QUANTITY.fullmatch(normalise(answer))
-    if found is None or (found["minus"] and found["inner_minus"]):
+    if found is None:
         return None
     unit = UNITS.get(found["unit"]) if found["unit"] else None
-    if found["unit"] and (unit is None or found["currency"]):
-        return None
+    return None if found["unit"] and unit is None else from_match(found, unit)
+
+
+def from_match(found: re.Match[str], unit: str | None) -> Quantity | None:
+    """The quantity in a match of VALUE; None if it is a calculation that was not carried out, or has two signs."""
     value = _value(found)
-    if value is None:
+    if value is None or (found["minus"] and found["inner_minus"]) or (found["currency"] and unit):
         return None
     sign = -1 if found["minus"] or found["inner_minus"] else 1
-    return Quantity(sign * value, found["currency"] or unit, found["variable"])
+    return Quantity(sign * value * _SCALES.get(found["scale"], 1), found["currency"] or unit, found["variable"])
 
 
 def _value(found: re.Match[str]) -> Fraction | None:

@@ -63,3 +63,4 @@ def _spellings() -> dict[str, str]:
 
 
 UNITS = _spellings()
+NAMES = frozenset(UNITS.values())

@@ -69,8 +69,8 @@ class Scorer(ABC):
             return [self.score(sample, predictions[0] if predictions else None) for sample, predictions in items]
         return [self._combined(sample, predictions, n_samples) for sample, predictions in items]
 
-    def vote_key(self, extracted: str) -> str:
-        """A key that is equal for extractions that count as votes for the same answer."""
+    def vote_key(self, extracted: str, sample: Sample) -> str:  # noqa: ARG002
+        """A key that is equal for extractions that count as votes for the same answer of `sample`."""
         return extracted
 
     @abstractmethod
@@ -78,7 +78,7 @@ class Scorer(ABC):
 
     def _combined(self, sample: Sample, predictions: Sequence[Prediction], n_samples: int) -> Score:
         scores = [self.score(sample, prediction) for prediction in predictions] or [self.score(sample, None)]
-        keys = [None if score.extracted is None else self.vote_key(score.extracted) for score in scores]
+        keys = [None if score.extracted is None else self.vote_key(score.extracted, sample) for score in scores]
         winner, n_votes = majority(keys)
         n_right = sum(score.value == 1 for score in scores)
         metrics = {name: sum(score.metrics[name] for score in scores) / n_samples for name in self.metrics}

@@ -3,23 +3,20 @@
 import re
 
 from eval.answers.extract import Extracted, extract
+from eval.answers.letters import REASON, first_letter
 from eval.answers.normalise import normalise
+from eval.answers.visible import visible
 from eval.scorers.extracting import ExtractingScorer
 from podium.core.errors import UsageError
 from podium.core.records import Sample
 
 LETTERS = "ABCDE"
-# One rule for every letter, so that all choices have the same chance: "B because" counts, "A dog" does not.
-_REASON = r"\s+(?:because|since|as|is)\b"
-_FIRST = re.compile(
-    rf"[\s\"'`*]*(?:(?:option|choice)\s+)?(?:\(([A-E])\)|([A-E])(?=[\s\"'`*]*(?:$|[).:,;])|{_REASON}))", re.IGNORECASE
-)
-_ANYWHERE = re.compile(rf"(?<![\w'’])[A-E](?![\w'’])(?={_REASON}|(?!\s+[a-z]))")
+_ANYWHERE = re.compile(rf"(?<![\w'’])[A-E](?![\w'’])(?={REASON}|(?!\s+[a-z]))")
 
 
 class ChoiceScorer(ExtractingScorer):
     name = "choice"
-    version = "1"
+    version = "2"
 
     def check(self, sample: Sample) -> None:
         if sample.expected_answer not in tuple(LETTERS):
@@ -28,13 +25,13 @@ class ChoiceScorer(ExtractingScorer):
     def strict(self, text: str) -> Extracted | None:
         """The letter at the start of the extracted answer; without one, the whole answer."""
         found = extract(text)
-        letter = _FIRST.match(found.answer) if found else None
-        return Extracted((letter[1] or letter[2]).upper(), found.rule) if found and letter else found
+        letter = first_letter(found.answer) if found else None
+        return Extracted(letter, found.rule) if found and letter else found
 
     def lenient(self, text: str, sample: Sample) -> Extracted | None:
         """The last capital letter that stands alone."""
         del sample
-        letters = _ANYWHERE.findall(text)
+        letters = _ANYWHERE.findall(visible(text))
         return Extracted(letters[-1], "last letter") if letters else None
 
     def same(self, found: str, right: str) -> bool:

@@ -9,7 +9,7 @@ from podium.core.records import Prediction, Sample
 
 class ContainsScorer(Scorer):
     name = "contains"
-    version = "1"
+    version = "2"
     votes = False
 
     def _judge(self, sample: Sample, prediction: Prediction) -> Score:

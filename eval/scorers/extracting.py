@@ -27,7 +27,8 @@ class ExtractingScorer(Scorer):
     def _judge(self, sample: Sample, prediction: Prediction) -> Score:
         found = self.strict(prediction.text)
         if found is None:
-            return self._result(sample, 0.0, None, "empty: the prediction holds no text", {"lenient": 0.0})
+            where = " outside <think>" if prediction.text.strip() else ""
+            return self._result(sample, 0.0, None, f"empty: the prediction holds no text{where}", {"lenient": 0.0})
         right = self._right(sample, found)
         if right is not None:
             return self._result(sample, 1.0, found.answer, f"{found.rule}: equals {right!r}", {"lenient": 1.0})

@@ -3,8 +3,9 @@
 import math
 from fractions import Fraction
 
+from eval.answers.compare import same_quantity, vote_key
 from eval.answers.extract import Extracted, extract, last_number
-from eval.answers.quantity import quantity, same_quantity
+from eval.answers.stated import expected_quantity
 from eval.scorers.extracting import ExtractingScorer
 from podium.core.errors import UsageError
 from podium.core.records import Sample
@@ -14,7 +15,7 @@ TOLERANCE = 1e-6
 
 class NumericScorer(ExtractingScorer):
     name = "numeric"
-    version = "1"
+    version = "2"
 
     def __init__(self, option: str | None = None) -> None:
         """Raises UsageError unless the option is a tolerance >= 0 and < 1."""
@@ -27,7 +28,7 @@ class NumericScorer(ExtractingScorer):
 
     def check(self, sample: Sample) -> None:
         for right in (sample.expected_answer, *sample.accepted):
-            if quantity(right) is None:
+            if expected_quantity(right) is None:
                 raise UsageError(
                     f"item {sample.id!r}: the answer is {right!r}, must be a number for scorer {self.name}"
                 )
@@ -42,8 +43,9 @@ class NumericScorer(ExtractingScorer):
     def same(self, found: str, right: str) -> bool:
         return same_quantity(found, right, self._tolerance)
 
-    def vote_key(self, extracted: str) -> str:
-        return str(quantity(extracted) or extracted)
+    def vote_key(self, extracted: str, sample: Sample) -> str:
+        del sample
+        return vote_key(extracted, number_expected=True)
 
 
 def _tolerance(option: str) -> str:

@@ -27,7 +27,7 @@ def test_the_table_and_the_card(podium, home, predictions):
     assert "evalset             tiny_v1 (all)" in done.out
     assert "answer_correctness  66.66  (95% " in done.out
     assert "primary_score       0.6666" in done.out
-    assert "scorer              answer version 2" in done.out
+    assert "scorer              answer version 3" in done.out
     assert "lenient             66.66  (95% " in done.out
     assert "items               480: 480 scored, 0 missing" in done.out
     assert "warning" not in done.out

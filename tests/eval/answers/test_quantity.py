@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.answers.quantity import Quantity, quantity, same_answer, same_quantity
+from eval.answers.compare import same_answer, same_quantity
+from eval.answers.quantity import Quantity, quantity
 from eval.answers.units import UNITS
 
 
@@ -39,6 +40,12 @@ from eval.answers.units import UNITS
         ("90°", 90, "°"),
         (r"90^\circ", 90, "°"),
         ("20 °C", 20, "°c"),
+        ("negative 3", -3, None),
+        ("1 million", 1_000_000, None),
+        ("$2.5 billion", 2_500_000_000, "$"),
+        ("3 hundred km", 300, "km"),
+        (r"\frac13", Fraction(1, 3), None),
+        (r"1\,234", 1234, None),
         ("60 km / h", 60, "km/h"),
         (r"12\text{ cm}", 12, "cm"),
     ],
@@ -86,7 +93,8 @@ def test_what_is_no_quantity(answer):
         ("x = 5", "5", True),
         ("x = 5", "x=5.0", True),
         ("x = 5", "y = 5", False),
-        ("5 apples", "5", False),
+        ("5 apples", "5", True),  # words around the only number
+        ("5", "5 apples", False),
         ("1, 2, 3", "1,2,3", True),
         ("3 × 4", "3*4", True),
         ("9" * 400, "9" * 400 + ".0", True),  # as text
@@ -109,6 +117,6 @@ def test_every_fraction_with_every_unit_is_read(value, unit):
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_sameness_is_symmetrical_and_never_fails(one, other):
+def test_sameness_never_fails(one, other):
     assert same_answer(one, one)
-    assert same_answer(one, other) == same_answer(other, one)
+    same_answer(one, other)

@@ -17,6 +17,7 @@ import pytest
         ("<answer>$5</answer>", "€5", (), 0.0, "$5", "answer tag: is not '€5'"),
         ("12/4", "3", (), 0.0, "12/4", "last line: is not '3'"),
         ("", "1", (), 0.0, None, "empty: the prediction holds no text"),
+        ("<think>It is 1", "1", (), 0.0, None, "empty: the prediction holds no text outside <think>"),
     ],
 )
 def test_table(judge, text, expected, accepted, value, extracted, reason):
@@ -29,14 +30,9 @@ def test_table(judge, text, expected, accepted, value, extracted, reason):
 @pytest.mark.parametrize(
     ("text", "expected", "lenient", "reason"),
     [
-        ("1234 apples", "1234", 1.0, "last line: is not '1234'; leniently right: last number '1234'"),
-        (
-            "<answer>about 72 eggs</answer>",
-            "72",
-            1.0,
-            "answer tag: is not '72'; leniently right: last number '72'",
-        ),
-        ("He has 72. Then he rests.", "72", 1.0, "last line: is not '72'; leniently right: last number '72'"),
+        ("2 of 1234", "1234", 1.0, "last line: is not '1234'; leniently right: last number '1234'"),
+        ("<answer>2 x 36 eggs, 72</answer>", "72", 1.0, "answer tag: is not '72'; leniently right: last number '72'"),
+        ("He has 72.\nThen he rests.", "72", 1.0, "last line: is not '72'; leniently right: last number '72'"),
         ("First 72, then 5 left over", "72", 0.0, "last line: is not '72'"),
         ("<answer>Paris, 3</answer> 72", "72", 0.0, "answer tag: is not '72'"),  # the tag holds a number of its own
         ("I think Paris it is", "Paris", 0.0, "last line: is not 'Paris'"),  # words are not looked for

@@ -21,7 +21,9 @@ from podium.core.errors import UsageError
         ("numeric", "5 km", "5", 1.0, 1.0),
         ("numeric", "5 km", "5 m", 0.0, 1.0),  # leniently a number is a number
         ("numeric:0.01", "50.1%", "0.5", 1.0, 1.0),
-        ("numeric", "about 5", "5", 0.0, 1.0),
+        ("numeric", "about 5 apples", "5", 1.0, 1.0),
+        ("numeric", "not 5", "5", 0.0, 1.0),
+        ("numeric", "3 + 5", "5", 0.0, 1.0),
         ("numeric", "none", "5", 0.0, 0.0),
         ("numeric", "nan", "5", 0.0, 0.0),
         ("numeric", "1e99999999", "5", 0.0, 0.0),

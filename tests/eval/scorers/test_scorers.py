@@ -35,7 +35,7 @@ def several(sample, scorer, *texts, others=3):
 
 
 def test_the_value_is_the_mean_and_a_majority_votes_for_what_means_the_same(sample):
-    score, wrong = several(sample, "answer", "8", "7.0", "<answer>7</answer>", "so 7")
+    score, wrong = several(sample, "answer", "8", "7.0", "<answer>7 apples</answer>", "not 7")
     assert score.value == 0.5
     assert score.extracted == "7.0"  # the first of the majority
     assert score.reason == "2 of 4 right; majority, 2 votes: last line: equals '7'"
