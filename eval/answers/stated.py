@@ -83,8 +83,13 @@ def expected_quantity(right: str) -> Quantity | None:
     return Quantity(number.value, UNITS.get(found[2], _singular(found[2])), number.variable)
 
 
+def denies(text: str) -> bool:
+    """Whether lower-case text beside an answer denies it, limits it or offers a choice: `not`, `at least`, `or`."""
+    return _DENIED.search(text) is not None
+
+
 def _is_changed(before: str, sign: str, after: str) -> bool:
-    if _DENIED.search(f"{before} # {after}") or _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after):
+    if denies(f"{before} # {after}") or _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after):
         return True
     return sign == "minus " and not _SIGN_BEFORE.search(before)  # `x minus 3`
 

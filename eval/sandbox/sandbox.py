@@ -62,12 +62,23 @@ class ProgramResult:
 class Sandbox:
     """A pool of warm interpreters, started on first use; thread-safe."""
 
-    def __init__(self, workers: int | None = None, *, layers: Sequence[str] = LAYERS) -> None:
-        """`layers` is for tests of single layers."""
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        layers: Sequence[str] = LAYERS,
+        packages: Sequence[str] = (),
+        warm_up: Program | None = None,
+    ) -> None:
+        """Programs can import NumPy and `packages`. `layers` is for tests of single layers.
+
+        `warm_up` is a program of ours that runs once in every interpreter, unconfined, before the first program: what
+        it imports and caches, every program finds.
+        """
         self.workers = workers or os.cpu_count() or 1
         self._servers: queue.LifoQueue[_Server] = queue.LifoQueue()
         for _ in range(self.workers):
-            self._servers.put(_Server(layers))
+            self._servers.put(_Server(layers, packages, warm_up))
 
     def run(
         self, source: str, inputs: Sequence[Any], *, limits: Limits | None = None, entry: str = "solve"
@@ -126,8 +137,9 @@ def run_programs(
 class _Server:
     """Our side of a process that runs `eval/sandbox/server.py`; it starts a new one after the process died."""
 
-    def __init__(self, layers: Sequence[str]) -> None:
-        self._layers = list(layers)
+    def __init__(self, layers: Sequence[str], packages: Sequence[str], warm_up: Program | None) -> None:
+        self._setup = {"layers": list(layers), "modules": list(packages), "warm_up": warm_up}
+        self._packages = ("numpy", *packages)
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -166,10 +178,10 @@ class _Server:
             start_new_session=True,  # Ctrl-C reaches us only; the server ends when its stdin closes
         )
         assert process.stdin and process.stdout and process.stderr
-        numpy = find_spec("numpy")
-        site = str(Path(numpy.origin).parents[1]) if numpy and numpy.origin else ""
+        specs = [find_spec(name) for name in self._packages]
+        sites = sorted({str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin})
         try:
-            process.stdin.write(json.dumps({"layers": self._layers, "site": site}).encode() + b"\n")
+            process.stdin.write(json.dumps(self._setup | {"sites": sites}).encode() + b"\n")
             process.stdin.flush()
             ready = _line(process.stdout, START_S)
         except (OSError, ValueError):

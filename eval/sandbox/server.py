@@ -33,7 +33,7 @@ MODULES = """
 
 def main() -> None:
     setup = json.loads(sys.stdin.buffer.readline())
-    preload(setup["site"])
+    preload(setup["sites"], setup["modules"], setup["warm_up"])
     found = enter(setup["layers"])
     os.environ.clear()
     os.environ["HOME"] = str(Path.cwd())
@@ -42,12 +42,18 @@ def main() -> None:
         write_all(1, serve(json.loads(line), setup["layers"], found))
 
 
-def preload(site: str) -> None:
-    """Import the modules that programs may use, then remove every import path."""
-    sys.path.append(site)
-    for name in MODULES.split():
+def preload(sites: list[str], packages: list[str], warm_up: list[Any] | None) -> None:
+    """Import the modules that programs may use, run the warm-up, then remove every import path."""
+    sys.path.extend(sites)
+    for name in (*MODULES.split(), *packages):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if warm_up is not None:
+        source, inputs = warm_up
+        names: dict[str, Any] = {}
+        exec(compile(source, "<warm-up>", "exec"), names)
+        for value in inputs:
+            names["solve"](value)
     sys.path.clear()
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not importlib.machinery.PathFinder]
 

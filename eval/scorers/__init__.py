@@ -9,13 +9,14 @@ from eval.scorers.choice import ChoiceScorer
 from eval.scorers.contains import ContainsScorer
 from eval.scorers.exact import ExactScorer
 from eval.scorers.format import FormatScorer
+from eval.scorers.math import MathScorer
 from eval.scorers.numeric import NumericScorer
 from podium.core.errors import UsageError
 
 SCORERS: dict[str, type[Scorer]] = {
     scorer.name: scorer
     for scorer in (
-        *(AnswerScorer, ExactScorer, NumericScorer, ChoiceScorer, ContainsScorer, FormatScorer),
+        *(AnswerScorer, ExactScorer, NumericScorer, ChoiceScorer, ContainsScorer, FormatScorer, MathScorer),
         *(ArcGridScorer, ArcProgramScorer),
     )
 }
