@@ -121,13 +121,19 @@ def score_file(
     The scorecard counts and names malformed lines.
 
     Raises:
-        UsageError: the file does not exist, or its predictions were made for another evalset or split.
+        UsageError: the file does not exist, no prediction can be read in it or none is for an item of the evalset, or
+            the predictions were made for another evalset or split.
     """
     chosen = set_to_score(evalset, read_scored_set(path), split)
     samples = evalset.split(chosen.split, chosen.max_items)
     elsewhere = {sample.id for sample in evalset.samples} - {sample.id for sample in samples}
     file = read_predictions(path)
     predictions = [prediction for prediction in file.predictions if prediction.id not in elsewhere]
+    if not {sample.id for sample in samples} & {prediction.id for prediction in predictions}:
+        raise UsageError(
+            f"{path}: none of its {len(file.predictions)} predictions is for an item of {chosen.name} "
+            f"({chosen.split}); ids are such as {samples[0].id!r}, found {file.predictions[0].id!r}"
+        )
     judge = evalset.chosen_scorer(scorer)
     return score_predictions(samples, predictions, judge, seed, evalset=chosen, malformed=file.malformed)
 

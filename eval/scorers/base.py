@@ -48,6 +48,11 @@ class Scorer(ABC):
         """The name with its option, as in `numeric:0.01`."""
         return self.name
 
+    @property
+    def title(self) -> str:
+        """`answer version 3`: scores with the same title are comparable."""
+        return f"{self.spec} version {self.version}"
+
     def check(self, sample: Sample) -> None:  # noqa: B027 (most scorers accept any item)
         """Raises UsageError if this scorer cannot judge the item, whatever the prediction."""
 

@@ -1,4 +1,4 @@
-"""Compare expressions with math-verify, in the sandbox: hostile input makes SymPy compute for ever or fill the memory."""
+"""Compare expressions with math-verify, in the sandbox: hostile input computes for ever or fills the memory."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

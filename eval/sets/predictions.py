@@ -23,7 +23,11 @@ class PredictionFile:
 
 
 def read_predictions(path: Path) -> PredictionFile:
-    """Read every line; a malformed one is skipped and reported. Raises UsageError for a missing or binary file."""
+    """Read every line; a malformed one is skipped and reported.
+
+    Raises:
+        UsageError: the file is missing or binary, or no prediction can be read in it.
+    """
     predictions, malformed = [], []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -36,6 +40,9 @@ def read_predictions(path: Path) -> PredictionFile:
             malformed.append(f"line {number}: not readable as JSON ({one_line(error)})")
         except UsageError as error:
             malformed.append(str(error))
+    if not predictions:
+        found = f"none of its {len(malformed)} lines is a prediction ({malformed[0]})" if malformed else "it is empty"
+        raise UsageError(f'{path}: {found}; a line must look like {{"id": "a-1", "text": "42"}}')
     return PredictionFile(predictions, malformed)
 
 

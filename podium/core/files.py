@@ -60,9 +60,9 @@ def to_line(row: Any) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises UsageError if it is missing, unreadable or not UTF-8."""
+    """The text of a file, without a byte order mark. Raises UsageError if it is missing, unreadable or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist; check the path") from error
     except UnicodeDecodeError as error:

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from eval.arc_submission import makes_attempts
-from eval.sets.evalset import assert_disjoint, load_evalset
+from eval.scorers import get_scorer
+from eval.sets.evalset import Evalset, assert_disjoint, load_evalset
 from podium.core.budget import resolve_budget
 from podium.core.config import RunConfig, parse_config
 from podium.core.errors import UsageError
@@ -43,6 +44,7 @@ class Lock(PromotionRecord):
     name: str
     created_at: str  # UTC, ISO 8601
     seeds: dict[str, int]
+    scorer: str | None = None  # with its version, `answer version 3`; absent in locks of older versions of Podium
     budget: LockedBudget
     hashes: dict[str, str]  # sha256 by input, see `hash_inputs`
     code_commit: str | None = None  # absent outside a git checkout; `hashes` has the code itself
@@ -110,10 +112,23 @@ def read_lock(name: str) -> Lock:
 
 
 def verify_inputs(lock: Lock) -> None:
-    """Raises UsageError, naming every input that differs from its hash in the lock."""
-    found = differences(lock.hashes, hash_inputs(lock.run_config()))
+    """Raises UsageError, naming every input that differs from its hash in the lock, or the scorer's other version."""
+    config = lock.run_config()
+    found = differences(lock.hashes, hash_inputs(config))
+    if lock.scorer and not any(difference.what == "evalset" for difference in found):
+        _refuse_other_scorer(lock, _scorer(config, load_evalset(config.eval.evalset)))
     if found:
         raise UsageError(f"submission {lock.name!r}: {', '.join(map(str, found))}; {_REMEDY}")
+
+
+def _refuse_other_scorer(lock: Lock, scorer: str) -> None:
+    """Raised before the difference of the code, which would not say that scores changed their meaning."""
+    if lock.scorer != scorer:
+        made_with = f" (commit {lock.code_commit})" if lock.code_commit else ""
+        raise UsageError(
+            f"submission {lock.name!r}: locked with scorer {lock.scorer}, and this Podium has {scorer}; the two are "
+            f"not comparable: submit with the code that it was made with{made_with}, or promote again under another name"
+        )
 
 
 def hash_inputs(config: RunConfig) -> dict[str, str]:
@@ -153,6 +168,7 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
         "name": name,
         "created_at": utc_now(),
         "seeds": seeds,
+        "scorer": _scorer(config, evalset),
         "budget": dataclasses.asdict(resolve_budget(config.budget)),
         "hashes": hash_inputs(config),
         "code_commit": code_commit(),
@@ -162,6 +178,10 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
     lock = draft.model_copy(update={"lock_id": draft.content_id()})
     refuse_gaps(without_nulls(lock.model_dump(mode="json")), "lock")
     return lock
+
+
+def _scorer(config: RunConfig, evalset: Evalset) -> str:
+    return get_scorer(evalset.chosen_scorer(config.eval.scorer)).title
 
 
 def _model_hashes(config: RunConfig) -> dict[str, str]:

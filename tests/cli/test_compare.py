@@ -37,7 +37,7 @@ def test_prediction_files(podium, home, evalset):
     assert (done.code, done.err) == (0, "")
     lines = [line.split() for line in done.out.splitlines()]
     assert ["evalset", "small_v1", "(all):", "12", "items"] in lines
-    assert ["scorer", "answer", "version", "2"] in lines
+    assert ["scorer", "answer", "version", "3"] in lines
     assert lines[3][:2] == ["a.jsonl", "25.00"] and lines[4][:2] == ["b.jsonl", "75.00"]
     assert ["b.jsonl", "against", "a.jsonl"] in lines
     overall = next(line for line in lines if line[:2] == ["all", "items"])
@@ -82,7 +82,7 @@ def test_trials_and_the_submission_that_came_of_one(podium, home, finished):
     assert done.err == (
         f"warning: {study}/1 is pruned: its predictions are those of its newest report, at step 0\n"
         f"warning: {study}/1: its scorecard.json is by answer version 1; here everything is scored by answer "
-        "version 2, and the two are not comparable\n"
+        "version 3, and the two are not comparable\n"
     )
 
 

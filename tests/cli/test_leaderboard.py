@@ -31,7 +31,7 @@ def test_complete_trials_and_submissions_by_split(podium, study):
     done = podium("leaderboard", "--evalset", "small_v1")
     assert (done.code, done.err) == (0, "")
     dev, holdout = done.out.split("evalset  small_v1 (holdout)")
-    assert "evalset  small_v1 (dev), sha256 " in dev and "scorer   answer version 2" in dev
+    assert "evalset  small_v1 (dev), sha256 " in dev and "scorer   answer version 3" in dev
     rows = [line.split() for line in dev.splitlines()]
     ranked = {row[-2]: row[0] for row in rows if row[-1] in ("trial", "submission")}
     assert ranked == {f"{study}/1": "1", f"{study}/0": "2", "done": "3"}
@@ -56,8 +56,8 @@ def test_other_versions_stand_apart_with_a_warning(podium, home, study):
     path = home / f"workspace/studies/{study}/trials/000/scorecard.json"
     write_json(path, {**read_json(path), "scorer_version": "1"})
     done = podium("leaderboard")
-    assert done.out.count("scorer   answer version 2") == 2 and done.out.count("scorer   answer version 1") == 1
-    assert "warning: small_v1 (dev) is scored by answer in versions 1, 2, which are not comparable" in done.out
+    assert done.out.count("scorer   answer version 3") == 2 and done.out.count("scorer   answer version 1") == 1
+    assert "warning: small_v1 (dev) is scored by answer in versions 1, 3, which are not comparable" in done.out
     evalset = home / "evalsets/small_v1.jsonl"
     evalset.write_text(evalset.read_text() + "\n")
     newer = podium("leaderboard", "--evalset", "small_v1")

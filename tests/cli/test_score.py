@@ -112,3 +112,12 @@ def test_wrong_input(podium, arguments, message):
     assert done.code == 2
     assert message in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "not JSON\n"])
+def test_a_file_without_any_prediction_is_an_error(podium, home, text):
+    path = home / "predictions.jsonl"
+    path.write_text(text)
+    done = podium("score", path, "--evalset", "tiny_v1")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {path}: ") and done.err.count("\n") == 1

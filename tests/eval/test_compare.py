@@ -60,7 +60,7 @@ def test_runs_and_pairings(comparison, evalset):
         ("third", 75.0, 1),
     ]
     assert (comparison.evalset, comparison.evalset_sha256, comparison.part) == ("set", evalset.sha256, "all")
-    assert (comparison.scorer, comparison.scorer_version, comparison.n_items) == ("answer", "2", 4)
+    assert (comparison.scorer, comparison.scorer_version, comparison.n_items) == ("answer", "3", 4)
     first, second = comparison.pairings
     assert (first.base, first.other, second.other) == ("base", "other", "third")
     overall = first.overall
@@ -126,7 +126,7 @@ def test_what_does_not_compare_is_refused(evalset):
     for entries, message in (
         ([one], "1 runs to compare, must be two or more"),
         ([one, two, one], "one is given twice; compare different runs"),
-        ([one, exact], "the runs are scored by answer version 2 and exact version 1, which are not comparable"),
+        ([one, exact], "the runs are scored by answer version 3 and exact version 1, which are not comparable"),
         ([one, short], "short is not scored on the items to compare; score all runs on the same"),
     ):
         with pytest.raises(UsageError, match=message):
@@ -165,7 +165,7 @@ def test_the_page_needs_nothing_else_and_trusts_no_text(comparison):
     words = " ".join(page.words)
     assert "<script>alert(1)</script> & more" in words and "<b>4</b>" in words
     assert "other, third against base" in words
-    assert "4 items of set (all, sha256" in words and "scored by answer version 2" in words
+    assert "4 items of set (all, sha256" in words and "scored by answer version 3" in words
     assert page.tags.count("svg") == 2 * 7  # overall, two sections, categories and difficulties
     assert text.count("data-verdicts=") == 4
     assert re.search(r'value="fixed" checked> fixed \(1\)', text)

@@ -33,7 +33,7 @@ def test_overall_and_groups(sample):
     assert {name: group.answer_correctness for name, group in card.categories.items()} == {"c": 50.0, "sum": 100.0}
     assert {name: group.n_items for name, group in card.difficulties.items()} == {"easy": 1, "hard": 2}
     assert [score.id for score in card.scores] == ["a", "b", "c"]
-    assert (card.scorer, card.scorer_version, card.evalset) == ("answer", "2", None)
+    assert (card.scorer, card.scorer_version, card.evalset) == ("answer", "3", None)
 
 
 def test_difficulties_come_as_they_rise_and_other_groups_by_the_alphabet(sample):
@@ -181,3 +181,31 @@ def test_a_malformed_prediction_is_named(run):
         ),
     )
     assert all(found.startswith(reason) for found, reason in zip(card.malformed, reasons, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it is empty; a line must look like"),
+        ("\n \n", "it is empty"),
+        ("\ufeff", "it is empty"),
+        ('{"id": "i1"}\n{', r"none of its 2 lines is a prediction \(line 1: text is missing; add it\)"),
+        (
+            '{"id": "z", "text": "1"}',
+            r"none of its 1 predictions is for an item of set \(all\); ids are such as 'i0', f",
+        ),
+    ],
+)
+def test_a_file_without_any_prediction_is_an_error_and_no_score_of_zero(run, text, message):
+    evalset, path = run
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        score_file(path, evalset)
+
+
+def test_a_byte_order_mark_is_skipped(run):
+    evalset, path = run
+    plain = score_file(path, evalset)
+    path.write_text("\ufeff" + path.read_text())
+    assert score_file(path, evalset) == plain
+    assert plain.n_skipped == 0

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from eval.scorers.answer import AnswerScorer
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.provenance import code_commit
@@ -58,6 +59,19 @@ def test_a_lock_reads_back_and_its_inputs_verify():
     lock = write_lock(promotion(), "one")
     assert read_lock("one") == lock
     verify_inputs(lock)
+
+
+@pytest.mark.usefixtures("data_home")
+def test_a_lock_with_another_version_of_the_scorer_says_so(monkeypatch):
+    lock = write_lock(promotion(), "one")
+    assert lock.scorer == f"answer version {AnswerScorer.version}"
+    monkeypatch.setattr(AnswerScorer, "version", "99")
+    with pytest.raises(UsageError) as raised:
+        verify_inputs(lock)
+    assert str(raised.value).startswith(
+        f"submission 'one': locked with {lock.scorer.replace('answer', 'scorer answer')}, and this Podium has answer "
+        "version 99; the two are not comparable: submit with the code that it was made with"
+    )
 
 
 def test_no_byte_of_a_lock_can_change(data_home):

@@ -91,18 +91,17 @@ def test_expressions_that_mean_the_same_are_right_and_others_wrong():
 
 
 @needs_math
+@pytest.mark.slow
 def test_hostile_expressions_end_and_spoil_nothing():
     pairs = [(bomb, "x+7") for bomb in BOMBS] + [("x+7", bomb) for bomb in BOMBS[:2]] + [("x+7", "7+x")]
     found = compare(pairs, Limits(wall_s=1.0, cpu_s=1, memory_bytes=1 << 30))
-    print(*(found[pair].problem for pair in pairs), sep="\n")
     assert [found[pair].same for pair in pairs] == [False] * (len(pairs) - 1) + [True]
 
 
 @needs_math
 def test_the_reason_says_what_could_not_be_compared():
     (score,) = judged([("x+7", r"\boxed{9^{9^{9^{9}}} x}")])
-    assert score.value == 0.0
-    assert score.reason.startswith("boxed: is not 'x+7'")
+    assert (score.value, score.reason) == (0.0, "boxed: is not 'x+7'; not compared: ran longer than 5 s")
 
 
 @needs_math

@@ -9,13 +9,15 @@ from podium.core.records import Prediction
 
 @pytest.mark.parametrize("spec", [*SCORERS, "numeric:0.01", "format:256"])
 def test_a_spec_survives(spec):
+    if spec == "math":
+        pytest.importorskip("math_verify")
     assert get_scorer(spec).spec == spec
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("exactly", "scorer 'exactly', must be one of answer, exact, numeric, choice, contains, format, arc_grid, arc"),
+        ("exactly", "scorer 'exactly', must be one of answer, exact, numeric, choice, contains, format, math, arc_gr"),
         ("exact:1", "scorer 'exact' takes no option, not '1'; write exact"),
         ("answer:", "scorer 'answer' takes no option, not ''; write answer"),
     ],
