@@ -1,4 +1,7 @@
-"""Compares scoring with lm-evaluation-harness: items/s, and whether both extract the same answers from GSM8K.
+"""Compares scoring with lm-evaluation-harness: items/s, the answers found in GSM8K, and who is right about which.
+
+The pairs in tests/eval/scorers/answer_pairs.jsonl were judged by hand. The scorers `answer` and `math` and the harness's
+two filters are held against that judgement, and every pair on which they differ is listed.
 
 The harness is not a dependency of Podium: `--harness PYTHON`, or PODIUM_HARNESS, names the Python of an environment
 with lm_eval. PODIUM_REALDATA names the folder with gsm8k/. Without one of them, the report says what was not measured.
@@ -9,6 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,9 @@ from podium.core.records import Prediction, Sample
 
 Finder = Callable[[str], Extracted | None]
 ROUNDS = 3
+FACTS: dict[str, Any] = {"prompt": "p", "section": "core", "category": "gsm8k", "difficulty": "easy"}
+PAIRS = Path(__file__).parents[1] / "tests/eval/scorers/answer_pairs.jsonl"
+SCORERS_COMPARED = ["answer", *(["math"] if find_spec("math_verify") else [])]
 # Runs in the harness's environment. The filters and the metric's settings are those of the harness's gsm8k task.
 HARNESS = """
 import json, sys, time
@@ -40,7 +47,7 @@ filters = {
 }
 for line in sys.stdin:
     request = json.loads(line)
-    found, seconds = {}, {}
+    found, right, seconds = {}, {}, {}
     for name, filter in filters.items():
         began = time.perf_counter()
         instances = [
@@ -49,13 +56,13 @@ for line in sys.stdin:
         ]
         filter.apply(instances)
         found[name] = [instance.filtered_resps[name] for instance in instances]
-        n_right = sum(
-            exact_match_fn(references=[right], predictions=[answer], **settings)["exact_match"]
-            for right, answer in zip(request["expected"], found[name])
-        )
+        right[name] = [
+            float(exact_match_fn(references=[gold], predictions=[answer], **settings)["exact_match"])
+            for gold, answer in zip(request["expected"], found[name])
+        ]
         seconds[name] = time.perf_counter() - began
-    reply = {"version": lm_eval.__version__, "seconds": seconds, "n_right": float(n_right)}
-    print(json.dumps({**reply, "found": found if request["wanted"] else {}}), flush=True)
+    reply = {"version": lm_eval.__version__, "seconds": seconds}
+    print(json.dumps({**reply, **({"found": found, "right": right} if request["wanted"] else {})}), flush=True)
 """
 
 
@@ -68,7 +75,7 @@ class Harness:
         )
 
     def score(self, texts: Sequence[str], expected: Sequence[str], wanted: bool = False) -> dict[str, Any]:
-        """Score `texts`: seconds per filter with the metric, and with `wanted` the answers of each filter."""
+        """Score `texts`: seconds per filter with the metric, and with `wanted` each filter's answers and values."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps({"texts": texts, "expected": expected, "wanted": wanted}) + "\n")
         self._process.stdin.flush()
@@ -89,6 +96,7 @@ def main() -> None:
             agreement(report, harness, "worked answers", worked, extract)
             bare = [(text.rpartition("\n####")[0], right) for text, right in worked]
             agreement(report, harness, "without their last line", bare, last_number)
+            judged(report, harness)
         else:
             lacking = "PODIUM_REALDATA" if harness else "--harness PYTHON"
             report.figure("agreement with the harness", f"not measured: {lacking} is not set")
@@ -101,8 +109,7 @@ def main() -> None:
 def speed(report: Report, harness: Harness | None, rows: Sequence[tuple[str, str]], n_items: int) -> None:
     """Compare items/s. Runs are interleaved and the best of each counts: other load can only slow a run down."""
     texts, expected = zip(*(rows[i % len(rows)] for i in range(n_items)), strict=True)
-    facts = {"prompt": "p", "section": "core", "category": "gsm8k", "difficulty": "easy"}
-    samples = [Sample(id=str(i), expected_answer=right, **facts) for i, right in enumerate(expected)]
+    samples = [Sample(id=str(i), expected_answer=right, **FACTS) for i, right in enumerate(expected)]
     predictions = [Prediction(id=str(i), text=text) for i, text in enumerate(texts)]
     ours, theirs, version = [], [], ""
     for _ in range(ROUNDS):
@@ -117,7 +124,7 @@ def speed(report: Report, harness: Harness | None, rows: Sequence[tuple[str, str
     if theirs:
         report.figure(f"lm_eval {version}: strict-match and flexible-extract", max(theirs), "items/s")
     report.goal(f"{n_items} predictions scored", n_items / max(ours), "< 10", "s")
-    report.goal("podium over lm_eval", max(ours) / max(theirs) if theirs else None, ">= 1", "times")
+    report.goal("podium over lm_eval", max(ours) / max(theirs) if theirs else None, ">= 4", "times")
 
 
 def agreement(report: Report, harness: Harness, what: str, rows: Sequence[tuple[str, str]], find: Finder) -> None:
@@ -137,6 +144,32 @@ def agreement(report: Report, harness: Harness, what: str, rows: Sequence[tuple[
         end = " ".join(texts[i][-60:].split())
         found = f"lm_eval {theirs[i]!r}, podium {ours[i]!r}, right {expected[i]!r}"
         report.figure(f"{kind}: ...{end}", found)
+
+
+def judged(report: Report, harness: Harness) -> None:
+    """Hold every scorer against the pairs judged by hand; list the pairs on which they differ, and who is right."""
+    rows = [row for _, row in read_jsonl(PAIRS)]
+    texts, expected = [row["prediction"] for row in rows], [row["expected"] for row in rows]
+    verdicts = [row["verdict"] == "right" for row in rows]
+    found = {name: [value == 1 for value in values(name, rows)] for name in SCORERS_COMPARED}
+    theirs = harness.score(texts, expected, wanted=True)["right"]
+    found |= {f"lm_eval {name}": [value == 1 for value in right] for name, right in theirs.items()}
+    for name, says in found.items():
+        taken = sum(says[i] and not verdicts[i] for i in range(len(rows)))
+        missed = sum(verdicts[i] and not says[i] for i in range(len(rows)))
+        what = f"{taken} wrong ones taken, {missed} of {sum(verdicts)} right ones missed"
+        report.figure(f"{len(rows)} judged pairs: {name}", what)
+    listed = [says for name, says in found.items() if not name.endswith("strict-match")]  # it reads `####` alone
+    for i, row in enumerate(rows):
+        if len({says[i] for says in listed}) > 1:
+            agree = ", ".join(name for name, says in found.items() if says[i] == verdicts[i])
+            report.figure(f"{row['kind']}: {row['prediction']!r:.60} for {row['expected']!r}, {row['verdict']}", agree)
+
+
+def values(scorer: str, rows: Sequence[dict[str, str]]) -> list[float]:
+    samples = [Sample(id=str(i), expected_answer=row["expected"], **FACTS) for i, row in enumerate(rows)]
+    predictions = [Prediction(id=str(i), text=row["prediction"]) for i, row in enumerate(rows)]
+    return [score.value for score in score_predictions(samples, predictions, scorer).scores]
 
 
 def cleaned(found: str) -> str:

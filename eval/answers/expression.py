@@ -3,7 +3,7 @@
 import re
 
 from eval.answers.normalise import normalise
-from eval.answers.stated import denies, expected_quantity
+from eval.answers.stated import denies
 from eval.answers.units import UNITS
 
 LONGEST = 1000  # characters
@@ -15,6 +15,9 @@ _WORD = re.compile(r"(?<!\\)\b[A-Za-z]{3,}\b|\b(?:is|no|if|of|to)\b")
 _NAMES = """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log exp sqrt frac dfrac inf"""
 _FUNCTIONS = frozenset(_NAMES.split())
 _ARITHMETIC = re.compile(r"[-+*/^().,\d\s]*\d[-+*/^().,\d\s]*")
+# Of a number, another form has roots, constants and functions, but no variable, relation, unit or colon.
+_CLOSED_FORM = re.compile(r"(?:[-+*/^().{}\s\d]|\\?(?:sqrt|pi|log|ln|exp|sin|cos|tan|frac|binom|e)(?![a-z]))+")
+_DATE_OR_RANGE = re.compile(r"\d+(?:-\d+)+|\d+(?:/\d+){2,}")  # no subtraction, and no division
 
 
 def expression(answer: str) -> str | None:
@@ -23,7 +26,7 @@ def expression(answer: str) -> str | None:
     None if there is no formula among the words, more than one, or a word that denies it.
     """
     formulas = _FORMULA.findall(answer)
-    if len(formulas) > 1 or len(answer) > LONGEST:
+    if len(formulas) > 1 or len(answer) > LONGEST or _DATE_OR_RANGE.fullmatch(normalise(answer)):
         return None
     text = answer.strip().rstrip(".")
     if formulas:
@@ -35,14 +38,15 @@ def expression(answer: str) -> str | None:
     return None if not text or words - _FUNCTIONS else text
 
 
-def is_calculation(answer: str, right: str) -> bool:
-    """Whether `answer` is a calculation with numbers alone that was not carried out, as `2 + 3` for 5."""
+def may_be_number(answer: str) -> bool:
+    """Whether `answer` may be another form of a number, such as `2\\sqrt3` or `0.25`.
+
+    It may not if it is a calculation with plain numbers, which was not carried out: `2 + 3` for 5.
+    """
     text = normalise(answer)
-    return expected_quantity(right) is not None and _ARITHMETIC.fullmatch(text) is not None and not _is_number(text)
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?\d*\.?\d*", text) is not None
+    if _ARITHMETIC.fullmatch(text):
+        return re.fullmatch(r"-?\d*\.?\d*", text) is not None
+    return _CLOSED_FORM.fullmatch(text) is not None
 
 
 def _without_unit(text: re.Match[str]) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from eval.answers.compare import same_answer
-from eval.answers.expression import expression, is_calculation
+from eval.answers.expression import expression, may_be_number
 from eval.answers.quantity import quantity
+from eval.answers.stated import expected_quantity
 from eval.scorers.answer import AnswerScorer
 from eval.scorers.base import Item, Score
 from eval.scorers.math_program import PACKAGE, Pair, Verdict, compare
@@ -64,10 +65,10 @@ class MathScorer(AnswerScorer):
 
 def _to_compare(found: str, right: str) -> Pair | None:
     """The two expressions, if only mathematics can tell whether they are equal."""
-    if same_answer(found, right) or is_calculation(found, right):
+    wanted = expected_quantity(right)
+    if same_answer(found, right) or (wanted and not may_be_number(found)):
         return None
-    got, wanted = quantity(found), quantity(right)
-    if got and wanted and wanted.value.denominator == 1:
+    if wanted and wanted.value.denominator == 1 and quantity(found):
         return None  # two numbers, of which one is whole
     one, other = expression(right), expression(found)
     return (one, other) if one and other else None

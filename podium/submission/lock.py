@@ -126,8 +126,8 @@ def _refuse_other_scorer(lock: Lock, scorer: str) -> None:
     if lock.scorer != scorer:
         made_with = f" (commit {lock.code_commit})" if lock.code_commit else ""
         raise UsageError(
-            f"submission {lock.name!r}: locked with scorer {lock.scorer}, and this Podium has {scorer}; the two are "
-            f"not comparable: submit with the code that it was made with{made_with}, or promote again under another name"
+            f"submission {lock.name!r}: locked with scorer {lock.scorer}, and this Podium has {scorer}; the two are not"
+            f" comparable: submit with the code that it was made with{made_with}, or promote again under another name"
         )
 
 

@@ -1,7 +1,10 @@
 """`answer` against a table of pairs judged by hand: no wrong answer is taken, and few right ones are missed."""
 
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from eval.scorers import get_scorer
 from podium.core.files import read_jsonl
@@ -13,14 +16,11 @@ FOUND_AT_LEAST = 0.97
 
 
 def judged(scorer: str) -> list[bool]:
-    judge = get_scorer(scorer)
-    return [
-        judge.score(
-            Sample(id="a", expected_answer=row["expected"], **FACTS), Prediction(id="a", text=row["prediction"])
-        ).value
-        == 1
-        for row in PAIRS
+    samples = [Sample(id=str(i), expected_answer=row["expected"], **FACTS) for i, row in enumerate(PAIRS)]
+    items = [
+        (sample, [Prediction(id=sample.id, text=row["prediction"])]) for sample, row in zip(samples, PAIRS, strict=True)
     ]
+    return [score.value == 1 for score in get_scorer(scorer).score_items(items)]
 
 
 def shown(rows: list[dict[str, str]]) -> str:
@@ -46,3 +46,10 @@ def test_no_wrong_answer_is_taken_and_right_ones_are_found():
     )
     assert not taken, f"taken although wrong:\n{shown(taken)}"
     assert found >= FOUND_AT_LEAST, f"missed although right:\n{shown(missed)}"
+
+
+@pytest.mark.skipif(find_spec("math_verify") is None, reason="math-verify is not installed")
+def test_math_takes_no_wrong_answer_either_and_finds_what_answer_finds():
+    results = judged("math")
+    assert [row for row, right in zip(PAIRS, results, strict=True) if right and row["verdict"] == "wrong"] == []
+    assert sum(results) >= sum(judged("answer"))
