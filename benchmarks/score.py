@@ -1,7 +1,7 @@
 """Compares scoring with lm-evaluation-harness: items/s, the answers found in GSM8K, and who is right about which.
 
-The pairs in tests/eval/scorers/answer_pairs.jsonl were judged by hand. The scorers `answer` and `math` and the harness's
-two filters are held against that judgement, and every pair on which they differ is listed.
+The pairs in tests/eval/scorers/answer_pairs.jsonl were judged by hand. The scorers `answer` and `math` and the two
+filters of the harness are held against that judgement, and every pair on which they differ is listed.
 
 The harness is not a dependency of Podium: `--harness PYTHON`, or PODIUM_HARNESS, names the Python of an environment
 with lm_eval. PODIUM_REALDATA names the folder with gsm8k/. Without one of them, the report says what was not measured.
