@@ -47,3 +47,20 @@ def test_disagreements_are_listed():
     values = {figure["what"]: figure["value"] for figure in report.figures}
     assert values["GSM8K texts: right by lm_eval"] == 1
     assert any(what.startswith("different number: ...so it is 4 at 3") for what in values)
+
+
+def test_every_scorer_is_held_against_the_pairs_judged_by_hand(monkeypatch):
+    class Harness:
+        def score(self, texts, expected, wanted):  # noqa: ARG002
+            return {"right": {"strict-match": [0.0] * len(texts), "flexible-extract": [1.0] * len(texts)}}
+
+    from benchmarks.report import Report
+
+    monkeypatch.setattr(score, "SCORERS_COMPARED", ["answer"])
+    report = Report("score")
+    score.judged(report, Harness())
+    values = {figure["what"]: figure["value"] for figure in report.figures}
+    assert values["585 judged pairs: answer"] == "0 wrong ones taken, 7 of 299 right ones missed"
+    assert values["585 judged pairs: lm_eval strict-match"] == "0 wrong ones taken, 299 of 299 right ones missed"
+    assert values["585 judged pairs: lm_eval flexible-extract"] == "286 wrong ones taken, 0 of 299 right ones missed"
+    assert values["letter: 'B or C' for 'B', wrong"] == "answer, lm_eval strict-match"

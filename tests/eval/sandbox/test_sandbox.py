@@ -333,6 +333,16 @@ def test_numpy_is_there_and_its_arrays_are_answers(sandbox):
     assert sandbox.run(source, [[[1, 2], [3, 4]]]).outputs == ([[2, 4], [1, 3]],)
 
 
+def test_a_package_that_was_asked_for_is_there_with_what_the_warm_up_left():
+    source = "import {}\ndef solve(x):\n    {}.seen = getattr({}, 'seen', 0) + x\n    return {}.seen"
+    program = source.replace("{}", "yaml")
+    with Sandbox(1, packages=["yaml"], warm_up=(program, [40])) as warm:
+        assert warm.run(program, [1, 1]).outputs == (41, 42)
+        assert warm.run(program, [1]).outputs == (41,)  # a program changes its own copy
+        (error,) = warm.run(source.replace("{}", "markupsafe"), [1]).errors
+    assert error is not None and "No module named 'markupsafe'" in error
+
+
 def test_the_same_program_gives_the_same_answer():
     source = "import random\ndef solve(n):\n    return [random.random(), list({'a', 'b', 'c', 'd'})]"
     assert run_program(source, [1, 1]).outputs == run_program(source, [1, 1]).outputs
