@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from podium.core.config import first_problem
 from podium.core.errors import UsageError
@@ -26,6 +26,28 @@ class TraceStep(Record):
     content: str = Field(min_length=1)
 
 
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class Message(Record):
+    """One turn of a conversation. Without tool calls, it has a content."""
+
+    role: Role
+    content: str = ""
+    weight: Literal[0, 1] = 1  # 0: an assistant turn that is not learned
+    tool_calls: tuple[dict[str, Any], ...] = ()  # as in the `messages` of the OpenAI API
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError(f"tool_calls in a turn of role {self.role!r}; only assistant turns call tools")
+        if not self.content and not self.tool_calls:
+            raise ValueError(f"a turn of role {self.role!r} has no content; give it one or remove the turn")
+        return self
+
+
 class ReasoningTrace(Record):
     """One worked example of a trainset."""
 
@@ -34,6 +56,33 @@ class ReasoningTrace(Record):
     final_answer: str = Field(min_length=1)
     steps: tuple[TraceStep, ...] = ()
     meta: dict[str, Any] = {}
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The prompt as a turn of the user."""
+        return (Message(role="user", content=self.prompt),)
+
+
+class Conversation(Record):
+    """One conversation of a trainset; the assistant turns of weight 1 are learned."""
+
+    conversation_version: Literal["1"] = "1"
+    messages: tuple[Message, ...]
+    tools: tuple[dict[str, Any], ...] = ()  # JSON schemas of the tools, for the chat template
+    meta: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _teaches_something(self) -> Self:
+        if not any(message.role == "assistant" and message.weight for message in self.messages):
+            raise ValueError("messages hold no assistant turn with weight 1, so there is nothing to learn from")
+        return self
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        return self.messages
+
+
+Example = ReasoningTrace | Conversation  # one line of a trainset's traces.jsonl
 
 
 class TrainsetManifest(Record):
@@ -55,11 +104,32 @@ DIFFICULTIES: tuple[Difficulty, ...] = get_args(Difficulty)  # from easy to hard
 GROUPS = {"section": "sections", "category": "categories", "difficulty": "difficulties"}
 
 
-class Sample(Record):
-    """One line of an evalset."""
+class _Asked(Record):
+    """What a model is asked: a prompt, or the turns before the answer."""
 
     id: str = Field(min_length=1)
-    prompt: str = Field(min_length=1)
+    prompt: str = ""
+    messages: tuple[Message, ...] = ()  # instead of the prompt; the last turn is not the assistant's
+    tools: tuple[dict[str, Any], ...] = ()  # as in Conversation
+
+    @model_validator(mode="after")
+    def _asks_once(self) -> Self:
+        if bool(self.prompt) == bool(self.messages):
+            given = "are both given" if self.prompt else "are both missing or empty"
+            raise ValueError(f"prompt and messages {given}; give one of them")
+        if self.messages and self.messages[-1].role == "assistant":
+            raise ValueError("messages end with a turn of the assistant; the last turn must be what it answers")
+        return self
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The messages, or the prompt as a turn of the user."""
+        return self.messages or (Message(role="user", content=self.prompt),)
+
+
+class Sample(_Asked):
+    """One line of an evalset."""
+
     expected_answer: str = Field(min_length=1)
     section: str = Field(min_length=1)
     category: str = Field(min_length=1)
@@ -68,15 +138,18 @@ class Sample(Record):
     meta: dict[str, Any] = {}  # further data for the scorer; docs/evaluation.md lists the keys
 
 
-class Question(Record):
+class Question(_Asked):
     """An item whose answer is unknown, as in a competition's hidden test set."""
 
-    id: str = Field(min_length=1)
-    prompt: str = Field(min_length=1)
     meta: dict[str, Any] = {}
 
 
-Prompt = Sample | Question  # an item that a model can answer: both have an id, a prompt and meta
+Prompt = Sample | Question  # an item that a model can answer: both have an id, a prompt or messages, and meta
+
+
+def user_turns(item: Example | Prompt) -> tuple[str, ...]:
+    """What the user says; of a trace, its prompt."""
+    return tuple(turn.content for turn in item.turns if turn.role == "user")
 
 
 # Why an answer ended: the EOS token, generate.max_new_tokens, a stop string, or the time limit of the item.
@@ -138,3 +211,20 @@ def read_record(cls: type[R], path: Path) -> R:
 def read_records(cls: type[R], path: Path) -> list[R]:
     """One record per line of a JSONL file. Raises UsageError with file, line and reason."""
     return [parse_record(cls, value, f"{path}:{number}") for number, value in read_jsonl(path)]
+
+
+def read_examples(path: Path) -> list[Example]:
+    """One trace or conversation per line of a trainset. Raises UsageError with file, line and reason."""
+    return [parse_example(value, f"{path}:{number}") for number, value in read_jsonl(path)]
+
+
+def parse_example(values: Any, where: str) -> Example:
+    """A conversation if the values have messages, else a trace. Raises UsageError as `parse_record` does."""
+    if isinstance(values, Mapping) and "messages" in values:
+        return parse_record(Conversation, values, where)
+    return parse_record(ReasoningTrace, values, where)
+
+
+def example_row(example: Example) -> dict[str, Any]:
+    """The object that a line of traces.jsonl holds; a conversation's has no fields at their default."""
+    return example.model_dump(mode="json", exclude_defaults=isinstance(example, Conversation))

@@ -1,7 +1,20 @@
 import pytest
 
 from podium.core.errors import UsageError
-from podium.core.records import Prediction, ReasoningTrace, Report, Sample, parse_record, read_records
+from podium.core.files import to_line
+from podium.core.records import (
+    Conversation,
+    Prediction,
+    ReasoningTrace,
+    Report,
+    Sample,
+    example_row,
+    parse_example,
+    parse_record,
+    read_examples,
+    read_records,
+    user_turns,
+)
 from podium.core.states import State
 
 SAMPLE = {
@@ -27,6 +40,12 @@ def test_bad_line_is_named(tmp_path):
         ({"difficulty": "brutal"}, "difficulty='brutal'"),
         ({"expected_answer": ""}, "expected_answer=''"),
         ({"colour": "red"}, "unknown key 'colour'"),
+        ({"prompt": ""}, "prompt and messages are both missing or empty; give one of them"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "prompt and messages are both given; give one of them"),
+        (
+            {"prompt": "", "messages": [{"role": "assistant", "content": "x"}]},
+            "messages end with a turn of the assistant; the last turn must be what it answers",
+        ),
     ],
 )
 def test_bad_sample(change, message):
@@ -49,3 +68,50 @@ def test_a_report_cannot_hold_nan():
 
 def test_only_running_is_not_final():
     assert [state for state in State if not state.is_final] == [State.RUNNING]
+
+
+USER, REPLY = {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}
+CALL = {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "add", "arguments": {"a": 2}}}]}
+
+
+def test_a_file_holds_traces_and_conversations_which_are_written_as_they_were_read(tmp_path):
+    lines = [
+        {"trace_version": "1", "prompt": "p", "final_answer": "a", "steps": [], "meta": {}},
+        {"messages": [{"role": "system", "content": "Be brief."}, USER, REPLY, USER, {**REPLY, "weight": 0}]},
+        {"messages": [USER, CALL, {"role": "tool", "content": "4", "tool_call_id": "1", "name": "add"}, REPLY]},
+        {"messages": [USER, REPLY], "tools": [{"type": "function"}], "meta": {"category": "x"}},
+    ]
+    path = tmp_path / "traces.jsonl"
+    path.write_text("".join(map(to_line, lines)))
+    examples = read_examples(path)
+    assert [type(example) for example in examples] == [ReasoningTrace, Conversation, Conversation, Conversation]
+    assert "".join(to_line(example_row(example)) for example in examples) == path.read_text()
+    assert [user_turns(example) for example in examples] == [("p",), ("2+2?", "2+2?"), ("2+2?",), ("2+2?",)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "message"),
+    [
+        ([USER], "messages hold no assistant turn with weight 1, so there is nothing to learn from"),
+        ([USER, {**REPLY, "weight": 0}], "messages hold no assistant turn with weight 1"),
+        (
+            [USER, {**REPLY, "content": ""}],
+            "messages.1={'role': 'assistant', 'content': ''}: a turn of role 'assistant' ",
+        ),
+        ([{**CALL, "role": "user"}, REPLY], "tool_calls in a turn of role 'user'; only assistant turns call tools"),
+        ([{**USER, "role": "human"}, REPLY], "messages.0.role='human': Input should be"),
+        ([{**USER, "content": None}, REPLY], "messages.0.content=None"),
+    ],
+)
+def test_bad_conversation(messages, message):
+    with pytest.raises(UsageError) as caught:
+        parse_example({"messages": messages}, "here")
+    assert message in str(caught.value)
+
+
+def test_an_item_asks_by_prompt_or_by_messages():
+    by_prompt = parse_record(Sample, SAMPLE, "here")
+    assert [(turn.role, turn.content) for turn in by_prompt.turns] == [("user", "1+1=?")]
+    by_messages = parse_record(Sample, {**SAMPLE, "prompt": "", "messages": [USER, REPLY, USER]}, "here")
+    assert by_messages.turns == by_messages.messages
+    assert user_turns(by_messages) == ("2+2?", "2+2?")
