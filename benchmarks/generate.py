@@ -35,7 +35,7 @@ from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.files import read_json, write_json
 from podium.core.records import Sample
-from trainer.data.template import prompt_text
+from trainer.data.layouts import prompt_text
 from trainer.data.tokenizer import Tokenizer, tokenizer_files
 from trainer.model.base_model import read_architecture
 from trainer.model.decoder import Decoder

@@ -52,7 +52,16 @@ class DataConfig(Section):
         (), description="instead of packing: shorter lengths in ascending order; a batch is padded to one of them"
     )
     template: Literal["auto", "plain", "chat"] = Field("auto", description="auto: chat if the tokenizer has a template")
-    layout: Literal["steps", "reasoning"] = Field("steps", description="reasoning puts steps in <reasoning> tags")
+    layout: Literal["auto", "text", "steps", "reasoning"] = Field(
+        "auto",
+        description="text: responses as they are; steps, reasoning: traces with <answer> tags, "
+        "and <reasoning> tags around steps; auto: text for conversations, steps for traces",
+    )
+    loss_on: Literal["all", "last"] = Field("all", description="the assistant's turns that are learned")
+    system: str | None = Field(None, min_length=1, description="an instruction before every prompt")
+    template_options: dict[str, Any] = Field(
+        {}, description="variables of the chat template, such as {enable_thinking: false}"
+    )
 
     @model_validator(mode="after")
     def _buckets_are_valid(self) -> Self:

@@ -1,20 +1,24 @@
 """Turns a trainset into batches: tokenised once, then cut, padded or packed into rows of fixed length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
-from podium.core.records import ReasoningTrace, Sample
+from podium.core.records import Conversation, Example, Message, ReasoningTrace, Sample
+from trainer.data.layouts import Layout, layout_of, tagged
 from trainer.data.order import batch_indices, bucketed_indices
 from trainer.data.packing import pack
+from trainer.data.sequences import BadExample, TokenSequence
 from trainer.data.template import Template, choose_template
 from trainer.data.tokenizer import Tokenizer
-from trainer.data.trainsets import read_manifest, read_traces
+from trainer.data.trainsets import iter_examples, read_manifest
 
 FIELDS = {
     "tokens": np.int32,
@@ -23,29 +27,48 @@ FIELDS = {
     "positions": np.int32,  # from 0 in each example
     "segment_ids": np.int32,  # 1 for the first example of a row, 2 for the next; 0 for padding
 }
+CHUNK = 1000  # examples that are tokenised together, so that few of them are in memory as text
 
 
 @dataclass(frozen=True)
 class TokenizedTrainset:
-    """Every example in rows of one length; each array of `fields` is (rows, seq)."""
+    """Every example, one after another in the order of the rows, which `batch` makes of them.
+
+    `ids` and `learned` are (tokens,): int32, and bool for whether the loss counts the token. Example i has the tokens
+    from starts[i] to starts[i + 1], and row r the examples from row_starts[r] to row_starts[r + 1].
+    """
 
     name: str
     sha256: str  # of traces.jsonl
-    fields: dict[str, np.ndarray]
-    n_examples: int  # one per row, unless they are packed
-    n_truncated: int  # examples whose completion was cut at the end
-    n_dropped: int  # examples without any token of the completion left
+    ids: np.ndarray
+    learned: np.ndarray
+    starts: np.ndarray  # (examples + 1,) int64
+    row_starts: np.ndarray  # (rows + 1,) int64
+    n_truncated: int  # examples of which the end of what is learned was cut
+    n_dropped: int  # examples without any learned token left
     template: str  # plain or chat
+    layout: Layout | Literal["mixed"]  # of the examples
+    notes: tuple[str, ...]  # what the user should know of how the examples were written
     bucket_lengths: tuple[int, ...]  # ascending; the last is the length of the rows
 
     @property
+    def n_examples(self) -> int:
+        """One per row, unless they are packed."""
+        return len(self.starts) - 1
+
+    @property
     def n_rows(self) -> int:
-        return len(self.fields["tokens"])
+        return len(self.row_starts) - 1
 
     @property
     def lengths(self) -> list[int]:
         """The possible values of seq in `batch`."""
         return [self.bucket_lengths[bucket] for bucket in np.unique(self._buckets)]
+
+    @property
+    def fields(self) -> dict[str, np.ndarray]:
+        """All rows; each field is (rows, seq)."""
+        return self._rows(np.arange(self.n_rows), self.bucket_lengths[-1])
 
     def batch(self, seed: int, step: int, accumulation: int, batch_size: int) -> dict[str, np.ndarray]:
         """The rows of `step`, counted from 0; each field is (accumulation, batch_size, seq)."""
@@ -55,58 +78,106 @@ class TokenizedTrainset:
             bucket, chosen = bucketed_indices(seed, step, self._buckets, accumulation * batch_size)
             length = self.bucket_lengths[bucket]
         shape = (accumulation, batch_size, length)
-        return {name: rows[chosen, :length].reshape(shape) for name, rows in self.fields.items()}
+        return {name: rows.reshape(shape) for name, rows in self._rows(chosen, length).items()}
+
+    @cached_property
+    def _n_tokens(self) -> np.ndarray:
+        """Tokens of each example in its row. (examples,) int64"""
+        return n_tokens(np.diff(self.starts), self.bucket_lengths[-1])
 
     @cached_property
     def _buckets(self) -> np.ndarray:
         """The number of each row's bucket. (rows,) uint8"""
         if len(self.bucket_lengths) == 1:
             return np.zeros(self.n_rows, np.uint8)
-        return np.searchsorted(self.bucket_lengths, (self.fields["segment_ids"] > 0).sum(axis=1)).astype(np.uint8)
+        return np.searchsorted(self.bucket_lengths, self._n_tokens).astype(np.uint8)  # one example per row
+
+    def _rows(self, chosen: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """The rows `chosen`, each with its examples one after another, padded to (rows, length)."""
+        row, segment = _ragged(np.diff(self.row_starts)[chosen])  # of each example
+        examples = self.row_starts[chosen][row] + segment
+        counts = self._n_tokens[examples]
+        before = np.cumsum(counts) - counts
+        column = before - before[np.searchsorted(row, row)]  # where each example begins in its row
+        example, position = _ragged(counts)  # of each token
+        at = self.starts[examples][example] + position
+        places = row[example], column[example] + position
+        values = {
+            "tokens": self.ids[at],
+            "targets": self.ids[at + 1],
+            "weights": self.learned[at + 1],
+            "positions": position,
+            "segment_ids": segment[example] + 1,
+        }
+        rows = {name: np.zeros((len(chosen), length), dtype) for name, dtype in FIELDS.items()}
+        for name, value in values.items():
+            rows[name][places] = value
+        return rows
 
 
 def load_trainset(folder: Path, tokenizer: Tokenizer, data: DataConfig) -> TokenizedTrainset:
     """Read and tokenise a trainset folder.
 
     Raises:
-        UsageError: missing, changed or malformed files, no such template, or no completion that fits.
+        UsageError: missing, changed or malformed files, no such template, an example that it cannot write, or nothing
+            to learn that fits.
     """
     manifest = read_manifest(folder)
-    return tokenize(manifest.name, manifest.sha256, read_traces(folder), choose_template(tokenizer, data), data)
+    return tokenize(manifest.name, manifest.sha256, iter_examples(folder), choose_template(tokenizer, data), data)
 
 
 def tokenize(
-    name: str, sha256: str, traces: Sequence[ReasoningTrace], template: Template, data: DataConfig
+    name: str, sha256: str, examples: Iterable[Example], template: Template, data: DataConfig
 ) -> TokenizedTrainset:
-    """Prompt and completion of every trace in padded rows. Raises UsageError if no completion fits."""
-    examples = [_Example(template.prompt(trace.prompt), template.completion(trace)) for trace in traces]
-    kept = [example for example in examples if example.n_learned(data.max_seq_len)]
+    """The examples in padded or packed rows. Raises UsageError: one cannot be written, or nothing to learn fits."""
+    limit, layouts, n_read = data.max_seq_len, set[Layout](), 0
+    kept: list[TokenSequence] = []
+    left = iter(examples)
+    while chunk := list(islice(left, CHUNK)):
+        try:
+            sequences = template.sequences(chunk)
+        except BadExample as error:
+            raise UsageError(f"trainset {name!r}, line {n_read + error.index + 1}: {error}") from error
+        layouts |= {layout_of(example, data.layout) for example in chunk}
+        kept += [sequence for sequence in sequences if sequence.learned[1 : limit + 1].any()]
+        n_read += len(chunk)
     if not kept:
         raise UsageError(
-            f"trainset {name!r}: no completion is left of {len(examples)} examples with "
-            f"data.max_seq_len={data.max_seq_len}; raise data.max_seq_len"
+            f"trainset {name!r}: no completion is left of {n_read} examples with "
+            f"data.max_seq_len={limit}; raise data.max_seq_len"
         )
-    rows = [[number] for number in range(len(kept))]
-    if data.packing:
-        rows = pack([example.n_tokens(data.max_seq_len) for example in kept], data.max_seq_len)
-    filled = [_row([kept[number] for number in numbers], data.max_seq_len) for numbers in rows]
+    lengths = np.array([len(sequence.ids) for sequence in kept])
+    rows = pack(n_tokens(lengths, limit).tolist(), limit) if data.packing else [[number] for number in range(len(kept))]
+    in_order = [kept[number] for row in rows for number in row]
     return TokenizedTrainset(
         name=name,
         sha256=sha256,
-        fields={field: np.stack([row[field] for row in filled]) for field in FIELDS},
-        n_examples=len(kept),
-        n_truncated=sum(example.n_tokens() > data.max_seq_len for example in kept),
-        n_dropped=len(examples) - len(kept),
+        ids=np.concatenate([sequence.ids for sequence in in_order]),
+        learned=np.concatenate([sequence.learned for sequence in in_order]),
+        starts=_starts([len(sequence.ids) for sequence in in_order]),
+        row_starts=_starts([len(row) for row in rows]),
+        n_truncated=sum(sequence.learned[limit + 1 :].any() for sequence in kept),
+        n_dropped=n_read - len(kept),
         template=template.name,
-        bucket_lengths=(*data.length_buckets, data.max_seq_len),
+        layout=layouts.pop() if len(layouts) == 1 else "mixed",
+        notes=template.notes,
+        bucket_lengths=(*data.length_buckets, limit),
     )
 
 
-def answer_rows(samples: Sequence[Sample], template: Template, data: DataConfig) -> dict[str, np.ndarray] | None:
-    """Prompt and expected answer of each sample, one per row; None if no answer fits."""
-    traces = [ReasoningTrace(prompt=sample.prompt, final_answer=sample.expected_answer) for sample in samples]
+def n_tokens(lengths: np.ndarray, limit: int) -> np.ndarray:
+    """Tokens in a row of examples of these lengths. The last is only a target, so one of limit + 1 tokens still fits."""
+    return np.minimum(lengths - 1, limit)
+
+
+def answer_rows(
+    samples: Sequence[Sample], tokenizer: Tokenizer, data: DataConfig, trained: TokenizedTrainset
+) -> dict[str, np.ndarray] | None:
+    """Prompt and expected answer of each sample, one per row, as `trained` lays out; None if no answer fits."""
+    data = data.model_copy(update={"packing": False, "layout": "auto", "loss_on": "last"})
+    examples = [_expected(sample, trained.layout) for sample in samples]
     try:
-        return tokenize("answers", "", traces, template, data.model_copy(update={"packing": False})).fields
+        return tokenize("answers", "", examples, choose_template(tokenizer, data), data).fields
     except UsageError:
         return None
 
@@ -121,32 +192,20 @@ def in_batches(rows: dict[str, np.ndarray], size: int) -> Iterator[dict[str, np.
         yield batch
 
 
-@dataclass(frozen=True)
-class _Example:
-    prompt: list[int]
-    completion: list[int]
-
-    def n_tokens(self, limit: int | None = None) -> int:
-        """Tokens in a row. The last token is only a target, so an example of limit + 1 tokens still fits."""
-        n = len(self.prompt) + len(self.completion) - 1
-        return n if limit is None else min(n, limit)
-
-    def n_learned(self, limit: int) -> int:
-        """Tokens of the completion that the loss counts."""
-        return max(self.n_tokens(limit) - max(len(self.prompt) - 1, 0), 0)
+def _expected(sample: Sample, layout: str) -> Example:
+    """The sample with its expected answer, written as the answers of the trainset are."""
+    if layout != "text" and not sample.messages:
+        return ReasoningTrace(prompt=sample.prompt, final_answer=sample.expected_answer)
+    text = sample.expected_answer if layout == "text" else tagged(sample.expected_answer)
+    return Conversation(messages=(*sample.turns, Message(role="assistant", content=text)), tools=sample.tools)
 
 
-def _row(examples: Sequence[_Example], max_seq_len: int) -> dict[str, np.ndarray]:
-    """Examples one after another, each with its own segment id, padded to (max_seq_len,)."""
-    row = {name: np.zeros(max_seq_len, dtype) for name, dtype in FIELDS.items()}
-    start = 0
-    for segment, example in enumerate(examples, start=1):
-        length, ids = example.n_tokens(max_seq_len), example.prompt + example.completion
-        end = start + length
-        row["tokens"][start:end] = ids[:length]
-        row["targets"][start:end] = ids[1 : length + 1]
-        row["weights"][start + max(len(example.prompt) - 1, 0) : end] = 1.0
-        row["positions"][start:end] = np.arange(length)
-        row["segment_ids"][start:end] = segment
-        start = end
-    return row
+def _starts(lengths: Sequence[int]) -> np.ndarray:
+    """Where each of several parts of these lengths begins, and where the last one ends. (parts + 1,) int64"""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _ragged(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For parts of these lengths one after another: the part of each element, and its place in the part."""
+    part = np.repeat(np.arange(len(counts)), counts)
+    return part, np.arange(len(part)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,88 +1,84 @@
-"""Turns prompts and traces into text and token ids, in training and in decoding alike."""
+"""Turns prompts and examples into token ids, in training and in decoding alike."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
-from podium.core.records import ReasoningTrace
+from podium.core.records import Example, Message, Prompt, ReasoningTrace
+from trainer.data.chat_template import ChatTemplate
+from trainer.data.layouts import completion_text, layout_of, prompt_text
+from trainer.data.sequences import BadExample, TokenSequence, joined
 from trainer.data.tokenizer import Tokenizer
+from trainer.data.turns import BETWEEN, learned_turns, with_system
 
-REPLY = "the reply"  # a placeholder, to find out what a chat template writes after a completion
-
-
-def prompt_text(prompt: str) -> str:
-    """The text that the model reads, which the loss does not count."""
-    return f"{prompt}\n"
-
-
-def completion_text(trace: ReasoningTrace, layout: str = "steps") -> str:
-    """The text that the model learns to write: one line per step, then the answer in `<answer>` tags.
-
-    With `layout="reasoning"` the steps, if there are any, are between `<reasoning>` tags on their own lines.
-    """
-    steps = [step.content for step in trace.steps]
-    if steps and layout == "reasoning":
-        steps = ["<reasoning>", *steps, "</reasoning>"]
-    return "\n".join([*steps, f"<answer>{trace.final_answer}</answer>"])
+Segment = tuple[str, bool, bool]  # text, whether it is an assistant's turn, which EOS follows, whether it is learned
 
 
 class Encoder(Protocol):
     """The part of a tokenizer that the plain template needs."""
 
-    def encode_prompt(self, text: str) -> list[int]: ...
-    def encode_completion(self, text: str) -> list[int]: ...
+    bos_id: int | None
+    eos_id: int
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
 
 
 class PlainTemplate:
-    """Prompt, line break, completion."""
+    """BOS; a system text and an empty line; a user's text and a line break; an assistant's text and EOS; and so on.
 
-    name = "plain"
-
-    def __init__(self, encoder: Encoder, layout: str = "steps") -> None:
-        self._encoder, self._layout = encoder, layout
-
-    def prompt(self, prompt: str) -> list[int]:
-        return self._encoder.encode_prompt(prompt_text(prompt))
-
-    def completion(self, trace: ReasoningTrace) -> list[int]:
-        """The token ids of a completion, with EOS at the end."""
-        return self._encoder.encode_completion(completion_text(trace, self._layout))
-
-
-class ChatTemplate:
-    """The tokenizer's own chat template: the prompt is the user's turn, the completion is the model's turn.
-
-    The completion ends as the template ends a turn, followed by EOS if that is another token.
+    The assistant's turns are encoded apart from the rest, so that they have the same ids after any prompt.
     """
 
-    name = "chat"
+    name = "plain"
+    notes: tuple[str, ...] = ()
 
-    def __init__(self, tokenizer: Tokenizer, layout: str = "steps") -> None:
-        """Raises UsageError: the tokenizer has no chat template, or one that cannot render a user's turn."""
-        self._tokenizer, self._layout = tokenizer, layout
-        if not tokenizer.has_chat_template:
-            raise UsageError(
-                f"data.template='chat': the tokenizer in {tokenizer.folder} has no chat template; use auto or plain"
-            )
-        before, _, after = self._render("the prompt", reply=REPLY).rpartition(REPLY)
-        if not before:
-            raise UsageError(
-                f"{tokenizer.folder}: the chat template does not render the model's turn; use data.template=plain"
-            )
-        self._end = after.rstrip().removesuffix(tokenizer.eos_token)
+    def __init__(self, encoder: Encoder, data: DataConfig) -> None:
+        self._encoder, self._data = encoder, data
 
-    def prompt(self, prompt: str) -> list[int]:
-        text = self._render(prompt)
-        return self._tokenizer.encode_completion(text)[:-1]  # without EOS; the text already contains BOS
+    def prompts(self, items: Sequence[Prompt]) -> list[list[int]]:
+        """The ids of what each item asks. Raises UsageError, naming the item: it has tools."""
+        try:
+            segments = [self._segments(number, item.turns, item.tools) for number, item in enumerate(items)]
+        except BadExample as error:
+            raise UsageError(f"item {items[error.index].id!r}: {error}") from error
+        return [sequence.ids.tolist() for sequence in self._encoded(segments)]
 
-    def completion(self, trace: ReasoningTrace) -> list[int]:
-        """The token ids of a completion, with EOS at the end."""
-        return self._tokenizer.encode_completion(completion_text(trace, self._layout) + self._end)
+    def sequences(self, examples: Sequence[Example]) -> list[TokenSequence]:
+        """The tokens of each example. Raises BadExample: it has tools, or no steps to lay out."""
+        return self._encoded([self._of_example(number, example) for number, example in enumerate(examples)])
 
-    def _render(self, prompt: str, reply: str | None = None) -> str:
-        turns = [{"role": "user", "content": prompt}]
-        turns += [] if reply is None else [{"role": "assistant", "content": reply}]
-        return self._tokenizer.chat_text(turns, asks=reply is None)
+    def _of_example(self, number: int, example: Example) -> list[Segment]:
+        try:
+            layout = layout_of(example, self._data.layout)
+        except UsageError as error:
+            raise BadExample(number, str(error)) from error
+        if isinstance(example, ReasoningTrace):
+            return [*self._segments(number, example.turns), (completion_text(example, layout), True, True)]
+        return self._segments(number, example.messages, example.tools)
+
+    def _segments(self, number: int, turns: Sequence[Message], tools: Sequence[object] = ()) -> list[Segment]:
+        if tools or any(turn.role == "tool" or turn.tool_calls for turn in turns):
+            raise BadExample(number, "the plain template has no form for tools; use a tokenizer with a chat template")
+        turns = with_system(turns, self._data.system)
+        learned = learned_turns(turns, self._data.loss_on)
+        segments: list[Segment] = [("", False, False)]
+        for place, turn in enumerate(turns):
+            if turn.role == "assistant":
+                segments += [(turn.content, True, place in learned), ("", False, False)]
+            else:
+                text = turn.content + BETWEEN if turn.role == "system" else prompt_text(turn.content)
+                segments[-1] = (segments[-1][0] + text, False, False)
+        return segments
+
+    def _encoded(self, examples: Sequence[Sequence[Segment]]) -> list[TokenSequence]:
+        """One sequence per example, which begins with BOS if the tokenizer uses one."""
+        ids = iter(self._encoder.encode([text for segments in examples for text, _, _ in segments]))
+        bos = [] if self._encoder.bos_id is None else [self._encoder.bos_id]
+        return [
+            joined([(bos, False), *((next(ids) + [self._encoder.eos_id] * ends, learned) for _, ends, learned in segments)])
+            for segments in examples
+        ]
 
 
 Template = PlainTemplate | ChatTemplate
@@ -91,4 +87,4 @@ Template = PlainTemplate | ChatTemplate
 def choose_template(tokenizer: Tokenizer, data: DataConfig) -> Template:
     """The template of `data.template`; auto is chat if the tokenizer has a chat template. Raises UsageError."""
     chat = data.template == "chat" or (data.template == "auto" and tokenizer.has_chat_template)
-    return (ChatTemplate if chat else PlainTemplate)(tokenizer, data.layout)
+    return (ChatTemplate if chat else PlainTemplate)(tokenizer, data)

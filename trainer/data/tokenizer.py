@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from podium.core.errors import UsageError
@@ -16,6 +17,14 @@ TOKENIZER_FILES = (
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt"),
     "chat_template.jinja",
 )
+
+# Ids only, and no warning about texts that are longer than the model's positions.
+PLAIN = {
+    "add_special_tokens": False,
+    "return_attention_mask": False,
+    "return_token_type_ids": False,
+    "verbose": False,
+}
 
 
 class Tokenizer:
@@ -50,20 +59,58 @@ class Tokenizer:
         """The text and EOS."""
         return [*self._encode(text), self.eos_id]
 
-    def chat_text(self, turns: Sequence[Mapping[str, str]], *, asks: bool) -> str:
-        """Render turns of `{"role", "content"}` with the tokenizer's chat template; `asks` opens the model's turn.
+    def chat_texts(
+        self,
+        conversations: Sequence[Sequence[Mapping[str, Any]]],
+        *,
+        asks: bool,
+        tools: Sequence[Mapping[str, Any]] = (),
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> list[str]:
+        """Render conversations of turns `{"role", "content", ...}` with the tokenizer's chat template.
 
-        The text contains the special tokens, BOS included. Raises UsageError: the template cannot render it.
+        `asks` opens the model's turn. `tools` are JSON schemas, `options` further variables of the template. The texts
+        contain the special tokens, BOS included. Raises UsageError: the template cannot render one of them.
         """
         try:
-            text: str = self._hf.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=asks)
+            texts: list[str] = self._hf.apply_chat_template(
+                [list(turns) for turns in conversations],
+                tools=list(tools) or None,
+                tokenize=False,
+                add_generation_prompt=asks,
+                **options,
+            )
         # Both the template's author and the renderer choose their own exceptions.
         except Exception as error:
             reason = one_line(error, 200)
             raise UsageError(
                 f"{self.folder}: the chat template cannot render the conversation ({reason}); use data.template=plain"
             ) from error
-        return text
+        return texts
+
+    def chat_text(self, turns: Sequence[Mapping[str, Any]], *, asks: bool) -> str:
+        """As `chat_texts`, for one conversation."""
+        return self.chat_texts([turns], asks=asks)[0]
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, without BOS and EOS."""
+        if not texts:
+            return []
+        ids: list[list[int]] = self._hf(list(texts), **PLAIN).input_ids
+        return ids
+
+    def encodings(self, texts: Sequence[str]) -> Sequence[Any]:
+        """As `encode`, with the place of each token in the text: a `tokenizers.Encoding` for each.
+
+        Raises UsageError: the tokenizer has no tokenizer.json, so it cannot tell the places.
+        """
+        found = self._hf(list(texts), **PLAIN).encodings if texts else []
+        if found is None:
+            raise UsageError(
+                f"{self.folder}: the tokenizer has no tokenizer.json, which conversations need to tell what is learned; "
+                "use data.template=plain"
+            )
+        return list(found)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text without special tokens."""
@@ -76,8 +123,7 @@ class Tokenizer:
         return sha256_files(self.folder, tokenizer_files(self.folder), sha256_file_cached)
 
     def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self._hf(text, add_special_tokens=False).input_ids
-        return ids
+        return self.encode([text])[0]
 
 
 def tokenizer_files(folder: Path) -> list[Path]:

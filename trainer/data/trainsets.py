@@ -1,13 +1,13 @@
 """Reads and writes trainsets: folders with `manifest.json` and `traces.jsonl`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from podium.core.errors import UsageError
-from podium.core.files import to_line, write_json, write_text
+from podium.core.files import read_jsonl, to_line, write_json, write_text
 from podium.core.hashing import sha256_bytes, sha256_file_cached
-from podium.core.records import ReasoningTrace, TrainsetManifest, read_record, read_records
+from podium.core.records import Example, TrainsetManifest, example_row, parse_example, read_record
 from trainer.data.importers import VERSION as IMPORT_VERSION
 from trainer.data.importers import import_traces
 from trainer.recipes import SEED, TRAINSETS, trainset_recipe
@@ -41,17 +41,17 @@ def check_name(name: str, folder: Path, replace: bool) -> None:
 
 
 def write_trainset(
-    folder: Path, traces: Sequence[ReasoningTrace], *, name: str, recipe: str, recipe_version: str, seed: int | None
+    folder: Path, examples: Sequence[Example], *, name: str, recipe: str, recipe_version: str, seed: int | None
 ) -> TrainsetManifest:
     """Write both files, the manifest last, so that a folder with a manifest is complete."""
-    text = "".join(to_line(trace.model_dump(mode="json")) for trace in traces)
+    text = "".join(to_line(example_row(example)) for example in examples)
     manifest = TrainsetManifest(
         name=name,
         recipe=recipe,
         recipe_version=recipe_version,
         seed=seed,
-        count=len(traces),
-        composition=dict(sorted(Counter(str(trace.meta.get("category", recipe)) for trace in traces).items())),
+        count=len(examples),
+        composition=dict(sorted(Counter(str(example.meta.get("category", recipe)) for example in examples).items())),
         sha256=sha256_bytes(text.encode("utf-8")),
     )
     write_text(folder / "traces.jsonl", text)
@@ -71,10 +71,17 @@ def read_manifest(folder: Path) -> TrainsetManifest:
     return manifest
 
 
-def read_traces(folder: Path) -> list[ReasoningTrace]:
-    """Every trace. Raises UsageError as `read_manifest` does, or if a line is malformed or there are none."""
+def read_examples(folder: Path) -> list[Example]:
+    """Every example. Raises UsageError as `iter_examples` does."""
+    return list(iter_examples(folder))
+
+
+def iter_examples(folder: Path) -> Iterator[Example]:
+    """The examples in order. Raises UsageError as `read_manifest` does, or if a line is malformed or there are none."""
     read_manifest(folder)
-    traces = read_records(ReasoningTrace, folder / "traces.jsonl")
-    if not traces:
-        raise UsageError(f"{folder / 'traces.jsonl'} holds no traces; build or import the trainset again")
-    return traces
+    path, example = folder / "traces.jsonl", None
+    for number, values in read_jsonl(path):
+        example = parse_example(values, f"{path}:{number}")
+        yield example
+    if example is None:
+        raise UsageError(f"{path} holds no examples; build or import the trainset again")

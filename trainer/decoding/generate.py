@@ -76,8 +76,7 @@ def _items(samples: Sequence[Prompt], template: Template, config: GenerateConfig
     buckets = prompt_buckets(config.max_prompt_tokens)
     items: list[Item] = []
     n_cut = 0
-    for sample in samples:
-        ids = template.prompt(sample.prompt)
+    for sample, ids in zip(samples, template.prompts(samples), strict=True):
         n_cut += len(ids) > buckets[-1]
         kept = ids[-buckets[-1] :]
         bucket = next(length for length in buckets if len(kept) <= length)

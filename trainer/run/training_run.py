@@ -175,7 +175,8 @@ class TrainingRun:
 
         Computed without reasoning steps, label smoothing and dropout. None if no sample fits in data.max_seq_len.
         """
-        rows = answer_rows(samples, choose_template(self._base.tokenizer, self.config.data), self.config.data)
+        trained = self._trainset or self.library.trainset(self.config)
+        rows = answer_rows(samples, self._base.tokenizer, self.config.data, trained)
         if rows is None:
             return None
         total = n_tokens = 0.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from podium.core.files import read_json, write_json, write_text
-from trainer.data.template import completion_text, prompt_text
+from trainer.data.layouts import completion_text, prompt_text
 from trainer.recipes import SEED, trainset_recipe
 
 FOLDER = Path(__file__).parent

@@ -2,7 +2,7 @@ import pytest
 
 from podium.core.errors import UsageError
 from trainer.data.from_predictions import RightAnswer, trace_of, trainset_from
-from trainer.data.trainsets import read_manifest, read_traces
+from trainer.data.trainsets import read_manifest, read_examples
 
 PROGRAM = "def solve(grid):\n    #### the rule\n    return grid\n"
 
@@ -24,7 +24,7 @@ def test_a_trainset(tmp_path):
     manifest = trainset_from(answers, tmp_path / "mine", name="mine", source="answer")
     assert (manifest.recipe, manifest.count, manifest.composition) == ("from-predictions:answer", 2, {"arc": 1, "c": 1})
     assert read_manifest(tmp_path / "mine") == manifest
-    assert read_traces(tmp_path / "mine") == [trace_of(answer) for answer in answers]
+    assert read_examples(tmp_path / "mine") == [trace_of(answer) for answer in answers]
 
 
 @pytest.mark.parametrize(

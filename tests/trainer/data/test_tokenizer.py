@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podium.core.errors import UsageError
-from trainer.data.template import completion_text, prompt_text
+from trainer.data.layouts import completion_text, prompt_text
 from trainer.data.tokenizer import Tokenizer
 from trainer.recipes import SEED, trainset_recipe
 from trainer.tiny import make

@@ -4,7 +4,7 @@ import pytest
 
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace
-from trainer.data.trainsets import build_trainset, import_trainset, read_manifest, read_traces, write_trainset
+from trainer.data.trainsets import build_trainset, import_trainset, read_manifest, read_examples, write_trainset
 
 
 def write(folder, *traces):
@@ -24,7 +24,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert manifest.composition == {"test": 1, "x": 1}
     assert manifest.count == 2
     assert read_manifest(tmp_path / "t") == manifest
-    assert read_traces(tmp_path / "t") == traces
+    assert read_examples(tmp_path / "t") == traces
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path):
@@ -48,8 +48,8 @@ def test_missing_malformed_and_empty(tmp_path):
     with pytest.raises(UsageError, match=r"manifest.json does not exist"):
         read_manifest(tmp_path)
     write(tmp_path)
-    with pytest.raises(UsageError, match="holds no traces"):
-        read_traces(tmp_path)
+    with pytest.raises(UsageError, match="holds no examples"):
+        read_examples(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({"name": "t"}))
     with pytest.raises(UsageError, match=r"manifest.json: recipe is missing"):
         read_manifest(tmp_path)
@@ -74,7 +74,7 @@ def test_import_refuses_what_is_there_and_writes_nothing_on_a_bad_line(tmp_path)
     assert files(folder) == before
     source.write_text('{"prompt": "p", "response": "other"}\n')
     import_trainset(source, "prompt-response", folder, name="mine", replace=True)
-    assert read_traces(folder)[0].final_answer == "other"
+    assert read_examples(folder)[0].final_answer == "other"
 
 
 def test_a_recipes_name_is_not_for_imports(tmp_path):

@@ -10,7 +10,7 @@ from flax import nnx
 from podium.core.clock import Deadline, FakeClock
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
-from trainer.data.template import prompt_text
+from trainer.data.layouts import prompt_text
 from trainer.decoding.generate import pad_prompts, prompt_buckets
 from trainer.model.base_model import build_decoder
 from trainer.programs.library import ProgramLibrary

@@ -14,7 +14,7 @@ from podium.core.files import to_line
 from podium.core.hashing import sha256_bytes, sha256_file
 from podium.core.paths import shipped
 from podium.core.records import TrainsetManifest, read_record
-from trainer.data.template import completion_text, prompt_text
+from trainer.data.layouts import completion_text, prompt_text
 from trainer.recipes import SEED, evalset_samples, tiny_reasoning, trainset_recipe
 
 TRACES = tiny_reasoning.traces(SEED)
