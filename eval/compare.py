@@ -12,7 +12,7 @@ from eval.scorecard import Metric, Scorecard, bootstrap_interval
 from eval.sets.evalset import Evalset
 from eval.sets.groups import grouped
 from podium.core.errors import UsageError
-from podium.core.records import GROUPS, Record, Sample
+from podium.core.records import GROUPS, Record, Sample, as_text
 
 Verdict = Literal["fixed", "broken", "both right", "both wrong"]
 
@@ -185,7 +185,7 @@ def _item(sample: Sample, place: int, entries: Sequence[Entry]) -> ComparedItem:
     return ComparedItem(
         **groups,
         id=sample.id,
-        prompt=sample.prompt,
+        prompt=as_text(sample),
         expected=sample.expected_answer,
         outcomes=tuple(
             Outcome(value=score.value, extracted=score.extracted, reason=score.reason, text=entry.texts.get(sample.id))

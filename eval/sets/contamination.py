@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.sets.evalset import Evalset, overlapping_ids
+from eval.sets.evalset import Evalset, asked, overlapping_ids, training_prompts
 from podium.core.hashing import sha256_file
-from podium.core.records import ReasoningTrace, Record, read_records
+from podium.core.records import Record, iter_examples
 
 NGRAM = 5  # words
 NEAR = 0.5  # share of the item's n-grams
@@ -24,7 +24,7 @@ Gram = tuple[str, ...]
 
 
 class NearDuplicate(Record):
-    """An item and the trace most similar to it."""
+    """An item and the example most similar to it."""
 
     id: str
     line: int  # of traces.jsonl, from 1, without blank lines
@@ -46,14 +46,18 @@ class Contamination(Record):
 
 
 def contamination(evalset: Evalset, trainset: Path) -> Contamination:
-    """Compare every item with every trace in the folder `trainset`. Raises UsageError for a malformed trainset."""
+    """Compare every item with every example in the folder `trainset`. Raises UsageError for a malformed trainset."""
     traces = trainset / "traces.jsonl"
     exact = overlapping_ids(evalset.samples, trainset)
     others = [sample for sample in evalset.samples if sample.id not in set(exact)]
-    prompts = [trace.prompt for trace in read_records(ReasoningTrace, traces)]
-    similar = most_similar([sample.prompt for sample in others], prompts)
+    prompts = [
+        (line, prompt)
+        for line, example in enumerate(iter_examples(traces), start=1)
+        for prompt in training_prompts(example)
+    ]
+    similar = most_similar([asked(sample) for sample in others], [prompt for _, prompt in prompts])
     near = [
-        NearDuplicate(id=sample.id, line=place + 1, shared=shared)
+        NearDuplicate(id=sample.id, line=prompts[place][0], shared=shared)
         for sample, (place, shared) in zip(others, similar, strict=True)
         if shared >= NEAR
     ]

@@ -11,7 +11,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_jsonl, write_jsonl
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_evalset
-from podium.core.records import ReasoningTrace, Record, Sample, parse_record, read_records
+from podium.core.records import Example, Record, Sample, iter_examples, parse_record, user_turns
 
 Split = Literal["dev", "holdout"]
 SplitChoice = Literal["dev", "holdout", "all"]
@@ -151,14 +151,27 @@ def same_prompt_key(prompt: str) -> str:
 def duplicate_prompts(evalset: Evalset) -> list[tuple[str, str]]:
     """Pairs of ids: an item, and the earlier item with the same prompt."""
     first: dict[str, str] = {}
-    pairs = ((sample.id, first.setdefault(same_prompt_key(sample.prompt), sample.id)) for sample in evalset.samples)
+    texts = ((sample.id, "\n".join(turn.content for turn in sample.turns)) for sample in evalset.samples)
+    pairs = ((id_, first.setdefault(same_prompt_key(text), id_)) for id_, text in texts)
     return [(later, earlier) for later, earlier in pairs if later != earlier]
+
+
+def asked(sample: Sample) -> str:
+    """What the user asks in an item, in all turns together."""
+    return "\n".join(user_turns(sample))
+
+
+def training_prompts(example: Example) -> tuple[str, ...]:
+    """What an example teaches to answer: each turn of the user alone, and after the turns before it."""
+    turns = user_turns(example)
+    return (*turns, *("\n".join(turns[:n]) for n in range(2, len(turns) + 1)))
 
 
 def overlapping_ids(samples: Iterable[Sample], trainset: Path) -> tuple[str, ...]:
     """The ids of the samples whose prompt is also in the trainset. Raises UsageError for a malformed trainset."""
-    training = {same_prompt_key(trace.prompt) for trace in read_records(ReasoningTrace, trainset / "traces.jsonl")}
-    return tuple(sample.id for sample in samples if same_prompt_key(sample.prompt) in training)
+    examples = iter_examples(trainset / "traces.jsonl")
+    training = {same_prompt_key(prompt) for example in examples for prompt in training_prompts(example)}
+    return tuple(sample.id for sample in samples if same_prompt_key(asked(sample)) in training)
 
 
 def assert_disjoint(evalset: Evalset, trainset: Path) -> None:

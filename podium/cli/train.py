@@ -104,6 +104,8 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
         f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because no part of their completion fits"
         + (f"; packed into {trainset.n_rows} rows" if config.data.packing else "")
     )
+    for note in trainset.notes:
+        typer.echo(f"note: {note}")
     typer.echo(f"memory: a training step needs {library.training_program(config).memory_of(max(trainset.lengths))}")
     if is_smoke:
         train = config.train

@@ -72,6 +72,8 @@ def from_predictions(
             prompt=right.sample.prompt,
             text=right.text,
             program=right.program,
+            messages=right.sample.messages,
+            tools=right.sample.tools,
             meta={"category": right.sample.category, "item": right.sample.id, **right.score.metrics},
         )
         for right in found

@@ -147,6 +147,11 @@ def changeable_keys() -> list[str]:
     return [key for key in keys_with_role(Role.TRACED) if key not in ("train.seed", "train.max_steps")]
 
 
+def same_value(key: str, one: Any, other: Any) -> bool:
+    """Whether two values of a key mean the same. The layouts auto and steps do, wherever steps is not refused."""
+    return one == other or (key == "data.layout" and {one, other} == {"auto", "steps"})
+
+
 def check_key(key: str) -> None:
     """Raises UsageError, naming the nearest known key, when RunConfig has no such dotted key."""
     if key not in all_keys():

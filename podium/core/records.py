@@ -1,6 +1,6 @@
 """The records that are stored in files and passed between packages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -152,6 +152,11 @@ def user_turns(item: Example | Prompt) -> tuple[str, ...]:
     return tuple(turn.content for turn in item.turns if turn.role == "user")
 
 
+def as_text(item: Prompt) -> str:
+    """What an item asks, to show it: its prompt, or a line per turn."""
+    return item.prompt or "\n".join(f"{turn.role}: {turn.content}" for turn in item.messages)
+
+
 # Why an answer ended: the EOS token, generate.max_new_tokens, a stop string, or the time limit of the item.
 FinishReason = Literal["eos", "length", "stop", "deadline"]
 FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
@@ -214,8 +219,13 @@ def read_records(cls: type[R], path: Path) -> list[R]:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """One trace or conversation per line of a trainset. Raises UsageError with file, line and reason."""
-    return [parse_example(value, f"{path}:{number}") for number, value in read_jsonl(path)]
+    """Every example of a trainset's traces.jsonl. Raises UsageError with file, line and reason."""
+    return list(iter_examples(path))
+
+
+def iter_examples(path: Path) -> Iterator[Example]:
+    """As `read_examples`, one after another."""
+    return (parse_example(value, f"{path}:{number}") for number, value in read_jsonl(path))
 
 
 def parse_example(values: Any, where: str) -> Example:

@@ -8,7 +8,7 @@ from podium.core.errors import UsageError
 from podium.core.records import Conversation, Example, Message, Prompt, ReasoningTrace
 from trainer.data.layouts import as_conversation, completion_text, layout_of
 from trainer.data.sequences import BadExample, TokenSequence, joined, of_spans
-from trainer.data.spans import Turnover, marked, positions, spans
+from trainer.data.spans import Turnover, blank, frame, framed, marked, positions, spans
 from trainer.data.tokenizer import Tokenizer
 from trainer.data.turns import folded, learned_turns, template_message, with_system
 
@@ -50,6 +50,8 @@ class ChatTemplate:
             )
         self._turnover = self._find_turnover()
         self._folds = not self._writes_system()
+        self._rewrites = {thought for thought in ("", THOUGHT) if self._rewrites_reply(thought)}
+        self._frames: dict[tuple[str, ...], list[str] | None] = {}  # by the roles of a conversation
         self._notes: dict[str, None] = {}
 
     @property
@@ -58,7 +60,7 @@ class ChatTemplate:
         return tuple(self._notes)
 
     def prompts(self, items: Sequence[Prompt]) -> list[list[int]]:
-        """The ids of what each item asks, up to the beginning of the model's turn. Raises UsageError, naming the item."""
+        """The ids of what each item asks, with the opening of the model's turn. Raises UsageError, naming an item."""
         turns = [list(map(template_message, self._turns(item.turns))) for item in items]
         try:
             texts = self._render(turns, [item.tools for item in items], asks=True)
@@ -96,30 +98,37 @@ class ChatTemplate:
         tools = [example.tools for example in examples]
         turns = [list(map(template_message, record)) for record in records]
         texts = self._render(turns, tools)
-        with_marks = self._render(_each(marked, turns), tools)
         learned = [learned_turns(record, self._data.loss_on) for record in records]
-        found = _each(self._spans, texts, with_marks, turns, tools, learned)
+        found = _each(self._spans, texts, turns, tools, learned)
         encodings = self._tokenizer.encodings(
             [text + self._closing(one) for text, one in zip(texts, turns, strict=True)]
         )
         return [of_spans(encoding, one) for encoding, one in zip(encodings, found, strict=True)]
 
-    def _spans(
-        self, text: str, with_marks: str, turns: Turns, tools: Tools, learned: Sequence[int]
-    ) -> list[tuple[int, int]]:
-        places = positions(text, with_marks, turns)
-        if places is None:  # the template reads what other roles say, and a mark hid it
-            (with_marks,) = self._tokenizer_texts([marked(turns, "assistant")], tools)
-            places = positions(text, with_marks, turns, "assistant")
+    def _spans(self, text: str, turns: Turns, tools: Tools, learned: Sequence[int]) -> list[tuple[int, int]]:
+        """(start, end) of what is learned of a conversation's text. Raises UsageError: it cannot be told."""
+        around = None if tools else self._frame(tuple("calls" if "tool_calls" in t else t["role"] for t in turns))
+        places = framed(text, around, turns) if around else None
+        for only in (None, "assistant"):  # if the template reads what other roles say, a mark there may change the text
+            if places is None:
+                places = positions(text, self._text(*marked(turns, only), tools=tools), turns, only)
         if places is None:
             raise UsageError("the chat template reads the ends of replies, so what is learned cannot be told")
         found, as_decoded = spans(text + self._closing(turns), places, turns, learned, self._turnover)
         if not as_decoded:
             self._notes[OPENED] = None
         earlier = [turns[number]["content"] for number in learned[:-1]]
-        if any(self._rewrites(THOUGHT if "</think>" in content else "") for content in earlier):
+        if any((THOUGHT if "</think>" in content else "") in self._rewrites for content in earlier):
             self._notes[REWRITTEN] = None
         return found
+
+    def _frame(self, roles: tuple[str, ...]) -> list[str] | None:
+        if roles not in self._frames:
+            try:
+                self._frames[roles] = None if "calls" in roles else frame(self._text(*blank(roles)), len(roles))
+            except UsageError:
+                self._frames[roles] = None
+        return self._frames[roles]
 
     def _closing(self, turns: Turns) -> str:
         return self._turnover.closing if turns[-1]["role"] == "assistant" else ""
@@ -179,10 +188,13 @@ class ChatTemplate:
         except UsageError:
             return False
 
-    def _rewrites(self, thought: str) -> bool:
+    def _rewrites_reply(self, thought: str) -> bool:
         """Whether the template writes a reply, after a thought or without, in another way when turns follow it."""
-        first = self._text(ASKED, _reply(thought))
-        return not self._text(ASKED, _reply(thought), NEXT, _reply()).startswith(first.rstrip())
+        try:
+            first = self._text(ASKED, _reply(thought))
+            return not self._text(ASKED, _reply(thought), NEXT, _reply()).startswith(first.rstrip())
+        except UsageError:  # a template of one question and one answer
+            return False
 
 
 def _reply(thought: str = "") -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from podium.core.errors import UsageError
-from podium.core.records import ReasoningTrace, TrainsetManifest
+from podium.core.records import Conversation, Message, ReasoningTrace, TrainsetManifest
 from trainer.data.importers import completion
 from trainer.data.trainsets import check_name, write_trainset
 
@@ -15,12 +15,17 @@ VERSION = "1"  # of the conversion
 
 @dataclass(frozen=True)
 class RightAnswer:
-    """A correct answer: the source in `program`, or else `text`, parsed as `importers.completion` does."""
+    """A correct answer: the source in `program`, or else `text`, parsed as `importers.completion` does.
+
+    An answer to `messages` instead of a prompt is kept as it is.
+    """
 
     prompt: str
     text: str
     program: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
 
 
 def trainset_from(
@@ -36,16 +41,26 @@ def trainset_from(
         raise UsageError(
             "none of the predictions is correct, so there is nothing to train on; try more samples or a better run"
         )
-    traces = [trace_of(answer) for answer in answers]
+    examples = [conversation_of(answer) if answer.messages else trace_of(answer) for answer in answers]
     return write_trainset(
-        folder, traces, name=name, recipe=f"from-predictions:{source}", recipe_version=VERSION, seed=None
+        folder, examples, name=name, recipe=f"from-predictions:{source}", recipe_version=VERSION, seed=None
     )
 
 
 def trace_of(answer: RightAnswer) -> ReasoningTrace:
     """A program is put in a code fence, so that a scorer finds it in the answers of the trained model."""
     if answer.program is not None:
-        return ReasoningTrace(
-            prompt=answer.prompt, final_answer=f"```python\n{answer.program.strip()}\n```", meta=answer.meta
-        )
+        return ReasoningTrace(prompt=answer.prompt, final_answer=_fenced(answer.program), meta=answer.meta)
     return ReasoningTrace(prompt=answer.prompt, **completion(answer.text), meta=answer.meta)
+
+
+def conversation_of(answer: RightAnswer) -> Conversation:
+    """The messages and the answer, of which only the answer is learned."""
+    asked = (turn.model_copy(update={"weight": 0}) if turn.role == "assistant" else turn for turn in answer.messages)
+    text = answer.text if answer.program is None else _fenced(answer.program)
+    reply = Message(role="assistant", content=text)
+    return Conversation(messages=(*asked, reply), tools=answer.tools, meta=answer.meta)
+
+
+def _fenced(program: str) -> str:
+    return f"```python\n{program.strip()}\n```"

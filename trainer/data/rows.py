@@ -1,6 +1,9 @@
 """Turns a trainset into batches: tokenised once, then cut, padded or packed into rows of fixed length."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -27,15 +30,15 @@ FIELDS = {
     "positions": np.int32,  # from 0 in each example
     "segment_ids": np.int32,  # 1 for the first example of a row, 2 for the next; 0 for padding
 }
-CHUNK = 1000  # examples that are tokenised together, so that few of them are in memory as text
+CHUNK = 250  # examples that are tokenised together, so that few of them are in memory as text
 
 
 @dataclass(frozen=True)
 class TokenizedTrainset:
-    """Every example, one after another in the order of the rows, which `batch` makes of them.
+    """The tokens of every example, of which `batch` makes rows.
 
     `ids` and `learned` are (tokens,): int32, and bool for whether the loss counts the token. Example i has the tokens
-    from starts[i] to starts[i + 1], and row r the examples from row_starts[r] to row_starts[r + 1].
+    from starts[i] to starts[i + 1]. Row r has the examples from row_starts[r] to row_starts[r + 1] in `order`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class TokenizedTrainset:
     ids: np.ndarray
     learned: np.ndarray
     starts: np.ndarray  # (examples + 1,) int64
+    order: np.ndarray  # (examples,) int64
     row_starts: np.ndarray  # (rows + 1,) int64
     n_truncated: int  # examples of which the end of what is learned was cut
     n_dropped: int  # examples without any learned token left
@@ -95,23 +99,25 @@ class TokenizedTrainset:
     def _rows(self, chosen: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """The rows `chosen`, each with its examples one after another, padded to (rows, length)."""
         row, segment = _ragged(np.diff(self.row_starts)[chosen])  # of each example
-        examples = self.row_starts[chosen][row] + segment
+        examples = self.order[self.row_starts[chosen][row] + segment]
         counts = self._n_tokens[examples]
         before = np.cumsum(counts) - counts
         column = before - before[np.searchsorted(row, row)]  # where each example begins in its row
         example, position = _ragged(counts)  # of each token
         at = self.starts[examples][example] + position
-        places = row[example], column[example] + position
+        places = (row * length + column)[example] + position
         values = {
             "tokens": self.ids[at],
             "targets": self.ids[at + 1],
             "weights": self.learned[at + 1],
             "positions": position,
-            "segment_ids": segment[example] + 1,
+            "segment_ids": (segment + 1)[example],
         }
-        rows = {name: np.zeros((len(chosen), length), dtype) for name, dtype in FIELDS.items()}
-        for name, value in values.items():
-            rows[name][places] = value
+        rows = {}
+        for name, dtype in FIELDS.items():
+            flat = np.zeros(len(chosen) * length, dtype)
+            flat[places] = values[name]
+            rows[name] = flat.reshape(len(chosen), length)
         return rows
 
 
@@ -130,34 +136,38 @@ def tokenize(
     name: str, sha256: str, examples: Iterable[Example], template: Template, data: DataConfig
 ) -> TokenizedTrainset:
     """The examples in padded or packed rows. Raises UsageError: one cannot be written, or nothing to learn fits."""
-    limit, layouts, n_read = data.max_seq_len, set[Layout](), 0
-    kept: list[TokenSequence] = []
-    left = iter(examples)
-    while chunk := list(islice(left, CHUNK)):
+    limit, layouts, n_read, n_truncated = data.max_seq_len, set[Layout](), 0, 0
+    ids, learned, starts = array("i"), bytearray(), array("q", [0])  # which grow without being copied
+    for chunk, made in _ahead(template.sequences, examples):
         try:
-            sequences = template.sequences(chunk)
+            sequences = made.result()
         except BadExample as error:
             raise UsageError(f"trainset {name!r}, line {n_read + error.index + 1}: {error}") from error
         layouts |= {layout_of(example, data.layout) for example in chunk}
-        kept += [sequence for sequence in sequences if sequence.learned[1 : limit + 1].any()]
         n_read += len(chunk)
-    if not kept:
+        for sequence in sequences:
+            if sequence.learned[1 : limit + 1].any():
+                ids.frombytes(sequence.ids.tobytes())
+                learned += sequence.learned.tobytes()
+                starts.append(len(ids))
+                n_truncated += bool(sequence.learned[limit + 1 :].any())
+    if len(starts) == 1:
         raise UsageError(
             f"trainset {name!r}: no completion is left of {n_read} examples with "
             f"data.max_seq_len={limit}; raise data.max_seq_len"
         )
-    lengths = np.array([len(sequence.ids) for sequence in kept])
-    rows = pack(n_tokens(lengths, limit).tolist(), limit) if data.packing else [[number] for number in range(len(kept))]
-    in_order = [kept[number] for row in rows for number in row]
+    lengths = np.diff(np.frombuffer(starts, np.int64))
+    rows = pack(n_tokens(lengths, limit).tolist(), limit) if data.packing else np.arange(len(lengths))[:, None]
     return TokenizedTrainset(
         name=name,
         sha256=sha256,
-        ids=np.concatenate([sequence.ids for sequence in in_order]),
-        learned=np.concatenate([sequence.learned for sequence in in_order]),
-        starts=_starts([len(sequence.ids) for sequence in in_order]),
-        row_starts=_starts([len(row) for row in rows]),
-        n_truncated=sum(sequence.learned[limit + 1 :].any() for sequence in kept),
-        n_dropped=n_read - len(kept),
+        ids=np.frombuffer(ids, np.int32),
+        learned=np.frombuffer(learned, bool),
+        starts=np.frombuffer(starts, np.int64),
+        order=np.concatenate(rows),
+        row_starts=np.concatenate([[0], np.cumsum([len(row) for row in rows])]),
+        n_truncated=n_truncated,
+        n_dropped=n_read - len(lengths),
         template=template.name,
         layout=layouts.pop() if len(layouts) == 1 else "mixed",
         notes=template.notes,
@@ -165,8 +175,24 @@ def tokenize(
     )
 
 
+def _ahead(
+    make: Callable[[list[Example]], list[TokenSequence]], examples: Iterable[Example]
+) -> Iterator[tuple[list[Example], Future[list[TokenSequence]]]]:
+    """The examples in chunks, each with what `make` makes of it, while another one is read or made.
+
+    The tokenizer encodes without Python's lock, so a thread may render the next chunk meanwhile.
+    """
+    left, waiting = iter(examples), deque[tuple[list[Example], Future[list[TokenSequence]]]]()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        while chunk := list(islice(left, CHUNK)):
+            waiting.append((chunk, pool.submit(make, chunk)))
+            if len(waiting) > 2:
+                yield waiting.popleft()
+        yield from waiting
+
+
 def n_tokens(lengths: np.ndarray, limit: int) -> np.ndarray:
-    """Tokens in a row of examples of these lengths. The last is only a target, so one of limit + 1 tokens still fits."""
+    """Tokens in a row of examples of these lengths. The last is only a target, so limit + 1 tokens still fit."""
     return np.minimum(lengths - 1, limit)
 
 
@@ -198,11 +224,6 @@ def _expected(sample: Sample, layout: str) -> Example:
         return ReasoningTrace(prompt=sample.prompt, final_answer=sample.expected_answer)
     text = sample.expected_answer if layout == "text" else tagged(sample.expected_answer)
     return Conversation(messages=(*sample.turns, Message(role="assistant", content=text)), tools=sample.tools)
-
-
-def _starts(lengths: Sequence[int]) -> np.ndarray:
-    """Where each of several parts of these lengths begins, and where the last one ends. (parts + 1,) int64"""
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def _ragged(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

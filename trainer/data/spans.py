@@ -1,13 +1,18 @@
 """Where the assistant's turns stand in a rendered conversation.
 
-The conversation is rendered twice, as it is and with a mark at the end of every turn. The two must be equal except for
-the marks, so the marks show where each turn ends, whatever the template trims, leaves out or adds. A turn begins after
-the text with which the template asks for a reply, as in decoding.
+Most templates write the same text around the contents of all conversations with the same roles. This text is found
+once per sequence of roles (`frame`), and tells the places if it and the contents make up the rendered conversation.
+
+Otherwise the conversation is rendered again, with a mark at the end of every turn. The two must be equal except for the
+marks, so the marks show where each turn ends, whatever the template trims, leaves out or adds.
+
+A turn begins after the text with which the template asks for a reply, as in decoding.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import Any
 
 from podium.core.errors import UsageError
@@ -25,6 +30,30 @@ class Turnover:
     asks: str  # how a prompt ends in decoding
     end: str  # after the reply
     closing: str = ""  # added at the end of a conversation, if the template ends a reply with no token
+
+
+def blank(roles: Sequence[str]) -> list[Turn]:
+    """Turns that consist of marks only."""
+    return marked([{"role": role, "content": ""} for role in roles])
+
+
+def frame(text: str, n_turns: int) -> list[str] | None:
+    """What the template writes before each turn of `blank`, and after the last; None if it does not write each once."""
+    parts = MARK.split(text)
+    return parts[::2] if parts[1::2] == [str(number) for number in range(n_turns)] else None
+
+
+def framed(text: str, around: Sequence[str], turns: Sequence[Turn]) -> dict[int, int] | None:
+    """As `positions`, if `around` and the contents, as they are or trimmed, make up the text."""
+    for contents in ([turn["content"] for turn in turns], [turn["content"].strip() for turn in turns]):
+        pieces = [piece for pair in zip(around, contents, strict=False) for piece in pair]
+        if "".join(pieces) + around[-1] == text:
+            ends = accumulate(map(len, pieces))
+            return {
+                number: end - len(content) + len(content.rstrip())
+                for number, (content, end) in enumerate(zip(contents, islice(ends, 1, None, 2), strict=True))
+            }
+    return None
 
 
 def marked(turns: Sequence[Turn], only: str | None = None) -> list[Turn]:

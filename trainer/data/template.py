@@ -75,8 +75,9 @@ class PlainTemplate:
         """One sequence per example, which begins with BOS if the tokenizer uses one."""
         ids = iter(self._encoder.encode([text for segments in examples for text, _, _ in segments]))
         bos = [] if self._encoder.bos_id is None else [self._encoder.bos_id]
+        eos = [self._encoder.eos_id]
         return [
-            joined([(bos, False), *((next(ids) + [self._encoder.eos_id] * ends, learned) for _, ends, learned in segments)])
+            joined([(bos, False), *((next(ids) + eos * ends, learned) for _, ends, learned in segments)])
             for segments in examples
         ]
 

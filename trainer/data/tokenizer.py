@@ -107,8 +107,8 @@ class Tokenizer:
         found = self._hf(list(texts), **PLAIN).encodings if texts else []
         if found is None:
             raise UsageError(
-                f"{self.folder}: the tokenizer has no tokenizer.json, which conversations need to tell what is learned; "
-                "use data.template=plain"
+                f"{self.folder}: the tokenizer has no tokenizer.json, which tells where the tokens of a conversation "
+                "stand; use data.template=plain"
             )
         return list(found)
 

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from podium.core import records
 from podium.core.errors import UsageError
-from podium.core.files import read_jsonl, to_line, write_json, write_text
+from podium.core.files import to_line, write_json, write_text
 from podium.core.hashing import sha256_bytes, sha256_file_cached
-from podium.core.records import Example, TrainsetManifest, example_row, parse_example, read_record
+from podium.core.records import Example, TrainsetManifest, example_row, read_record
 from trainer.data.importers import VERSION as IMPORT_VERSION
 from trainer.data.importers import import_traces
 from trainer.recipes import SEED, TRAINSETS, trainset_recipe
@@ -79,9 +80,8 @@ def read_examples(folder: Path) -> list[Example]:
 def iter_examples(folder: Path) -> Iterator[Example]:
     """The examples in order. Raises UsageError as `read_manifest` does, or if a line is malformed or there are none."""
     read_manifest(folder)
-    path, example = folder / "traces.jsonl", None
-    for number, values in read_jsonl(path):
-        example = parse_example(values, f"{path}:{number}")
+    path, n_read = folder / "traces.jsonl", 0
+    for n_read, example in enumerate(records.iter_examples(path), start=1):  # noqa: B007
         yield example
-    if example is None:
+    if not n_read:
         raise UsageError(f"{path} holds no examples; build or import the trainset again")

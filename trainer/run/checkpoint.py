@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from podium.core.config import RunConfig, all_keys, parse_config
+from podium.core.config import RunConfig, all_keys, parse_config, same_value
 from podium.core.errors import PodiumError, UsageError
 from podium.core.redaction import one_line
 from trainer.device.processes import is_first, wait_for_all
@@ -145,7 +145,9 @@ def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig, step
     found, wanted = (_config_until(step, config) for config in (parse_config(saved, str(path)), wanted))
     keys = [key for key in all_keys() if not key.startswith(FREE_SECTIONS) and key not in FREE_KEYS]
     differing = [
-        f"{key} ({found.get(key)} there, {wanted.get(key)} here)" for key in keys if found.get(key) != wanted.get(key)
+        f"{key} ({found.get(key)} there, {wanted.get(key)} here)"
+        for key in keys
+        if not same_value(key, found.get(key), wanted.get(key))
     ]
     if differing:
         raise UsageError(

@@ -31,6 +31,8 @@ def run_provenance(config: RunConfig, base: BaseModel, trainset: TokenizedTrains
             "n_dropped": trainset.n_dropped,
             "n_rows": trainset.n_rows,
             "template": trainset.template,
+            "layout": trainset.layout,
+            "notes": list(trainset.notes),
         },
         "from_step": step,
     }

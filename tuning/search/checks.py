@@ -21,7 +21,7 @@ SEARCHABLE = {
     *keys_with_role(Role.PROGRAM),
     *keys_with_role(Role.TRACED),
     *("data.trainset", "model.tokenizer", "model.revision"),
-    *("data.packing", "data.length_buckets", "data.template", "data.layout"),
+    *("data.packing", "data.length_buckets", "data.template", "data.layout", "data.loss_on", "data.system"),
     *("generate.num_samples", "generate.stop"),
 } - {"device.count", "device.fsdp"}  # they divide the same model among devices
 # Keys (or sections, with the dot) that do nothing unless another key has one of these values.

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from podium.core.config import RunConfig
+from podium.core.config import RunConfig, same_value
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 from podium.core.yaml_text import to_yaml
@@ -204,7 +204,7 @@ class SearchSpace(Section):
         return [
             f"{key}: {mine.get(key, 'absent')} -> {theirs.get(key, 'absent')}"
             for key in keys
-            if mine.get(key, ...) != theirs.get(key, ...)
+            if not same_value(key.removeprefix("base_config."), mine.get(key, ...), theirs.get(key, ...))
         ]
 
 

@@ -9,7 +9,7 @@ from eval.sets.evalset import load_evalset
 from podium.core import run_files
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_jsonl
-from podium.core.records import GROUPS
+from podium.core.records import GROUPS, as_text
 
 PREDICTIONS, SCORES = "tables/predictions.json", "tables/scorecard.json"
 TAG = "mlflow.loggedArtifacts"  # MLflow's pages find the tables by this tag
@@ -77,4 +77,4 @@ def _prompts(card: Mapping[str, Any]) -> dict[str, str]:
         evalset = load_evalset(about.get("name", ""))
     except UsageError:
         return {}
-    return {sample.id: sample.prompt for sample in evalset.samples} if evalset.sha256 == about["sha256"] else {}
+    return {sample.id: as_text(sample) for sample in evalset.samples} if evalset.sha256 == about["sha256"] else {}

@@ -2,7 +2,7 @@ import pytest
 
 from podium.core.errors import UsageError
 from trainer.data.from_predictions import RightAnswer, trace_of, trainset_from
-from trainer.data.trainsets import read_manifest, read_examples
+from trainer.data.trainsets import read_examples, read_manifest
 
 PROGRAM = "def solve(grid):\n    #### the rule\n    return grid\n"
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,10 @@ BOS, EOS = 1, 2
 class Letters:
     """One token a character."""
 
-    def encode_prompt(self, text: str) -> list[int]:
-        return [BOS, *text.encode()]
+    bos_id, eos_id = BOS, EOS
 
-    def encode_completion(self, text: str) -> list[int]:
-        return [*text.encode(), EOS]
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return [list(text.encode()) for text in texts]
 
 
 def trace(prompt: str, answer: str, *steps: str) -> ReasoningTrace:
@@ -33,7 +33,8 @@ def trace(prompt: str, answer: str, *steps: str) -> ReasoningTrace:
 
 
 def tokenize(*traces: ReasoningTrace, max_seq_len: int, **data: object) -> TokenizedTrainset:
-    return tokenize_with("t", "0", traces, PlainTemplate(Letters()), DataConfig(max_seq_len=max_seq_len, **data))
+    config = DataConfig(max_seq_len=max_seq_len, **data)
+    return tokenize_with("t", "0", traces, PlainTemplate(Letters(), config), config)
 
 
 def test_a_row_learns_the_completion_and_eos_and_nothing_of_the_prompt() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from podium.core.errors import UsageError
 from podium.core.records import ReasoningTrace
-from trainer.data.trainsets import build_trainset, import_trainset, read_manifest, read_examples, write_trainset
+from trainer.data.trainsets import build_trainset, import_trainset, read_examples, read_manifest, write_trainset
 
 
 def write(folder, *traces):
