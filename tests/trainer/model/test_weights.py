@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from podium.core.errors import UsageError
 from trainer.device.sharding import mesh_of
+from trainer.model import weights
 from trainer.model.base_model import read_architecture
 from trainer.model.weights import load_weights, save_weights
 
@@ -101,6 +103,37 @@ def test_a_tied_head_may_be_stored_twice_and_frequencies_too(tmp_path: Path) -> 
         tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = np.ones(4, np.float32)
 
     assert_equal(load(changed(tmp_path, "llama", with_copies), "llama"), load(FIXTURES / "llama", "llama"))
+
+
+def test_a_tied_head_that_differs_is_refused(tmp_path: Path) -> None:
+    def with_another(tensors: Tensors) -> None:
+        head = tensors["model.embed_tokens.weight"].copy()
+        head[-1, -1] += 1
+        tensors["lm_head.weight"] = head
+
+    folder = changed(tmp_path, "llama", with_another)
+    with pytest.raises(UsageError) as caught:
+        load(folder, "llama")
+    assert str(caught.value) == (
+        f"{folder / 'model.safetensors'}: tensor lm_head.weight differs from model.embed_tokens.weight, "
+        "but config.json says tie_word_embeddings=true; "
+        "set it to false to use the stored head, or remove the tensor to use the embedding"
+    )
+    untied = replace(read_architecture(FIXTURES / "llama"), tied_head=False)
+    loaded = load_weights(folder, untied, jnp.dtype("float16"), mesh_of(jax.devices()[:1]))
+    assert np.array_equal(loaded["untied_head"], load_file(folder / "model.safetensors")["lm_head.weight"])
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_pieces_make_up_the_whole(int8: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    arch, mesh = read_architecture(FIXTURES / "qwen2"), mesh_of(jax.devices()[:1])  # with biases
+    whole = load_weights(FIXTURES / "qwen2", arch, jnp.dtype("float32"), mesh, int8)
+    reads: list[tuple[int, int]] = []
+    read = weights.StoredTensor.read
+    monkeypatch.setattr(weights.StoredTensor, "read", lambda *place: reads.append(place[1:]) or read(*place))
+    monkeypatch.setattr(weights, "PIECE_BYTES", 1000)
+    assert_equal(load_weights(FIXTURES / "qwen2", arch, jnp.dtype("float32"), mesh, int8), whole)
+    assert any(start > 0 for start, _ in reads)
 
 
 def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
