@@ -1,13 +1,17 @@
 """`Tokenizer`: text to token ids and back."""
 
+import copy
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from podium.core.errors import UsageError
+from podium.core.files import read_text
 from podium.core.hashing import sha256_file_cached, sha256_files
 from podium.core.redaction import one_line
 
@@ -17,6 +21,8 @@ TOKENIZER_FILES = (
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt"),
     "chat_template.jinja",
 )
+CLOCK = "strftime_now"  # the only function of transformers that tells a chat template the time
+DIRECTIVES = "aAbBcdDeFGhHIjmMpRSTuUVwWxXyY"  # of strftime
 
 # Ids only, and no warning about texts that are longer than the model's positions.
 PLAIN = {
@@ -34,8 +40,13 @@ class Tokenizer:
     training and in decoding.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Raises UsageError: no tokenizer files, unreadable ones, or no end-of-sequence token."""
+    def __init__(self, folder: Path, vocab_size: int | None = None) -> None:
+        """`vocab_size` is the model's, if it is known. The tokenizer may have more tokens, for example for images, but
+        they cannot occur in a text.
+
+        Raises:
+            UsageError: no tokenizer files, unreadable ones, no end-of-sequence token, or one that the model lacks.
+        """
         if not any((folder / name).is_file() for name in TOKENIZER_FILES[:2]):
             raise UsageError(f"{folder} has no tokenizer.json or tokenizer.model; give the folder as model.tokenizer")
         self.folder = folder
@@ -50,6 +61,9 @@ class Tokenizer:
         # Padding is masked out (segment 0, weight 0), so any id will do if the tokenizer defines none.
         self.pad_id: int = self.eos_id if self._hf.pad_token_id is None else self._hf.pad_token_id
         self.vocab_size: int = len(self._hf)
+        self._limit = vocab_size
+        self._date: date | None = None
+        self._refuse_unknown([self.eos_id, *([] if self.bos_id is None else [self.bos_id])])
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """The prompt, after BOS if the tokenizer uses one."""
@@ -58,6 +72,12 @@ class Tokenizer:
     def encode_completion(self, text: str) -> list[int]:
         """The text and EOS."""
         return [*self._encode(text), self.eos_id]
+
+    def at_date(self, day: date | None) -> "Tokenizer":
+        """This tokenizer with a chat template that reads `day` from the clock, at midnight; None for the real clock."""
+        dated = copy.copy(self)
+        dated._date = day
+        return dated
 
     def chat_texts(
         self,
@@ -73,8 +93,10 @@ class Tokenizer:
         contain the special tokens, BOS included. Raises UsageError: the template cannot render one of them.
         """
         try:
+            template = None if self._date is None else clock_macro(self._date) + self._hf.get_chat_template()
             texts: list[str] = self._hf.apply_chat_template(
                 [list(turns) for turns in conversations],
+                chat_template=template,
                 tools=list(tools) or None,
                 tokenize=False,
                 add_generation_prompt=asks,
@@ -96,8 +118,9 @@ class Tokenizer:
         """The ids of each text, without BOS and EOS."""
         if not texts:
             return []
-        ids: list[list[int]] = self._hf(list(texts), **PLAIN).input_ids
-        return ids
+        found: list[list[int]] = self._hf(list(texts), **PLAIN).input_ids
+        self._refuse_unknown(found)
+        return found
 
     def encodings(self, texts: Sequence[str]) -> Sequence[Any]:
         """As `encode`, with the place of each token in the text: a `tokenizers.Encoding` for each.
@@ -110,12 +133,18 @@ class Tokenizer:
                 f"{self.folder}: the tokenizer has no tokenizer.json, which tells where the tokens of a conversation "
                 "stand; use data.template=plain"
             )
+        self._refuse_unknown(encoding.ids for encoding in found)
         return list(found)
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text without special tokens."""
-        text: str = self._hf.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    def decode(self, ids: Sequence[int], *, special: bool = False) -> str:
+        """Text, by default without special tokens."""
+        text: str = self._hf.decode(list(ids), skip_special_tokens=not special, clean_up_tokenization_spaces=False)
         return text
+
+    def without_special(self, text: str) -> str:
+        """The text without the special tokens in it."""
+        special = [token.content for token in self._hf.added_tokens_decoder.values() if token.special]
+        return re.sub("|".join(map(re.escape, special)), "", text)
 
     @cached_property
     def sha256(self) -> str:
@@ -124,6 +153,35 @@ class Tokenizer:
 
     def _encode(self, text: str) -> list[int]:
         return self.encode([text])[0]
+
+    def _refuse_unknown(self, texts: Iterable[Sequence[int]]) -> None:
+        """Raises UsageError, naming the token, if the model has no embedding for one of the ids."""
+        unknown = 0 if self._limit is None else max((max(ids, default=0) for ids in texts), default=0)
+        if self._limit is None or unknown < self._limit:
+            return
+        token = one_line(self._hf.convert_ids_to_tokens(unknown), 80)
+        raise UsageError(
+            f"{self.folder}: token {token!r} has id {unknown}, but the model has only vocab_size={self._limit} tokens; "
+            "take it out of the text, or give the tokenizer of the same model"
+        )
+
+
+def reads_clock(folder: Path) -> bool:
+    """Whether the chat template of the tokenizer in `folder` can read the clock."""
+    files = (folder / name for name in ("tokenizer_config.json", "chat_template.jinja"))
+    return any(CLOCK in read_text(file) for file in files if file.is_file())
+
+
+def clock_macro(day: date) -> str:
+    """A Jinja macro in place of `strftime_now`, which tells a chat template the midnight of `day`.
+
+    transformers passes no function to a template, so the macro replaces the directives of a format one by one.
+    """
+    midnight = datetime.combine(day, datetime.min.time())
+    directives = [f"%{flag}{letter}" for letter in DIRECTIVES for flag in ("", "-")]
+    values = "".join(f" | replace({of!r}, {midnight.strftime(of)!r})" for of in directives)
+    # The line break is not part of the text: transformers sets Jinja's trim_blocks.
+    return f"{{% macro {CLOCK}(format) %}}{{{{ format{values} }}}}{{% endmacro %}}\n"
 
 
 def tokenizer_files(folder: Path) -> list[Path]:

@@ -21,11 +21,13 @@ SHORTEST_BUCKET = 32
 
 @dataclass(frozen=True)
 class DecodingFunctions:
-    """The compiled functions of trainer/decoding/slots.py, with parameters and hyperparameters filled in."""
+    """The compiled functions of trainer/decoding/slots.py, with parameters and hyperparameters filled in, and the ids
+    that end an answer there."""
 
     empty: Callable[[], Slots]
     admit: Callable[..., Slots]  # slots, tokens, segment_ids, keys, rows
     decode: Callable[..., Slots]  # slots, idle, n_free, most
+    end_ids: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class _Rows:
 
     def _read(self, item: Item, new: np.ndarray, done: bool, own: Deadline) -> Prediction | None:
         """The answer in a row, or None if it has not ended."""
-        ends = np.flatnonzero(new == self._tokenizer.eos_id)
+        ends = np.flatnonzero(np.isin(new, self._functions.end_ids))
         ids = (new[: ends[0]] if len(ends) else new).tolist()
         if self._config.stop and (found := self._stopped(ids)):
             return item.prediction(*found, "stop")
@@ -183,17 +185,22 @@ class _Rows:
         return item.prediction(self._tokenizer.decode(ids), len(ids), reason)
 
     def _stopped(self, ids: list[int]) -> tuple[str, int] | None:
-        """The text before the first stop string, and the number of tokens up to its end; None without a stop string."""
+        """The text before the first stop string, and the number of tokens up to its end; None without a stop string.
 
-        def starts(text: str) -> list[int]:
-            return [at for stop in self._config.stop if (at := text.find(stop)) >= 0]
-
-        text = self._tokenizer.decode(ids)
-        if not starts(text):
+        A stop string may contain special tokens, such as <|im_end|>, which the text of an answer does not.
+        """
+        if self._before_stop(ids) is None:
             return None
-        n = next(n for n in range(1, len(ids) + 1) if starts(self._tokenizer.decode(ids[:n])))
-        text = self._tokenizer.decode(ids[:n])
-        return text[: min(starts(text))], n
+        n = next(n for n in range(1, len(ids) + 1) if self._before_stop(ids[:n]) is not None)
+        return self._before_stop(ids[:n]) or "", n
+
+    def _before_stop(self, ids: Sequence[int]) -> str | None:
+        for special in (False, True):
+            text = self._tokenizer.decode(ids, special=special)
+            if starts := [at for stop in self._config.stop if (at := text.find(stop)) >= 0]:
+                before = text[: min(starts)]
+                return self._tokenizer.without_special(before) if special else before
+        return None
 
 
 def pad_prompts(prompts: Sequence[Sequence[int]], batch_size: int, length: int) -> tuple[Any, Any]:

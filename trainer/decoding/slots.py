@@ -6,6 +6,7 @@ A row's positions in the cache depend on its own prompt only, so its answer does
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import jax
@@ -41,8 +42,10 @@ class Slots:
 class Decoding:
     """The functions to compile. Reads only the program-key fields of `config`."""
 
-    def __init__(self, graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, eos_id: int) -> None:
-        self._graphdef, self._arch, self._dtype, self._eos_id = graphdef, arch, dtype, eos_id
+    def __init__(
+        self, graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, end_ids: Sequence[int]
+    ) -> None:
+        self._graphdef, self._arch, self._dtype, self._end_ids = graphdef, arch, dtype, end_ids
         self._rows, self._n_new = config.generate.batch_size, config.generate.max_new_tokens
         self._length = config.generate.max_prompt_tokens + self._n_new
 
@@ -85,7 +88,7 @@ class Decoding:
             n=slots.n.at[rows].set(1, mode="drop"),
             lengths=slots.lengths.at[rows].set(segment_ids.sum(axis=1), mode="drop"),
             keys=slots.keys.at[rows].set(keys, mode="drop"),
-            done=slots.done.at[rows].set((first == self._eos_id) | (self._n_new == 1), mode="drop"),
+            done=slots.done.at[rows].set(self._ends(first) | (self._n_new == 1), mode="drop"),
         )
 
     def decode(
@@ -137,8 +140,12 @@ class Decoding:
             cache=replace(cache, index=jnp.where(slots.done, slots.cache.index, cache.index)),
             tokens=slots.tokens.at[rows, jnp.where(slots.done, self._n_new, slots.n)].set(found, mode="drop"),
             n=n,
-            done=slots.done | (found == self._eos_id) | (n == self._n_new),
+            done=slots.done | self._ends(found) | (n == self._n_new),
         )
+
+    def _ends(self, tokens: Array) -> Array:
+        """Which of the tokens end an answer. (batch,) int32 -> (batch,) bool"""
+        return reduce(jnp.logical_or, [tokens == end_id for end_id in self._end_ids])
 
     def _next(self, hidden: Array, head: Array, hp: Mapping[str, Array], keys: Array, n: Array) -> Array:
         """The next token of each row. hidden: (batch, hidden); head: (hidden, >= vocab). Returns (batch,) int32."""

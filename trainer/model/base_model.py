@@ -24,6 +24,7 @@ from trainer.device.memory import device_bytes, tree_bytes
 from trainer.device.sharding import choose_mesh, mesh_key, mesh_of
 from trainer.model.architecture import Architecture, architecture_from_hf, check_family
 from trainer.model.decoder import Decoder
+from trainer.model.end_tokens import end_tokens
 from trainer.model.int8 import quantise_state
 from trainer.model.lora import LoraParam
 from trainer.model.sources import TINY, find_files, model_files
@@ -40,6 +41,11 @@ class BaseModel:
     model_id: str
     folder: Path
     mesh: Mesh = field(default_factory=lambda: mesh_of(jax.devices()[:1]))  # of the weights
+
+    @cached_property
+    def end_ids(self) -> tuple[int, ...]:
+        """The ids that end an answer, see `end_tokens`. Raises UsageError."""
+        return end_tokens(self.folder, self.tokenizer.eos_id, self.arch.vocab_size)
 
     @cached_property
     def sha256(self) -> str:
@@ -68,12 +74,8 @@ def load_base(config: RunConfig) -> BaseModel:
     folder, tokenizer_folder = find_files(config.model)
     arch = read_architecture(folder)
     _check_lengths(config, arch)  # before reading the weights, which may take minutes
-    tokenizer = Tokenizer(tokenizer_folder)
-    if tokenizer.vocab_size > arch.vocab_size:
-        raise UsageError(
-            f"{tokenizer_folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
-            f"the model in {folder} has only vocab_size={arch.vocab_size}; give the tokenizer of the same model"
-        )
+    tokenizer = Tokenizer(tokenizer_folder, arch.vocab_size)
+    end_tokens(folder, tokenizer.eos_id, arch.vocab_size)  # malformed files are reported before the weights are read
     mesh = choose_mesh(config, weights_bytes(config, arch), device_bytes(config))
     params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), mesh, _is_int8(config))
     revision = f"@{config.model.revision}" if config.model.revision else ""

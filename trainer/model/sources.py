@@ -12,7 +12,8 @@ TINY = Path(__file__).parents[1] / "tiny"
 KAGGLE = "kaggle:"
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # the file of each tensor, for a checkpoint in several files
-DOWNLOADED = ("config.json", "generation_config.json", "*.safetensors", INDEX, *TOKENIZER_FILES)
+GENERATION = "generation_config.json"
+DOWNLOADED = ("config.json", GENERATION, "*.safetensors", INDEX, *TOKENIZER_FILES)
 
 
 def find_files(model: ModelConfig) -> tuple[Path, Path]:

@@ -26,9 +26,8 @@ class DecodingProgram:
         self._arch, self._generate, self._mesh = training.base.arch, training.config.generate, training.mesh
         self._compiler, self._hyperparameters = training.compiler, training.hyperparameters
         self._weights = training.trainable, training.frozen_shapes
-        self._decoding = Decoding(
-            training.graphdef, self._arch, training.config, training.dtype, training.base.tokenizer.eos_id
-        )
+        self._end_ids = training.base.end_ids
+        self._decoding = Decoding(training.graphdef, self._arch, training.config, training.dtype, self._end_ids)
         self._makes_copies = self._mesh.devices.flat[0].platform == "cpu"
 
     @property
@@ -66,6 +65,7 @@ class DecodingProgram:
             empty=lambda: self.empty(trainable, frozen),
             admit=admit,
             decode=lambda slots, *others: decode(trainable, frozen, copies, hp, slots, *others),
+            end_ids=self._end_ids,
         )
 
     @cached_property

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from podium.core.errors import UsageError
 from trainer.data.layouts import completion_text, prompt_text
-from trainer.data.tokenizer import Tokenizer
+from trainer.data.tokenizer import Tokenizer, reads_clock
 from trainer.recipes import SEED, trainset_recipe
 from trainer.tiny import make
 
@@ -87,6 +88,41 @@ def test_the_hash_follows_the_files(tiny: Tokenizer, tmp_path: Path) -> None:
 def test_a_tokenizer_without_eos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"the tokenizer has no EOS token; set eos_token in tokenizer_config\.json"):
         Tokenizer(copy_with(tmp_path, eos_token=None))
+
+
+CLOCK = """
+{%- if strftime_now is defined %}{% set now = strftime_now('%d %b %Y, %-d. %B %H:%M') %}{% endif -%}
+{% for message in messages %}{{ now }} {{ strftime_now(message['content']) }}{% endfor %}"""
+
+
+def test_a_template_that_reads_the_clock_reads_the_given_date(tmp_path: Path) -> None:
+    (copy_with(tmp_path) / "chat_template.jinja").write_text(CLOCK)
+    tokenizer, turns = Tokenizer(tmp_path), [{"role": "user", "content": "%A"}]
+    dated = tokenizer.at_date(date(2024, 7, 5))
+    assert dated.chat_text(turns, asks=True) == "05 Jul 2024, 5. July 00:00 Friday"
+    assert tokenizer.chat_text(turns, asks=True) != dated.chat_text(turns, asks=True)  # it still reads the clock
+    assert dated.sha256 == tokenizer.sha256
+
+
+@pytest.mark.parametrize("start", ["", "\n", "  {% if true %}a{% endif %}", "  a", "\n\n{%- if true %} b{% endif %}\n"])
+def test_a_date_changes_nothing_else(tmp_path: Path, start: str) -> None:
+    (copy_with(tmp_path) / "chat_template.jinja").write_text(start + "{{ messages[0]['content'] }}\n")
+    tokenizer, turns = Tokenizer(tmp_path), [{"role": "user", "content": "hi"}]
+    assert tokenizer.at_date(date(2024, 7, 26)).chat_text(turns, asks=True) == tokenizer.chat_text(turns, asks=True)
+
+
+def test_whether_a_template_reads_the_clock(tmp_path: Path) -> None:
+    assert not reads_clock(TINY)
+    assert reads_clock(copy_with(tmp_path, chat_template=CLOCK))
+    assert not reads_clock(copy_with(tmp_path, chat_template="{{ messages[0]['content'] }}"))
+    (tmp_path / "chat_template.jinja").write_text(CLOCK)
+    assert reads_clock(tmp_path)
+
+
+def test_special_tokens_are_decoded_on_request_and_taken_out(tiny: Tokenizer) -> None:
+    ids = tiny.encode_completion("ab")
+    assert (tiny.decode(ids), tiny.decode(ids, special=True)) == ("ab", "ab<eos>")
+    assert tiny.without_special("<bos>ab<eos> c") == "ab c"
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:

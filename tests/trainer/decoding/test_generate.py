@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from podium.core.clock import Deadline, FakeClock
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from trainer.data.layouts import prompt_text
-from trainer.decoding.generate import pad_prompts, prompt_buckets
+from trainer.decoding.generate import _Rows, pad_prompts, prompt_buckets
+from trainer.export import save_hf
 from trainer.model.base_model import build_decoder
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
@@ -256,3 +258,40 @@ def test_an_untrained_run_can_be_asked(
     assert len(fresh.predict(make_samples("1+1=?"), forever)) == 1
     fresh.close()
     assert not (tmp_path / "fresh").exists()
+
+
+def test_an_answer_ends_at_every_token_that_generation_config_names(
+    run: TrainingRun, make_samples: Callable, forever: Deadline, tmp_path: Path
+) -> None:
+    """With another end token in generation_config.json, each answer is the old one up to that token."""
+    samples = make_samples(*PROMPTS)
+    before = run.predict(samples, forever)
+    tokenizer = run.library.base(run.config).tokenizer
+    end = tokenizer.encode_completion("=")[0]
+    source = tmp_path / "model"
+    trainable, frozen = run._weights
+    save_hf(source, run.library.base(run.config), trainable, frozen, run.config.lora)
+    answers = {}
+    for ids in ([2], [end, 2]):
+        (source / "generation_config.json").write_text(json.dumps({"eos_token_id": ids}))
+        config = run.config.with_overrides({"model.source": str(source)})
+        other = TrainingRun(config, tmp_path / "run", ProgramLibrary())
+        answers[len(ids)] = other.predict(samples, forever)
+        other.close()
+    assert answers[1] == before
+    assert any("=" in found.text for found in before)
+    for ended, whole in zip(answers[2], before, strict=True):
+        assert ended.text == whole.text.partition("=")[0]
+        assert ended.finish_reason == ("eos" if "=" in whole.text else whole.finish_reason)
+
+
+def test_a_special_token_can_be_a_stop_string(run: TrainingRun, make_samples: Callable) -> None:
+    samples = make_samples(*PROMPTS[:1])
+    tokenizer = run.library.base(run.config).tokenizer
+    rows = _Rows([], tokenizer, run.config.generate.model_copy(update={"stop": ("<bos>\n", "zz")}), None, None)
+    text = tokenizer.encode_completion("1+1=2")[:-1]
+    new_line, bos = tokenizer.encode_completion("\n")[:-1], tokenizer.bos_id
+    assert rows._stopped([*text, bos]) is None
+    assert rows._stopped([*text, bos, *new_line, *text]) == ("1+1=2", len(text) + 1 + len(new_line))
+    assert rows._stopped([bos, *text, bos, *new_line]) == ("1+1=2", len(text) + 2 + len(new_line))
+    assert asked(run, samples, stop=["<bos>"]) == asked(run, samples)

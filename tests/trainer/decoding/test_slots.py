@@ -24,7 +24,7 @@ CONFIG = RunConfig().with_overrides(
 )
 GRAPH, STATE = split(ARCH)
 FROZEN, HP = nnx.State({}), jax.tree.map(jnp.asarray, hyperparameters(CONFIG))
-DECODING = Decoding(GRAPH, ARCH, CONFIG, jnp.float32, eos_id=-1)
+DECODING = Decoding(GRAPH, ARCH, CONFIG, jnp.float32, end_ids=(-1,))
 ADMIT, DECODE = jax.jit(DECODING.admit), jax.jit(DECODING.decode)
 
 

@@ -173,8 +173,77 @@ def test_sequences_beyond_the_positions_are_refused_before_weights_are_read(fold
 def test_a_tokenizer_of_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 100}))
-    with pytest.raises(UsageError, match=r"the tokenizer has \d+ tokens, the model in .* only vocab_size=100"):
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    with pytest.raises(UsageError, match=r"config\.json says \(100, 128\) \(vocab_size, hidden_size\)"):
         load_base(PLAIN.with_overrides({"model.source": str(tmp_path), "model.tokenizer": str(TINY)}))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 2}))
+    with pytest.raises(UsageError, match=r"token '<eos>' has id 2, but the model has only vocab_size=2 tokens; "):
+        load_base(PLAIN.with_overrides({"model.source": str(tmp_path), "model.tokenizer": str(TINY)}))
+
+
+def test_the_tokenizer_may_have_a_token_more_than_the_model(folder: Path, tmp_path: Path) -> None:
+    """As Gemma 3's has <image_soft_token>, id 262144 of a model with 262144 rows (transformers issue 37011)."""
+    source = shutil.copytree(folder, tmp_path / "gemma3")
+    values = json.loads((source / "tokenizer.json").read_text())
+    rows = json.loads((source / "config.json").read_text())["vocab_size"]
+    flags = {**dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False), "special": True}
+    more = [f"<unused{number}>" for number in range(len(values["model"]["vocab"]), rows)] + ["<image_soft_token>"]
+    first = rows + 1 - len(more)
+    values["added_tokens"] += [{"id": first + n, "content": content, **flags} for n, content in enumerate(more)]
+    (source / "tokenizer.json").write_text(json.dumps(values))
+    tokenizer = load_base(PLAIN.with_overrides({"model.source": str(source)})).tokenizer
+    assert tokenizer.encode_prompt("1+1=?") == load_base(PLAIN).tokenizer.encode_prompt("1+1=?")
+    for encode in (tokenizer.encode_prompt, tokenizer.encode_completion):
+        with pytest.raises(UsageError) as caught:
+            encode("what is in <image_soft_token>?")
+        assert str(caught.value) == (
+            f"{source}: token '<image_soft_token>' has id {rows}, but the model has only vocab_size={rows} tokens; "
+            "take it out of the text, or give the tokenizer of the same model"
+        )
+
+
+@pytest.mark.parametrize(
+    ("generation", "own", "ids"),
+    [
+        ({"eos_token_id": [0, 2]}, 2, (2, 0)),
+        ({"eos_token_id": [1, 106, 106]}, 2, (2, 1, 106)),
+        ({"eos_token_id": 7}, 2, (2, 7)),
+        ({"eos_token_id": None}, 7, (2,)),
+        ({}, 7, (2,)),
+        ({"eos_token_id": [2, 100_000]}, 2, (2,)),  # no row of the model has the second
+        (None, [2, 9], (2, 9)),  # without generation_config.json
+        (None, None, (2,)),
+    ],
+)
+def test_answers_end_at_the_tokens_that_the_model_names(
+    folder: Path, tmp_path: Path, generation: dict[str, object] | None, own: object, ids: tuple[int, ...]
+) -> None:
+    source = shutil.copytree(folder, tmp_path / "model")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**config, "eos_token_id": own}))
+    (source / "generation_config.json").unlink()
+    if generation is not None:
+        (source / "generation_config.json").write_text(json.dumps(generation))
+    assert load_base(PLAIN.with_overrides({"model.source": str(source)})).end_ids == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "holds list, must be an object of settings"),
+        ("{", "not JSON"),
+        ('{"eos_token_id": "2"}', "eos_token_id=2, must be a token id or a list of token ids"),
+        ('{"eos_token_id": [2, -1]}', "eos_token_id=[2, -1], must be a token id"),
+        ('{"eos_token_id": [true]}', "eos_token_id=[True], must be a token id"),
+    ],
+)
+def test_malformed_end_tokens_are_one_line(folder: Path, tmp_path: Path, text: str, message: str) -> None:
+    source = shutil.copytree(folder, tmp_path / "model")
+    (source / "generation_config.json").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_base(PLAIN.with_overrides({"model.source": str(source)}))
+    assert str(caught.value).startswith(f"{source / 'generation_config.json'}:")
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
