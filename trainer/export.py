@@ -15,22 +15,26 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json
 from podium.core.run_files import CHECKPOINTS
 from trainer.data.tokenizer import tokenizer_files
-from trainer.model.base_model import BaseModel
+from trainer.model.base_model import BaseModel, param_dtype
+from trainer.model.end_tokens import KEY
 from trainer.model.lora import merge
-from trainer.model.weights import save_weights
+from trainer.model.sources import GENERATION
+from trainer.model.weights import save_weights, stored_dtype
 from trainer.programs.library import ProgramLibrary
 from trainer.run.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
 from trainer.run.provenance import input_hashes
 
-GENERATION = "generation_config.json"
 
+def export_run(
+    config: RunConfig, run: Path, folder: Path, library: ProgramLibrary, dtype: str | None = None
+) -> tuple[int, str]:
+    """Write the newest checkpoint of the folder `run` as `save_hf` does, and return its step and the weights' dtype.
 
-def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibrary) -> int:
-    """Write the newest checkpoint of the folder `run` as `save_hf` does, and return its step.
+    Without `dtype`, the weights are written in the dtype of the model's own files (tiny, which has none, in its own).
 
     Raises:
-        UsageError: the folder already exists, the run has no complete checkpoint, or the checkpoint was saved with
-            another config or model.
+        UsageError: the folder already exists, the run has no complete checkpoint, the checkpoint was saved with
+            another config or model, or a weight is too large for the dtype.
         PodiumError: a file cannot be written.
     """
     check_absent(folder)
@@ -43,17 +47,25 @@ def export_run(config: RunConfig, run: Path, folder: Path, library: ProgramLibra
     check_same_inputs(path, meta["inputs"], input_hashes(base, None))
     trainable = restore_tree(path, "trainable", program.trainable)
     step = int(path.name)
-    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.at(step - 1).lora)
-    return step
+    dtype = dtype or (str(param_dtype(config)) if base.params is None else stored_dtype(base.folder))
+    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.at(step - 1).lora, dtype)
+    return step, dtype
 
 
-def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.State, lora: LoraConfig) -> None:
-    """Write weights (with adapters merged in), config and tokenizer to `folder`, which appears once it is complete.
+def save_hf(
+    folder: Path,
+    base: BaseModel,
+    trainable: nnx.State,
+    frozen: nnx.State,
+    lora: LoraConfig,
+    dtype: str | None = None,
+) -> None:
+    """Write weights (with adapters merged in), configs and tokenizer to `folder`, which appears once it is complete.
 
-    `trainable` and `frozen` are as `init_state` returns them; weights keep their dtype.
+    `trainable` and `frozen` are as `init_state` returns them. Weights are rounded to `dtype`, or keep their own.
 
     Raises:
-        UsageError: the folder already exists.
+        UsageError: the folder already exists, or a weight is too large for `dtype`.
         PodiumError: a file cannot be written.
     """
     check_absent(folder)
@@ -61,10 +73,10 @@ def save_hf(folder: Path, base: BaseModel, trainable: nnx.State, frozen: nnx.Sta
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir(parents=True)
-        save_weights(temporary, base.arch, params)
-        write_json(temporary / "config.json", _config(base.folder, str(jax.tree.leaves(params)[0].dtype)))
-        beside = [base.folder / GENERATION] if (base.folder / GENERATION).is_file() else []
-        for file in (*tokenizer_files(base.tokenizer.folder), *beside):
+        save_weights(temporary, base.arch, params, dtype=dtype)
+        write_json(temporary / "config.json", _config(base.folder, dtype or str(jax.tree.leaves(params)[0].dtype)))
+        write_json(temporary / GENERATION, _generation_config(base))
+        for file in tokenizer_files(base.tokenizer.folder):
             shutil.copyfile(file, temporary / file.name)
         temporary.rename(folder)
     except (OSError, SafetensorError) as error:
@@ -86,3 +98,10 @@ def _config(folder: Path, dtype: str) -> dict[str, Any]:
         config = {"architectures": ["Gemma3ForCausalLM"], **config["text_config"], "model_type": "gemma3_text"}
     config.pop("torch_dtype", None)  # the older name of dtype
     return {**config, "dtype": dtype}
+
+
+def _generation_config(base: BaseModel) -> dict[str, Any]:
+    """The model's own generation_config.json, with every token that ends an answer here."""
+    path = base.folder / GENERATION
+    ids = list(base.end_ids)
+    return {**(read_json(path) if path.is_file() else {}), KEY: ids if len(ids) > 1 else ids[0]}

@@ -1,7 +1,7 @@
 """`podium export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,9 +11,13 @@ from podium.core.run_files import CONFIG
 def export(
     run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run, with config and checkpoints.")],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Hugging Face folder to write.")],
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Of the weights; default: that of the model's own files."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
 ) -> None:
-    """Export a trained run as a Hugging Face folder: weights with merged adapters, config and tokenizer."""
+    """Export a trained run as a Hugging Face folder: weights with merged adapters, configs and tokenizer."""
     from podium.core.config import load_config
 
     config = load_config(run / CONFIG, {"device.kind": device} if device else None)
@@ -24,7 +28,9 @@ def export(
     from trainer.programs.library import ProgramLibrary
 
     library = ProgramLibrary()
-    step = export_run(config, run, to, library)
+    step, written = export_run(config, run, to, library, dtype)
     how = f", adapters of rank {config.lora.rank} merged" if config.lora.enabled else ""
     size_gb = sum(file.stat().st_size for file in to.glob("*.safetensors")) / 1e9
-    typer.echo(f"{library.base(config).model_id} from {run} at step {step}{how}; {size_gb:.3g} GB of weights in {to}")
+    typer.echo(
+        f"{library.base(config).model_id} from {run} at step {step}{how}; {size_gb:.3g} GB of {written} weights in {to}"
+    )
