@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,29 @@ def store(home: Path, migrated: Path) -> Path:
     """The migrated store where sweeps of `home` look for it."""
     (home / "workspace").mkdir(exist_ok=True)
     return Path(shutil.copy(migrated, home / "workspace" / "mlflow.db"))
+
+
+@pytest.fixture
+def set_today(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`set_today("2026-01-02")`: the day on which runs, studies and locks are made from here on."""
+
+    def set_day(day: str) -> None:
+        monkeypatch.setattr("trainer.run.chat_date.today", lambda: date.fromisoformat(day))
+
+    return set_day
+
+
+@pytest.fixture(scope="session")
+def clock_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with the tiny tokenizer and a chat template that writes the day, as Llama 3's does."""
+    from trainer.model.sources import TINY
+
+    folder = tmp_path_factory.mktemp("clock")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(TINY / name, folder / name)
+    turns = "{% for turn in messages %}{{ turn['content'] }}\n{% endfor %}"
+    (folder / "chat_template.jinja").write_text("{{ strftime_now('%d%m%y') }} " + turns)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Opens a trained run to answer prompts with the model of one of its checkpoints. Writes nothing to its folder."""
+"""Opens a model to answer prompts: that of a run's checkpoint, or one before any training. Writes nothing to a run."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -11,16 +11,17 @@ from podium.core.errors import UsageError
 from podium.core.paths import portable
 from podium.core.records import Prediction, Prompt
 from podium.core.run_files import CHECKPOINTS
+from trainer.data.template import choose_template
 from trainer.device.sharding import describe_mesh
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
 
 class TrainedRun:
-    """A model restored from a checkpoint. Made by `open_trained`."""
+    """A model restored from a checkpoint, made by `open_trained`, or an untrained one, made by `open_untrained`."""
 
-    def __init__(self, run: TrainingRun, step: int, library: ProgramLibrary) -> None:
-        self._run, self.step = run, step
+    def __init__(self, run: TrainingRun, step: int, library: ProgramLibrary, folder: Path | None) -> None:
+        self._run, self.step, self._folder = run, step, folder
         base = library.base(run.config)
         self.model_id = base.model_id
         self.placement = describe_mesh(base.mesh)  # how the model is divided over devices; empty on one device
@@ -36,12 +37,14 @@ class TrainedRun:
 
     def about(self) -> dict[str, Any]:
         """What predictions_meta.json says about the model that answered."""
+        config = self._run.config
         return {
-            "run": portable(self._run.out),
+            **({} if self._folder is None else {"run": portable(self._folder)}),
             "step": self.step,
             "model_id": self.model_id,
-            "config_sha256": self._run.config.hash,
-            "generate": self._run.config.generate.model_dump(mode="json"),
+            "config_sha256": config.hash,
+            "generate": config.generate.model_dump(mode="json"),
+            **({"date": config.data.date.isoformat()} if config.data.date else {}),
             "n_prompts_cut": self.n_prompts_cut,
         }
 
@@ -59,6 +62,24 @@ def open_trained(config: RunConfig, folder: Path, step: int | None = None) -> It
         if not (folder / CHECKPOINTS).is_dir():
             raise UsageError(f"{folder} has no checkpoints; `podium train CONFIG.yaml --out {folder}` makes them")
         checkpoint = None if step is None else folder / CHECKPOINTS / str(step)
-        yield TrainedRun(run, run.restore(checkpoint, for_training=False), library)
+        yield TrainedRun(run, run.restore(checkpoint, for_training=False), library, folder)
     finally:
         run.close()
+
+
+@contextlib.contextmanager
+def open_untrained(config: RunConfig) -> Iterator[TrainedRun]:
+    """Open the model of `config` as it is before any training. Raises UsageError as `load_base` does."""
+    library = ProgramLibrary()
+    run = TrainingRun(config, Path(), library)  # no folder: a run that only predicts writes and reads none
+    try:
+        yield TrainedRun(run, 0, library, None)
+    finally:
+        run.close()
+
+
+def check_prompts(config: RunConfig, prompts: Sequence[Prompt], library: ProgramLibrary) -> None:
+    """Raises UsageError if a prompt cannot be rendered, or has a token that the model lacks."""
+    template = choose_template(library.base(config).tokenizer, config.data)
+    for prompt in prompts:
+        template.prompt(prompt.prompt)

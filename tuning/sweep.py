@@ -26,6 +26,7 @@ from tuning.search.space import SearchSpace
 from tuning.search.stop_rule import StopRule
 from tuning.search.worker_options import parse_workers
 from tuning.stopping import stop_after_crashes, stop_by_rule, watched
+from tuning.study.chat_date import with_date, with_date_of
 from tuning.study.create import create, limit_for, refuse_taken, reopen
 from tuning.study.cuts import cuts
 from tuning.study.events import Listener
@@ -68,6 +69,7 @@ def sweep(
         refuse_taken(name)
     plan = _plan(given, _loaded(space))
     source = source_for(plan.space, warm_start) if warm_start is not None else None
+    plan = replace(plan, space=with_date(plan.space, source.space if source else None))
     data = given.worker.check(plan.space)
     limit = given.trials or limit_for(plan.space, None)
     _check_population(plan.space, limit, None)
@@ -82,7 +84,8 @@ def resume(study: str, space: SearchSpace | Path | str | None = None, **options:
     data have changed. `options`, the returned study and the errors are those of `sweep`.
     """
     given = SweepOptions(**options)
-    plan = _plan(given, load_study_space(find_study(study)) if space is None else _loaded(space))
+    known = load_study_space(find_study(study))
+    plan = _plan(given, known if space is None else with_date_of(_loaded(space), known))
     opened = reopen(study, plan.space, given.worker.check(plan.space), given.optuna_storage)
     earlier = study_view(opened)
     limit = given.trials or limit_for(plan.space, earlier)

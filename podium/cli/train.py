@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,6 +61,7 @@ def train(
 
     found = select(run_config.device, preallocate=smoke_steps is None)
     only_first_prints()
+    run_config = _dated(run_config, out, resume)
     if smoke_steps is not None:
         from trainer.run.smoke import smoke_config
 
@@ -83,6 +85,17 @@ def train(
     _finish(result, run_config, out, interrupts)
 
 
+def _dated(config: RunConfig, out: Path, resume: bool) -> RunConfig:
+    """The config with the date that its chat template writes: that of the run to resume, or today's."""
+    from podium.core.config import load_config
+    from trainer.device.processes import from_first
+    from trainer.run.chat_date import today, with_date, with_date_of
+
+    if resume and (out / CONFIG).exists():
+        return with_date_of(config, load_config(out / CONFIG))
+    return with_date(config, date.fromordinal(int(from_first(today().toordinal()))))
+
+
 def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
     """Check the inputs before a file is written, and print the device, model, trainset and memory."""
     from trainer.device.devices import compute_dtype, use_compile_cache
@@ -97,7 +110,8 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
     use_compile_cache()
     how = f"LoRA of rank {config.lora.rank}" if config.lora.enabled else "all parameters"
     typer.echo(f"device: asked for {config.device.kind}, found {found}{describe_mesh(base.mesh)}")
-    chat = ", chat template" if trainset.template == "chat" else ""
+    day = f" of {config.data.date}" if config.data.date else ""
+    chat = f", chat template{day}" if trainset.template == "chat" else ""
     typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}{chat}")
     typer.echo(
         f"trainset: {trainset.name}, {trainset.n_examples} examples of up to {config.data.max_seq_len} tokens; "

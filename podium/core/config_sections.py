@@ -1,5 +1,6 @@
 """The sections of a `RunConfig`: the type, the role and the only definition of the default of every key."""
 
+import datetime
 from enum import Enum
 from typing import Annotated, Any, Literal, Self
 
@@ -61,6 +62,11 @@ class DataConfig(Section):
     system: str | None = Field(None, min_length=1, description="an instruction before every prompt")
     template_options: dict[str, Any] = Field(
         {}, description="variables of the chat template, such as {enable_thinking: false}"
+    )
+    date: datetime.date | None = Field(
+        None,
+        exclude_if=lambda day: day is None,  # so that the hash of a config that needs none stays what it was
+        description="the day that a chat template reads from the clock; default: when the run, study or lock is made",
     )
 
     @model_validator(mode="after")

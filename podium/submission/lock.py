@@ -21,7 +21,8 @@ from podium.core.run_files import LOCK
 from podium.submission.claim import utc_now
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
 from trainer.data.tokenizer import tokenizer_files
-from trainer.model.sources import find_files, model_files
+from trainer.model.sources import GENERATION, find_files, model_files
+from trainer.run.chat_date import with_date
 
 PACKAGES = "packages"  # submission_runs/packages/ holds the zips, so no submission has that name
 
@@ -151,7 +152,7 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
 
 def _build(promotion: PromotionRecord, name: str) -> Lock:
     """Build the lock without writing it. Raises UsageError as `write_lock` does."""
-    config = parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
+    config = with_date(parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}"))
     evalset = load_evalset(config.eval.evalset)
     assert_disjoint(evalset, find_trainset(config.data.trainset))
     if config.eval.challenges and not makes_attempts(scorer := evalset.chosen_scorer(config.eval.scorer)):
@@ -185,9 +186,10 @@ def _scorer(config: RunConfig, evalset: Evalset) -> str:
 
 
 def _model_hashes(config: RunConfig) -> dict[str, str]:
-    """The hashes of the model's config.json and weights (the tiny model has none) and of the tokenizer's files."""
+    """The hashes of the model's configs and weights (the tiny model has none) and of the tokenizer's files."""
     model, tokenizer = find_files(config.model)
-    hashes = {f"model/{file.relative_to(model).as_posix()}": sha256_file_cached(file) for file in model_files(model)}
+    files = [*model_files(model), *(path for path in [model / GENERATION] if path.is_file())]
+    hashes = {f"model/{file.relative_to(model).as_posix()}": sha256_file_cached(file) for file in files}
     return hashes | {f"tokenizer/{file.name}": sha256_file_cached(file) for file in tokenizer_files(tokenizer)}
 
 

@@ -21,7 +21,7 @@ from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, RunFailed, UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import portable, submission_dir
-from podium.core.records import Prediction, Report
+from podium.core.records import Prediction, Prompt, Report
 from podium.core.redaction import named_line
 from podium.core.states import State
 from podium.submission import evidence
@@ -31,6 +31,7 @@ from podium.submission.lock import Lock, read_lock, verify_inputs
 from podium.submission.output_log import recorded
 from podium.submission.verify import SHORT
 from trainer.device.devices import DeviceInfo, select, use_compile_cache
+from trainer.inference import check_prompts
 from trainer.loop import train
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
@@ -72,10 +73,9 @@ def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | N
     use_compile_cache()
     library = library or ProgramLibrary()
     # Read every input before the claim, so that an input that cannot be read does not use up the one run.
-    evidence.submission_samples(config)
-    evidence.challenges(config)
-    library.base(config)
+    prompts: list[Prompt] = [*evidence.to_predict(config), *evidence.challenges(config)]
     library.trainset(config)
+    check_prompts(config, prompts, library)
     claim = claim_run(submission_dir(name), lock.lock_id)
     deadline = Deadline(clock, started_s, lock.budget.time_budget_s, lock.budget.reserve_s)
     return _Run(lock, config, claim, deadline, device, library).run_to_end()

@@ -198,3 +198,40 @@ def test_sigterm_saves_and_ends_between_two_steps(home: Path) -> None:
     assert last == f"SIGTERM: stopped after step {step}, checkpoint saved; pass --resume to continue it"
     assert (home / "run" / "checkpoints" / str(step)).is_dir()
     assert json.loads((home / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == step
+
+
+def test_a_run_keeps_the_day_it_was_made_on(podium: Podium, home: Path, clock_tokenizer: str, set_today) -> None:
+    clock = ("--set", f"model.tokenizer={clock_tokenizer}", "--set", "data.max_seq_len=40")
+    set_today("2026-01-02")
+    done = podium("train", "sums.yaml", "--out", "run", *clock, "--set", "train.max_steps=4")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[1].endswith(", chat template of 2026-01-02")
+    config = (home / "run" / "config.yaml").read_bytes()
+    assert yaml.safe_load(config)["data"]["date"] == "2026-01-02"
+    set_today("2026-01-03")
+    again = podium("train", "sums.yaml", "--out", "run", *clock, "--set", "train.max_steps=4", "--resume")
+    assert again.code == 0, again.err
+    assert (home / "run" / "config.yaml").read_bytes() == config
+    other = ("--set", "data.date=2026-01-03", "--resume")
+    refused = podium("train", "sums.yaml", "--out", "run", *clock, "--set", "train.max_steps=4", *other)
+    assert refused.code == 2 and "data.date (2026-01-02 there, 2026-01-03 here)" in refused.err
+    done = podium("predict", "--run", "run", "--evalset", "tiny_v1", "--split", "dev", "--out", "dev.jsonl")
+    assert done.code == 0, done.err
+    assert json.loads((home / "dev_meta.json").read_text())["date"] == "2026-01-02"
+
+
+def test_a_run_of_before_dates_were_fixed_resumes(podium: Podium, home: Path, clock_tokenizer: str) -> None:
+    """Its config.yaml has none, and its template reads the clock as it did."""
+    settings = (f"model.tokenizer={clock_tokenizer}", "data.max_seq_len=40", "train.max_steps=4")
+    clock = [word for setting in settings for word in ("--set", setting)]
+    assert podium("train", "sums.yaml", "--out", "run", *clock).code == 0
+    config = yaml.safe_load((home / "run" / "config.yaml").read_text())
+    del config["data"]["date"]
+    (home / "run" / "config.yaml").write_text(yaml.safe_dump(config))
+    meta = home / "run" / "checkpoints" / "4" / "meta" / "metadata"
+    saved = json.loads(meta.read_text())
+    del saved["config"]["data"]["date"]
+    meta.write_text(json.dumps(saved))
+    done = podium("train", "sums.yaml", "--out", "run", *clock, "--resume")
+    assert done.code == 0, done.err
+    assert "date" not in yaml.safe_load((home / "run" / "config.yaml").read_text())["data"]

@@ -1,7 +1,7 @@
 import hashlib
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,31 @@ from podium.core.errors import UsageError
 from podium.core.provenance import code_commit
 from podium.submission.lock import read_lock, verify_inputs, write_lock
 from tests.submission.small import OVERRIDES, flip, promotion, tree
+from trainer.export import save_hf
+from trainer.model.base_model import init_state, load_base
 from trainer.model.sources import TINY
+
+
+def test_a_lock_fixes_the_day_of_its_chat_template(data_home, clock_tokenizer, set_today):
+    set_today("2026-01-02")
+    changes = {"model.tokenizer": clock_tokenizer}
+    lock = write_lock(promotion(**changes), "one")
+    assert json.loads(lock_file(data_home).read_text())["config"]["data"]["date"] == "2026-01-02"
+    kept = write_lock(promotion(**changes, **{"data.date": "2024-07-26"}), "two")  # the study has fixed it
+    set_today("2026-01-03")
+    assert [read_lock(name).run_config().data.date for name in ("one", "two")] == [date(2026, 1, 2), date(2024, 7, 26)]
+    verify_inputs(lock)
+    verify_inputs(kept)
+
+
+def test_the_end_tokens_of_a_model_are_locked(data_home):
+    (data_home / "model").mkdir()
+    base = load_base(RunConfig())
+    save_hf(data_home / "model" / "tiny", base, *init_state(base, RunConfig(), 0), RunConfig().lora)
+    lock = write_lock(promotion(**{"model.source": str(data_home / "model" / "tiny")}), "one")
+    (data_home / "model" / "tiny" / "generation_config.json").write_text('{"eos_token_id": [2, 3]}')
+    with pytest.raises(UsageError, match=r"model/generation_config\.json differs"):
+        verify_inputs(lock)
 
 
 def lock_file(home, name="one"):

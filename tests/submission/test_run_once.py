@@ -15,6 +15,8 @@ from podium.submission.lock import write_lock
 from podium.submission.run_once import RunEnded, submit
 from tests.submission import small
 from tests.submission.small import flip, promotion, tree
+from trainer.data.tokenizer import tokenizer_files
+from trainer.model.sources import TINY
 
 WITHOUT_THREE = """
 import sys
@@ -97,6 +99,20 @@ def test_one_changed_byte_is_refused_before_the_claim(data_home, file, message):
     with pytest.raises(UsageError) as caught:
         submit("one")
     assert message in str(caught.value)
+    assert tree(data_home) == before
+
+
+def test_a_prompt_that_cannot_be_written_is_refused_before_the_claim(data_home):
+    for file in tokenizer_files(TINY):
+        shutil.copy(file, data_home)
+    refusing = "{% if '7 and' in messages[0]['content'] %}{{ raise_exception('no sevens') }}{% endif %}"
+    (data_home / "chat_template.jinja").write_text(
+        refusing + "{% for turn in messages %}{{ turn['content'] }}{% endfor %}"
+    )
+    write_lock(promotion(**{"model.tokenizer": str(data_home)}), "one")
+    before = tree(data_home)
+    with pytest.raises(UsageError, match=r"the chat template cannot render the conversation .*no sevens"):
+        submit("one")
     assert tree(data_home) == before
 
 

@@ -88,4 +88,4 @@ Template = PlainTemplate | ChatTemplate
 def choose_template(tokenizer: Tokenizer, data: DataConfig) -> Template:
     """The template of `data.template`; auto is chat if the tokenizer has a chat template. Raises UsageError."""
     chat = data.template == "chat" or (data.template == "auto" and tokenizer.has_chat_template)
-    return (ChatTemplate if chat else PlainTemplate)(tokenizer, data)
+    return (ChatTemplate if chat else PlainTemplate)(tokenizer.at_date(data.date), data)

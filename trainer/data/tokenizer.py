@@ -63,7 +63,7 @@ class Tokenizer:
         self.vocab_size: int = len(self._hf)
         self._limit = vocab_size
         self._date: date | None = None
-        self._refuse_unknown([self.eos_id, *([] if self.bos_id is None else [self.bos_id])])
+        self._refuse_unknown([[self.eos_id, *([] if self.bos_id is None else [self.bos_id])]])
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """The prompt, after BOS if the tokenizer uses one."""
