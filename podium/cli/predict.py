@@ -12,6 +12,7 @@ from podium.cli.processes import only_first_prints
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
+from podium.core.paths import find_file
 from podium.core.run_files import CONFIG, SUBMISSION
 
 if TYPE_CHECKING:
@@ -21,11 +22,17 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run, with config and checkpoints.")],
     out: Annotated[
         Path,
         typer.Option("--out", metavar="FILE", help="File to write; its _meta.json is put beside it."),
     ],
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="DIR", help="Folder of a run, with config and checkpoints.")
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="CONFIG.yaml", help="Instead of --run: this config's model, untrained."),
+    ] = None,
     evalset: Annotated[str | None, typer.Option("--evalset", help="A name in evalsets/, or a file.")] = None,
     challenges: Annotated[
         str | None,
@@ -38,20 +45,25 @@ def predict(
     split: Annotated[str, typer.Option(help="dev, holdout or all of the evalset.")] = "all",
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a generate. or device. key; may be repeated."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a generate. or device. key, or any of --config; may be repeated."
+        ),
     ] = None,
     step: Annotated[int | None, typer.Option(help="Use the checkpoint of this step; default: the newest.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
 ) -> None:
-    """Answer the prompts of an evalset with a trained model. For a whole ARC set, submission.json is written too."""
+    """Answer the prompts of an evalset with a trained model, or with one before any training.
+
+    For a whole ARC set, submission.json is written too.
+    """
     from eval.arc_submission import makes_attempts
     from eval.sets.predictions import write_predictions
     from eval.sets.prompts import prompt_set
 
-    config = _config(run, assignments, device)
-    prompts = prompt_set(evalset, challenges, split, scorer or config.eval.scorer, config.eval.evalset)
+    run_config = _config(run, config, step, assignments, device)
+    prompts = prompt_set(evalset, challenges, split, scorer or run_config.eval.scorer, run_config.eval.evalset)
     with end_at_once("stopped; nothing was written"):
-        predictions, about = _answer(config, run, step, prompts)
+        predictions, about = _answer(run_config, run, step, prompts)
     if not about:
         return
     write_predictions(out, predictions, {**prompts.about, **about})
@@ -62,20 +74,32 @@ def predict(
         typer.echo("no score: the challenges have no solutions here; the competition scores submission.json")
 
 
-def _config(run: Path, assignments: list[str] | None, device: str | None) -> RunConfig:
-    """The run's config with the changes of the command line. Raises UsageError for a key that training depended on."""
+def _config(
+    run: Path | None, config: str | None, step: int | None, assignments: list[str] | None, device: str | None
+) -> RunConfig:
+    """The config of the run, or the given one, with the changes of the command line.
+
+    Raises UsageError unless exactly one of them is given, or for a key that the run's training depended on.
+    """
     from podium.core.config import load_config, parse_assignment
 
     overrides = dict(parse_assignment(text) for text in assignments or ())
+    overrides |= {"device.kind": device} if device else {}
+    if (run is None) == (config is None):
+        raise UsageError("give --run DIR for a trained model, or --config CONFIG.yaml for an untrained one, not both")
+    if run is None:
+        if step is not None:
+            raise UsageError(f"--step {step} with --config: a model before any training has no checkpoints; give --run")
+        return load_config(find_file(config or ""), overrides)
     if wrong := [key for key in overrides if not key.startswith(("generate.", "device."))]:
         raise UsageError(
             f"--set {wrong[0]}: predict changes generate. and device. keys only; the run was trained with the others"
         )
-    return load_config(run / CONFIG, overrides | ({"device.kind": device} if device else {}))
+    return load_config(run / CONFIG, overrides)
 
 
 def _answer(
-    config: RunConfig, run: Path, step: int | None, prompts: PromptSet
+    config: RunConfig, run: Path | None, step: int | None, prompts: PromptSet
 ) -> tuple[list[Prediction], dict[str, Any]]:
     """The predictions, and what predictions_meta.json says about them; of several processes, only the first has any."""
     from eval.sets.predictions import finish_reasons
@@ -84,13 +108,14 @@ def _answer(
     found = select(config.device)
     only_first_prints()
     from trainer.device.processes import is_first, shared
-    from trainer.inference import open_trained
+    from trainer.inference import open_trained, open_untrained
+    from trainer.run.chat_date import with_date
 
     use_compile_cache()
     deadline = Deadline.after(None, clock=shared(MonotonicClock()))
-    with open_trained(config, run, step) as trained:
+    with open_untrained(with_date(config)) if run is None else open_trained(config, run, step) as trained:
         typer.echo(f"device: asked for {config.device.kind}, found {found}{trained.placement}")
-        where = f"{trained.model_id} from {run} at step {trained.step}"
+        where = f"{trained.model_id} " + (f"from {run} at step {trained.step}" if run else "before any training")
         typer.echo(f"model: {where}; {len(prompts.prompts)} prompts of {prompts.label}")
         predictions = trained.answer(prompts.prompts, deadline)
         facts = {"finish_reasons": finish_reasons(predictions), "seconds": round(deadline.elapsed_s(), 3)}

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from eval.sets.evalset import load_evalset
 from podium.core.clock import Deadline
-from podium.core.config import RunConfig
+from podium.core.config import RunConfig, load_config
 from podium.core.hashing import sha256_file
 from podium.core.records import Prediction, ReasoningTrace, read_records
 from trainer.data.trainsets import write_trainset
@@ -69,6 +70,45 @@ def test_predictions_and_their_meta(podium: Podium, run: Path, evalset: Path, ho
     )
     assert meta["seconds"] > 0
     assert sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*")) == before  # the run is only read
+
+
+def test_a_model_before_any_training(podium: Podium, run: Path, evalset: Path, home: Path, tmp_path: Path) -> None:
+    """It answers as the run would have at step 0, and scores."""
+    config = run / "config.yaml"
+    plan = ("--config", config, "--evalset", evalset, "--out")
+    done = podium("predict", *plan, "before.jsonl")
+    assert done.code == 0, done.err
+    assert "model: tiny before any training; 12 prompts of some (all)" in done.out
+    untrained = TrainingRun(load_config(config), tmp_path / "none", ProgramLibrary())
+    wanted = untrained.predict(load_evalset(str(evalset)).samples, Deadline.after(None))
+    assert read_records(Prediction, home / "before.jsonl") == wanted
+    meta = json.loads((home / "before_meta.json").read_text())
+    assert (meta["step"], meta["model_id"], meta["n"]) == (0, "tiny", 12) and "run" not in meta
+    scored = podium("score", "before.jsonl", "--evalset", evalset)
+    assert scored.code == 0, scored.err
+    seeded = podium("predict", *plan, "other.jsonl", "--set", "train.seed=1")  # nothing was trained with another
+    assert seeded.code == 0, seeded.err
+    assert read_records(Prediction, home / "other.jsonl") != wanted
+    assert sorted(path.name for path in home.iterdir()) == [
+        *("before.jsonl", "before_meta.json", "other.jsonl", "other_meta.json", "some.jsonl")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "give --run DIR for a trained model, or --config CONFIG.yaml for an untrained one, not both"),
+        (("--run", ".", "--config", "c.yaml"), "or --config CONFIG.yaml for an untrained one, not both"),
+        (
+            ("--config", "c.yaml", "--step", "3"),
+            "--step 3 with --config: a model before any training has no checkpoints",
+        ),
+        (("--config", "nowhere.yaml"), "file 'nowhere.yaml' not found"),
+    ],
+)
+def test_one_model_is_to_answer(podium: Podium, evalset: Path, options: tuple[str, ...], message: str) -> None:
+    done = podium("predict", "--evalset", evalset, "--out", "p.jsonl", *options)
+    assert done.code == 2 and message in done.err and done.err.count("\n") == 1
 
 
 def test_one_split(podium: Podium, run: Path, evalset: Path, home: Path) -> None:

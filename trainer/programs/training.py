@@ -48,6 +48,12 @@ class TrainingProgram:
         trainable, frozen, opt_state = run(self.base.params, np.int32(seed))
         return trainable, frozen if self._seed_makes_base else self._loaded_base, opt_state
 
+    def untrained(self, seed: int) -> tuple[Tree, Tree]:
+        """The (trainable, frozen) parameters of `init`, to be read only: in full fine-tuning the base, not a copy."""
+        if self.base.params is not None and not self.config.lora.enabled:
+            return self.base.params, nnx.State({})
+        return self.init(seed)[:2]
+
     def frozen(self, seed: int) -> Tree:
         """The frozen parameters that `init` returns. Runs `init` only if the seed makes them."""
         return self.init(seed)[1] if self._seed_makes_base else self._loaded_base

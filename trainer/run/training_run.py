@@ -160,7 +160,7 @@ class TrainingRun:
             RunFailed: the device is out of memory, or the run had failed before.
         """
         with self._failures("in prediction", for_training=False):
-            weights = self._initialise()
+            weights = self._weights or self._program.untrained(self.config.train.seed)
             hp = self._hyperparameters_at(self.step - 1)  # those of the newest trained step
             functions = self._decoding.bind(*weights, hp)
             tokenizer = self._base.tokenizer
