@@ -39,7 +39,7 @@ def test_gsm8k_walkthrough(realdata: Path, tmp_path: Path):
 def test_training_end_to_end(tmp_path: Path):
     shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
     shown = commands(ROOT / "docs/training_end_to_end.md")
-    assert len(shown) == 9
+    assert len(shown) == 10
     for command in shown:
         done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path))
         assert done.returncode == 0, done.stdout
