@@ -80,6 +80,4 @@ def open_untrained(config: RunConfig) -> Iterator[TrainedRun]:
 
 def check_prompts(config: RunConfig, prompts: Sequence[Prompt], library: ProgramLibrary) -> None:
     """Raises UsageError if a prompt cannot be rendered, or has a token that the model lacks."""
-    template = choose_template(library.base(config).tokenizer, config.data)
-    for prompt in prompts:
-        template.prompt(prompt.prompt)
+    choose_template(library.base(config).tokenizer, config.data).prompts(prompts)
