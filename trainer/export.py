@@ -12,9 +12,10 @@ from safetensors import SafetensorError
 from podium.core.config import RunConfig
 from podium.core.config_sections import LoraConfig
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import read_json, write_json
+from podium.core.files import read_json, write_json, write_text
 from podium.core.run_files import CHECKPOINTS
-from trainer.data.tokenizer import tokenizer_files
+from trainer.data.exported_template import exported_template
+from trainer.data.tokenizer import CHAT_TEMPLATE, tokenizer_files
 from trainer.model.base_model import BaseModel, param_dtype
 from trainer.model.end_tokens import KEY
 from trainer.model.lora import merge
@@ -48,7 +49,8 @@ def export_run(
     trainable = restore_tree(path, "trainable", program.trainable)
     step = int(path.name)
     dtype = dtype or (str(param_dtype(config)) if base.params is None else stored_dtype(base.folder))
-    save_hf(folder, base, trainable, program.frozen(config.train.seed), config.at(step - 1).lora, dtype)
+    frozen, lora = program.frozen(config.train.seed), config.at(step - 1).lora
+    save_hf(folder, base, trainable, frozen, lora, dtype, exported_template(base.tokenizer, config.data))
     return step, dtype
 
 
@@ -59,10 +61,12 @@ def save_hf(
     frozen: nnx.State,
     lora: LoraConfig,
     dtype: str | None = None,
+    template: str | None = None,
 ) -> None:
     """Write weights (with adapters merged in), configs and tokenizer to `folder`, which appears once it is complete.
 
     `trainable` and `frozen` are as `init_state` returns them. Weights are rounded to `dtype`, or keep their own.
+    `template` takes the place of the tokenizer's chat template.
 
     Raises:
         UsageError: the folder already exists, or a weight is too large for `dtype`.
@@ -78,6 +82,8 @@ def save_hf(
         write_json(temporary / GENERATION, _generation_config(base))
         for file in tokenizer_files(base.tokenizer.folder):
             shutil.copyfile(file, temporary / file.name)
+        if template is not None:
+            write_text(temporary / CHAT_TEMPLATE, template)  # which transformers prefers to tokenizer_config.json
         temporary.rename(folder)
     except (OSError, SafetensorError) as error:
         raise PodiumError(f"cannot write {folder}: {error}; nothing was left there") from error

@@ -49,7 +49,7 @@ class ChatTemplate:
                 f"data.template='chat': the tokenizer in {tokenizer.folder} has no chat template; use auto or plain"
             )
         self._turnover = self._find_turnover()
-        self._folds = not self._writes_system()
+        self.folds = not self._writes_system()  # a system turn's text is put before the first user turn
         self._rewrites = {thought for thought in ("", THOUGHT) if self._rewrites_reply(thought)}
         self._frames: dict[tuple[str, ...], list[str] | None] = {}  # by the roles of a conversation
         self._notes: dict[str, None] = {}
@@ -135,7 +135,7 @@ class ChatTemplate:
 
     def _turns(self, turns: Sequence[Message]) -> tuple[Message, ...]:
         turns = with_system(turns, self._data.system)
-        if turns[0].role == "system" and self._folds:
+        if turns[0].role == "system" and self.folds:
             self._notes[FOLDED] = None
             turns = folded(turns)
         return tuple(turns)

@@ -135,7 +135,10 @@ def _end(text: str, number: int, places: Mapping[int, int], turns: Sequence[Turn
     """Where a turn ends: after the template's end of a turn, which its EOS follows at the end of a conversation."""
     if turnover.closing and number == len(turns) - 1:
         return len(text)
-    place = places[number]
+    place, content = places[number], turns[number]["content"]
+    space = len(content) - len(content.rstrip())  # after the mark, unless the template trims
+    if text.startswith(content[len(content) - space :] + turnover.end, place):
+        return place + space + len(turnover.end)
     limit = min((other for later, other in places.items() if later > number), default=len(text))
     at = text.find(turnover.end, place, limit)
     return at + len(turnover.end) if at >= 0 else place

@@ -15,11 +15,12 @@ from podium.core.files import read_text
 from podium.core.hashing import sha256_file_cached, sha256_files
 from podium.core.redaction import one_line
 
+CHAT_TEMPLATE = "chat_template.jinja"
 # One of the first two is required; the others are optional.
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer.model"),
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt"),
-    "chat_template.jinja",
+    CHAT_TEMPLATE,
 )
 CLOCK = "strftime_now"  # the only function of transformers that tells a chat template the time
 DIRECTIVES = "aAbBcdDeFGhHIjmMpRSTuUVwWxXyY"  # of strftime
@@ -145,6 +146,12 @@ class Tokenizer:
         """The text without the special tokens in it."""
         special = [token.content for token in self._hf.added_tokens_decoder.values() if token.special]
         return re.sub("|".join(map(re.escape, special)), "", text)
+
+    @property
+    def chat_template(self) -> str:
+        """The chat template's source, in Jinja; the tokenizer must have one."""
+        text: str = self._hf.get_chat_template()
+        return text
 
     @cached_property
     def sha256(self) -> str:
