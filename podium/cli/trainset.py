@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from podium.cli.tokens import tokens
 from podium.core.paths import check_name, home, portable
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ def from_predictions(
     typer.echo(
         f"note: its prompts are those of evalset {source.evalset.name}; score models trained on it with another evalset"
     )
+
+
+app.command("tokens")(tokens)
 
 
 def _show(manifest: TrainsetManifest, folder: Path) -> None:

@@ -1,15 +1,17 @@
-"""What a model learns and is asked in, plain and by the chat templates of two families."""
+"""What a model learns and is asked in without a chat template, and with one of two kinds in the layouts of traces."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
-from podium.core.records import ReasoningTrace, TraceStep
-from trainer.data.template import ChatTemplate, PlainTemplate, choose_template, completion_text, prompt_text
+from podium.core.records import Question, ReasoningTrace, TraceStep
+from tests.trainer.data.chats import CALL, TOOL, conversation, shown, with_template
+from trainer.data.layouts import completion_text, prompt_text
+from trainer.data.sequences import BadExample
+from trainer.data.template import ChatTemplate, PlainTemplate, choose_template
 from trainer.data.tokenizer import Tokenizer
 from trainer.tiny import make
 
@@ -26,17 +28,8 @@ EOS_TURNS = (
 )
 STEPS = tuple(TraceStep(i=i, type="compute", content=content) for i, content in enumerate(("1+2=3", "3+1=4")))
 TRACE = ReasoningTrace(prompt="1+2+1=?", final_answer="4", steps=STEPS)
-
-
-def chat_tokenizer(folder: Path, template: str) -> Tokenizer:
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(TINY / name, folder / name)
-    (folder / "chat_template.jinja").write_text(template)
-    return Tokenizer(folder)
-
-
-def text(tokenizer: Tokenizer, ids: list[int]) -> str:
-    return tokenizer._hf.decode(ids, skip_special_tokens=False)
+ASKED = Question(id="q", prompt=TRACE.prompt)
+CHAT = (("system", "Be brief."), ("user", "2+2?"), ("assistant", " 4\n"), ("user", "And 3+3?"), ("assistant", "6"))
 
 
 def test_layout_of_prompt_and_completion() -> None:
@@ -46,15 +39,65 @@ def test_layout_of_prompt_and_completion() -> None:
     assert completion_text(bare) == completion_text(bare, "reasoning") == "<answer>4</answer>"
     reasoned = "<reasoning>\n1+2=3\n3+1=4\n</reasoning>\n<answer>4</answer>"
     assert completion_text(TRACE, "reasoning") == reasoned
+    assert (completion_text(TRACE, "text"), completion_text(bare, "text")) == ("1+2=3\n3+1=4\n4", "4")
 
 
 def test_auto_is_plain_without_a_chat_template_and_chat_with_one(tmp_path: Path) -> None:
-    tiny, chat = Tokenizer(TINY), chat_tokenizer(tmp_path, TURNS)
+    tiny, chat = Tokenizer(TINY), with_template(tmp_path / "t", TURNS)
     assert isinstance(choose_template(tiny, DataConfig()), PlainTemplate)
     assert isinstance(choose_template(chat, DataConfig()), ChatTemplate)
-    plain = choose_template(chat, DataConfig(template="plain"))
-    assert plain.prompt("1+1=?") == tiny.encode_prompt("1+1=?\n")
-    assert plain.completion(TRACE) == tiny.encode_completion(completion_text(TRACE))
+    assert isinstance(choose_template(chat, DataConfig(template="plain")), PlainTemplate)
+
+
+def test_the_plain_form_of_a_trace() -> None:
+    tiny = Tokenizer(TINY)
+    plain = choose_template(tiny, DataConfig())
+    prompt, completion = tiny.encode_prompt("1+2+1=?\n"), tiny.encode_completion(completion_text(TRACE))
+    assert plain.prompts([ASKED]) == [prompt]
+    (sequence,) = plain.sequences([TRACE])
+    assert sequence.ids.tolist() == [*prompt, *completion]
+    assert sequence.learned.tolist() == [False] * len(prompt) + [True] * len(completion)
+
+
+def test_the_plain_form_of_roles() -> None:
+    tiny = Tokenizer(TINY)
+    plain = choose_template(tiny, DataConfig())
+    (sequence,) = plain.sequences([conversation(*CHAT)])
+    assert shown(tiny, sequence) == "<bos>Be brief.\n\n2+2?\n⟦ 4\n<eos>⟧And 3+3?\n⟦6<eos>⟧"
+    (last,) = choose_template(tiny, DataConfig(loss_on="last")).sequences([conversation(*CHAT)])
+    assert shown(tiny, last) == "<bos>Be brief.\n\n2+2?\n 4\n<eos>And 3+3?\n⟦6<eos>⟧"
+    asked = plain.prompts([Question(id="q", messages=conversation(*CHAT).messages[:4])])[0]
+    assert asked == sequence.ids[: len(asked)].tolist() and sequence.learned[len(asked)]
+    # A reply has the same ids after any prompt, and one turn has the form of a trace's prompt.
+    (one,) = plain.sequences([conversation(("user", "2+2?"), ("assistant", "6"))])
+    assert one.ids.tolist() == [*tiny.encode_prompt("2+2?\n"), *tiny.encode_completion("6")]
+
+
+def test_data_system_in_the_plain_form() -> None:
+    tiny = Tokenizer(TINY)
+    plain = choose_template(tiny, DataConfig(system="Add."))
+    assert shown(tiny, plain.sequences([TRACE])[0]).startswith("<bos>Add.\n\n1+2+1=?\n⟦1+2=3")
+    assert shown(tiny, plain.sequences([conversation(*CHAT)])[0]).startswith("<bos>Add.\n\nBe brief.\n\n2+2?\n⟦")
+    assert plain.prompts([ASKED]) == [tiny.encode_prompt("Add.\n\n1+2+1=?\n")]
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        conversation(("user", "2+2?"), ("assistant", CALL)),
+        conversation(("user", "2+2?"), ("tool", "4"), ("assistant", "4")),
+        conversation(("user", "2+2?"), ("assistant", "4"), tools=(TOOL,)),
+    ],
+)
+def test_the_plain_form_has_no_tools(example: object) -> None:
+    plain = choose_template(Tokenizer(TINY), DataConfig())
+    with pytest.raises(BadExample, match="the plain template has no form for tools") as caught:
+        plain.sequences([TRACE, example])
+    assert caught.value.index == 1
+    with pytest.raises(BadExample, match="a conversation has no steps"):
+        choose_template(Tokenizer(TINY), DataConfig(layout="reasoning")).sequences([conversation(*CHAT)])
+    with pytest.raises(UsageError, match="item 'q': the plain template has no form for tools"):
+        plain.prompts([Question(id="q", prompt="2+2?", tools=(TOOL,))])
 
 
 @pytest.mark.parametrize(
@@ -65,40 +108,33 @@ def test_auto_is_plain_without_a_chat_template_and_chat_with_one(tmp_path: Path)
     ],
 )
 def test_a_chat_completion_goes_on_where_the_prompt_ends(tmp_path: Path, template: str, prompt: str, end: str) -> None:
-    tokenizer = chat_tokenizer(tmp_path, template)
+    tokenizer = with_template(tmp_path / "t", template)
     special = {"bos": tokenizer._hf.bos_token, "eos": tokenizer.eos_token}
     chat = choose_template(tokenizer, DataConfig(template="chat", layout="reasoning"))
-    assert text(tokenizer, chat.prompt(TRACE.prompt)) == prompt.format(**special)
-    completion = chat.completion(TRACE)
-    assert text(tokenizer, completion) == completion_text(TRACE, "reasoning") + end.format(**special)
-    assert completion.count(tokenizer.eos_id) == 1 and completion[-1] == tokenizer.eos_id
+    (sequence,) = chat.sequences([TRACE])
+    wanted = f"{prompt}⟦{completion_text(TRACE, 'reasoning')}{end}⟧".format(**special)
+    assert shown(tokenizer, sequence) == wanted
+    assert chat.prompts([ASKED])[0] == sequence.ids[~sequence.learned].tolist()
+    assert sequence.ids.tolist().count(tokenizer.eos_id) == (1 if template == TURNS else 2)
     # Together they are what the template makes of the whole conversation.
     turns = [{"role": "user", "content": TRACE.prompt}, {"role": "assistant", "content": completion_text(TRACE)}]
     whole = tokenizer.chat_text(turns, asks=False)
-    plain = ChatTemplate(tokenizer)
-    learned = text(tokenizer, plain.prompt(TRACE.prompt) + plain.completion(TRACE)).replace("model\n", "assistant\n")
+    (steps,) = choose_template(tokenizer, DataConfig()).sequences([TRACE])
+    learned = tokenizer._hf.decode(steps.ids).replace("model\n", "assistant\n")
     assert learned.removesuffix(special["eos"]) == whole.rstrip().removesuffix(special["eos"])
-
-
-def test_bos_is_there_once(tmp_path: Path) -> None:
-    tokenizer = chat_tokenizer(tmp_path, TURNS)
-    ids = choose_template(tokenizer, DataConfig()).prompt("1+1=?")
-    assert ids[0] == tokenizer.bos_id and ids.count(tokenizer.bos_id) == 1
 
 
 def test_what_cannot_be_templated_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"data.template='chat': the tokenizer in .* has no chat template; use auto"):
         choose_template(Tokenizer(TINY), DataConfig(template="chat"))
-    refusing = chat_tokenizer(tmp_path, "{{ raise_exception('system turn first') }}")
+    refusing = with_template(tmp_path / "refusing", "{{ raise_exception('system turn first') }}")
     with pytest.raises(
         UsageError, match=r"the chat template cannot render the conversation \(.*system turn first"
     ) as caught:
         choose_template(refusing, DataConfig())
     assert "\n" not in str(caught.value)
-    silent = tmp_path / "silent"
-    silent.mkdir()
     with pytest.raises(
         UsageError, match=r"the chat template does not render the model's turn; use data.template=plain"
     ):
-        choose_template(chat_tokenizer(silent, "{{ messages[0]['content'] }}"), DataConfig())
-    assert json.loads((silent / "tokenizer_config.json").read_text())
+        choose_template(with_template(tmp_path / "silent", "{{ messages[0]['content'] }}"), DataConfig())
+    assert json.loads((tmp_path / "silent" / "tokenizer_config.json").read_text())
