@@ -74,6 +74,14 @@ def contamination(evalset: Evalset, trainset: Path) -> Contamination:
 
 def most_similar(items: Sequence[str], prompts: Sequence[str]) -> list[tuple[int, float]]:
     """For each item, the index of the prompt with most of its n-grams, and their share; (0, 0.0) if none has any."""
+    # In a tie, the first prompt.
+    return [
+        max(shared.items(), key=lambda one: (one[1], -one[0]), default=(0, 0.0)) for shared in shares(items, prompts)
+    ]
+
+
+def shares(items: Sequence[str], prompts: Sequence[str]) -> list[dict[int, float]]:
+    """For each item, the share of its n-grams that a prompt has, by the prompt's index, if it has any."""
     wanted = _telling([_item_grams(item) for item in items])
     relevant = frozenset[Gram]().union(*wanted)
     holders: dict[Gram, list[int]] = defaultdict(list)
@@ -81,7 +89,11 @@ def most_similar(items: Sequence[str], prompts: Sequence[str]) -> list[tuple[int
         words = _words(prompt)
         for gram in {*_ngrams(words), _whole(words)} & relevant:
             holders[gram].append(place)
-    return [_best(grams, holders) for grams in wanted]
+    counts = [Counter(place for gram in grams for place in holders.get(gram, ())) for grams in wanted]
+    return [
+        {place: count / len(grams) for place, count in counted.items()}
+        for grams, counted in zip(wanted, counts, strict=True)
+    ]
 
 
 def _item_grams(text: str) -> frozenset[Gram]:
@@ -107,11 +119,3 @@ def _whole(words: Sequence[str]) -> Gram:
 
 def _ngrams(words: Sequence[str]) -> frozenset[Gram]:
     return frozenset(tuple(words[i : i + NGRAM]) for i in range(len(words) - NGRAM + 1))
-
-
-def _best(grams: frozenset[Gram], holders: dict[Gram, list[int]]) -> tuple[int, float]:
-    shared = Counter(place for gram in grams for place in holders.get(gram, ()))
-    if not shared:
-        return 0, 0.0
-    count, place = max((count, -place) for place, count in shared.items())  # in a tie, the first prompt
-    return -place, count / len(grams)

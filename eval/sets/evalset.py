@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eval.scorers import DEFAULT, get_scorer
+from eval.scorers.base import Scorer
+from eval.scorers.extracting import ExtractingScorer
 from podium.core.errors import UsageError
 from podium.core.files import read_jsonl, write_jsonl
+from podium.core.gold import fault_of_gold
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_evalset
 from podium.core.records import Example, Record, Sample, iter_examples, parse_record, user_turns
@@ -127,17 +130,32 @@ def _header_scorer(value: dict[str, Any], where: str) -> str:
         raise UsageError(f"{where}: {error}") from None
 
 
+def check_new(path: Path, replace: bool) -> Path:
+    """`path`. Raises UsageError if it exists and `replace` is false."""
+    if path.exists() and not replace:
+        raise UsageError(f"evalset {path.stem!r} already exists ({path}); choose another name, or pass --replace")
+    return path
+
+
+def check_items(samples: Iterable[Sample], judge: Scorer) -> None:
+    """Raises UsageError, naming the item, if the scorer cannot judge one, or if no prediction could be right."""
+    for sample in samples:
+        judge.check(sample)
+        # The other scorers look for the expected answer as it is, and a contest of formats may ask for a code fence.
+        fault = fault_of_gold(sample.expected_answer) if isinstance(judge, ExtractingScorer) else None
+        if fault:
+            raise UsageError(f"item {sample.id!r}: expected_answer {sample.expected_answer!r} {fault}")
+
+
 def write_evalset(path: Path, samples: Iterable[Sample], replace: bool = False, scorer: str = DEFAULT) -> Evalset:
     """Write an evalset and read it back.
 
     Raises:
-        UsageError: `path` exists and `replace` is false, or `scorer` cannot judge one of the items.
+        UsageError: `check_new` or `check_items` raises it.
     """
-    if path.exists() and not replace:
-        raise UsageError(f"evalset {path.stem!r} already exists ({path}); choose another name, or pass --replace")
+    check_new(path, replace)
     samples, judge = list(samples), get_scorer(scorer)
-    for sample in samples:
-        judge.check(sample)
+    check_items(samples, judge)
     header = [] if scorer == DEFAULT else [Header(evalset_version="1", scorer=judge.spec).model_dump(mode="json")]
     write_jsonl(path, [*header, *(sample.model_dump(mode="json", exclude_defaults=True) for sample in samples)])
     return load_evalset(path)

@@ -1,6 +1,7 @@
-"""Import test sets of other formats as samples. docs/evaluation.md shows each format."""
+"""Import test sets of other formats as samples. docs/data.md and docs/evaluation.md show each format."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,96 +12,93 @@ from eval.arc.samples import arc_samples
 from eval.arc.tasks import load_tasks
 from eval.scorers import DEFAULT
 from eval.scorers.choice import LETTERS
+from podium.core.conversations import last_answer
 from podium.core.errors import UsageError
-from podium.core.files import read_jsonl
+from podium.core.formats import AUTO, Format, choose_format, read_row
+from podium.core.formats import FORMATS as ROW_FORMATS
+from podium.core.gold import bare_answer, fault_of_gold
 from podium.core.records import GROUPS, Sample, parse_record
+from podium.core.sources import Source
+from podium.core.tables import Row
 
-Row = Mapping[str, Any]
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ImportedSet:
+    samples: list[Sample]
+    scorer: str
+    format: str  # the name of the format
 
 
 def import_set(
-    path: Path,
+    source: Source,
     name: str,
-    layout: str,
+    format: str = AUTO,
     *,
+    prompt_fields: Sequence[str] = (),
+    response_field: str | None = None,
     solutions: Path | None = None,
     scorer: str | None = None,
     limit: int | None = None,
-) -> tuple[list[Sample], str]:
-    """The items of a file, and their scorer: `scorer` if given, else the default of the format.
+) -> ImportedSet:
+    """The items of a file, their scorer and their format, for which `auto` takes the one that fits.
 
-    `limit` keeps the first lines, or the first tasks of ARC. `solutions` and the scorers arc_grid and arc_program are
-    for ARC only; the scorer decides whether the prompts ask for a grid or for a program.
-
-    Raises:
-        UsageError: unknown format, no items, or a malformed line or task; the message has file, line and reason.
-    """
-    chosen = scorer or SCORERS.get(layout, DEFAULT)
-    if layout != "arc":
-        if solutions:
-            raise UsageError(
-                f"--solutions {solutions}: format {layout!r} takes none; leave them out, or use format arc"
-            )
-        return import_lines(path, name, layout, limit), chosen
-    if chosen not in ("arc_grid", "arc_program"):
-        raise UsageError(f"scorer {chosen!r}: format arc needs arc_grid or arc_program")
-    tasks = dict(islice(load_tasks(path, solutions).items(), limit))
-    return arc_samples(tasks, "arc_grid" if chosen == "arc_grid" else "arc_program"), chosen
-
-
-def import_lines(path: Path, name: str, layout: str, limit: int | None = None) -> list[Sample]:
-    """The samples in a JSONL file, at most `limit`; ids are `name-00001`, ... by line number unless the file has ids.
+    The scorer is `scorer` if given, else the default of the format. `limit` keeps the first rows, or the first tasks of
+    ARC. `solutions` and the scorers arc_grid and arc_program are for ARC only; the scorer decides whether the prompts
+    ask for a grid or for a program.
 
     Raises:
-        UsageError: unknown format, no lines, a repeated id, or a malformed line; the message has file, line and reason.
+        UsageError: unknown format, no items, or a malformed row or task; the message has file, line and reason.
     """
-    if layout not in LAYOUTS:
-        raise UsageError(f"format {layout!r}, must be one of {', '.join(FORMATS)}")
-    samples: dict[str, Sample] = {}
-    for number, row in islice(read_jsonl(path), limit):
-        where = f"{path}:{number}"
-        if not isinstance(row, dict):
-            raise UsageError(f"{where}: holds {type(row).__name__}, must be an object")
-        try:
-            sample = parse_record(Sample, {"id": f"{name}-{number:05}", **LAYOUTS[layout](row)}, where)
-        except ValueError as error:
-            raise UsageError(f"{where}: {error}") from None
-        if sample.id in samples:
-            raise UsageError(f"{where}: id {sample.id!r} appears twice; ids must be unique")
-        samples[sample.id] = sample
+    if format not in NAMES:
+        raise UsageError(f"format {format!r}, must be one of {', '.join(NAMES)}")
+    if format == ARC or (format == AUTO and solutions):
+        return _import_arc(source, solutions, scorer or SCORERS[ARC], limit)
+    if solutions:
+        raise UsageError(f"--solutions {solutions}: format {format!r} takes none; leave them out, or use format arc")
+    chosen, rows = choose_format(source.rows(), format, prompt_fields, response_field, FORMATS)
+    samples = import_samples(islice(rows, limit), name, chosen)
     if not samples:
-        raise UsageError(f"{path} holds no items; an evalset needs at least one")
+        raise UsageError(f"{source.name} holds no items; an evalset needs at least one")
+    return ImportedSet(samples, scorer or SCORERS.get(chosen.name, DEFAULT), chosen.name)
+
+
+def import_samples(rows: Iterable[Row], name: str, format: Format) -> list[Sample]:
+    """The rows as samples; ids are `name-00001`, ... by line number unless the rows have ids.
+
+    Raises:
+        UsageError: a repeated id or a malformed row; the message has file, line and reason.
+    """
+    samples: dict[str, Sample] = {}
+    for row in rows:
+        values = read_row(format, row, FORMATS)
+        try:
+            sample = parse_record(Sample, {"id": f"{name}-{row.number:05}", **_sample(format, row, values)}, row.where)
+        except ValueError as error:
+            raise UsageError(f"{row.where}: {error}") from None
+        if sample.id in samples:
+            raise UsageError(f"{row.where}: id {sample.id!r} appears twice; ids must be unique")
+        samples[sample.id] = sample
     return list(samples.values())
 
 
-def gsm8k(row: Row) -> dict[str, Any]:
-    """{"question", "answer"}: the answer ends in `#### 72`; the number of lines before it sets the difficulty."""
-    answer = _text(row, "answer")
-    found = extract(answer)
-    if found is None or found.rule != "hash marks" or not found.answer:
-        raise ValueError("the answer has no final line '#### N'")
-    n_lines = len(answer.strip().split("\n")) - 1
-    difficulty = "easy" if n_lines <= 2 else "medium" if n_lines <= 4 else "hard"
-    return {
-        "prompt": _text(row, "question"),
-        "expected_answer": normalise(found.answer),
-        "section": "core",
-        "category": "gsm8k",
-        "difficulty": difficulty,
-    }
+def gold(response: str) -> str:
+    """The expected answer in a response: what the scorers extract from it, without a label before it.
 
-
-def prompt_response(row: Row) -> dict[str, Any]:
-    """{"prompt", "response"}: the answer is extracted from the response; other fields of a sample may be given too."""
-    found = extract(_text(row, "response"))
-    if found is None or not found.answer:
+    Raises:
+        ValueError: there is none, or only markup.
+    """
+    found = extract(response)
+    answer = bare_answer(found.answer) if found else ""
+    if not answer:
         raise ValueError("the response holds no answer")
-    defaults = {"section": "core", "category": "imported", "difficulty": "medium"}
-    given = {key: row[key] for key in Sample.model_fields if key in row}
-    return {**defaults, **given, "prompt": _text(row, "prompt"), "expected_answer": found.answer}
+    if fault := fault_of_gold(answer):
+        raise ValueError(f"the answer found in the response is {answer!r}, which {fault}")
+    return answer
 
 
-def multiple_choice(row: Row) -> dict[str, Any]:
+def multiple_choice(row: Values) -> dict[str, Any]:
     """{"question", "choices", "answer"}: two to five choices; the answer is a letter, an index from 0, or a choice.
 
     The format of AI2 ARC and OpenBookQA is read too: {"question", "choices": {"text", "label"}, "answerKey"}.
@@ -119,16 +117,55 @@ def multiple_choice(row: Row) -> dict[str, Any]:
     }
 
 
-LAYOUTS: dict[str, Callable[[Row], dict[str, Any]]] = {
-    "gsm8k": gsm8k,
-    "prompt-response": prompt_response,
-    "multiple-choice": multiple_choice,
-}
-FORMATS = (*LAYOUTS, "arc")
-SCORERS = {"multiple-choice": "choice", "arc": "arc_grid"}  # by format; `answer` for the others
+ARC = "arc"
+MULTIPLE_CHOICE = Format(
+    "multiple-choice", lambda row: {"question", "choices"} <= row.keys(), "question, choices, answer", multiple_choice
+)
+FORMATS = (MULTIPLE_CHOICE, *ROW_FORMATS)
+NAMES = (AUTO, *(format.name for format in FORMATS), ARC)
+SCORERS = {MULTIPLE_CHOICE.name: "choice", ARC: "arc_grid"}  # by format; `answer` for the others
 
 
-def _choices(row: Row) -> tuple[list[str], list[str]]:
+def _import_arc(source: Source, solutions: Path | None, scorer: str, limit: int | None) -> ImportedSet:
+    if scorer not in ("arc_grid", "arc_program"):
+        raise UsageError(f"scorer {scorer!r}: format arc needs arc_grid or arc_program")
+    (challenges,) = source.files()
+    tasks = dict(islice(load_tasks(challenges, solutions).items(), limit))
+    return ImportedSet(arc_samples(tasks, "arc_grid" if scorer == "arc_grid" else "arc_program"), scorer, ARC)
+
+
+def _sample(format: Format, row: Row, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a sample, from those of the row's record."""
+    facts: dict[str, Any] = {"section": "core", "category": "imported", "difficulty": "medium"}
+    if format is MULTIPLE_CHOICE:
+        return values
+    if format.name == "gsm8k":
+        facts |= {"category": "gsm8k", "difficulty": _difficulty(row.values["answer"])}
+    else:
+        facts |= {key: row.values[key] for key in OWN if key in row.values}
+    if "messages" not in values:
+        return {**facts, "prompt": values["prompt"], "expected_answer": values["final_answer"]}
+    before, response = last_answer(values["messages"])
+    return {**facts, **_asked(before, values.get("tools")), "expected_answer": gold(response)}
+
+
+OWN = ("id", *GROUPS, "accepted", "meta")  # fields of a sample that a row may give
+
+
+def _asked(before: list[dict[str, Any]], tools: list[Any] | None) -> dict[str, Any]:
+    """The turns before the answer: as a prompt, if there is only one of the user, else as messages."""
+    if len(before) == 1 and before[0]["role"] == "user" and not tools:
+        return {"prompt": before[0]["content"]}
+    return {"messages": before, "tools": tools or ()}
+
+
+def _difficulty(answer: str) -> str:
+    """By the number of lines before the one with the answer."""
+    n_lines = len(answer.strip().split("\n")) - 1
+    return "easy" if n_lines <= 2 else "medium" if n_lines <= 4 else "hard"
+
+
+def _choices(row: Values) -> tuple[list[str], list[str]]:
     """The choices and their labels; the labels are A, B, ... if none are given."""
     given = row.get("choices")
     choices, labels = (given.get("text"), given.get("label")) if isinstance(given, dict) else (given, None)
@@ -155,7 +192,7 @@ def _place(answer: Any, choices: list[str], labels: list[str]) -> int:
     raise ValueError(f"the answer is {answer!r}, must be one of {', '.join(labels)}, an index from 0, or a choice")
 
 
-def _text(row: Row, key: str) -> str:
+def _text(row: Values, key: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{key!r} is {value!r}, must be a non-empty text")

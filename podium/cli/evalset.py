@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from podium.cli.reading import PromptField, ResponseField, Revision, SourceName, Split, fields_of, source_of
 from podium.core.errors import PodiumError
 from podium.core.paths import check_name, find_trainset, home, portable
 
@@ -34,24 +35,42 @@ def build(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file; for ARC, the challenges.")],
+    file: SourceName,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the evalset.")],
-    layout: Annotated[str, typer.Option("--format", help="gsm8k, prompt-response, multiple-choice or arc.")],
+    format: Annotated[
+        str,
+        typer.Option("--format", help="auto, multiple-choice, arc, or a format of `podium trainset import`."),
+    ] = "auto",
+    prompt_field: PromptField = "",
+    response_field: ResponseField = None,
+    split: Split = None,
+    revision: Revision = None,
     solutions: Annotated[Path | None, typer.Option(metavar="FILE", help="Solutions of the ARC challenges.")] = None,
     scorer: Annotated[
         str | None,
         typer.Option(help="Its scorer, see docs/evaluation.md; for ARC, arc_grid or arc_program."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Import the first N lines or tasks.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Import the first N rows or tasks.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an evalset of this name.")] = False,
 ) -> None:
     """Import a file as an evalset. A malformed line is reported, and nothing is written."""
-    from eval.sets.evalset import write_evalset
+    from eval.sets.evalset import check_new, write_evalset
     from eval.sets.importers import import_set
 
-    path = home() / "evalsets" / f"{check_name(name, 'evalset')}.jsonl"
-    samples, chosen = import_set(file, name, layout, solutions=solutions, scorer=scorer, limit=limit)
-    _show(write_evalset(path, samples, replace, chosen))
+    path = check_new(home() / "evalsets" / f"{check_name(name, 'evalset')}.jsonl", replace)
+    found = import_set(
+        source_of(file, split, revision),
+        name,
+        format,
+        prompt_fields=fields_of(prompt_field),
+        response_field=response_field,
+        solutions=solutions,
+        scorer=scorer,
+        limit=limit,
+    )
+    evalset = write_evalset(path, found.samples, replace, found.scorer)
+    typer.echo(f"format       {found.format}")
+    _show(evalset)
 
 
 @app.command("check")
@@ -66,12 +85,11 @@ def check(
     from eval.scorecard import floored
     from eval.scorers import get_scorer
     from eval.sets.contamination import contamination
-    from eval.sets.evalset import duplicate_prompts, load_evalset, named
+    from eval.sets.evalset import check_items, duplicate_prompts, load_evalset, named
 
     folders = [find_trainset(name) for name in trainset or ()]
     evalset = load_evalset(file)
-    for sample in evalset.samples:
-        get_scorer(evalset.scorer).check(sample)
+    check_items(evalset.samples, get_scorer(evalset.scorer))
     duplicates = duplicate_prompts(evalset)
     facts = [contamination(evalset, folder) for folder in folders]
     _show(evalset)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from podium.cli.reading import PromptField, ResponseField, Revision, SourceName, Split, fields_of, source_of
 from podium.cli.tokens import tokens
 from podium.core.paths import check_name, home, portable
 
 if TYPE_CHECKING:
-    from podium.core.records import TrainsetManifest
+    from eval.sets.evalset import Evalset
+    from podium.core.formats import Format
+    from podium.core.records import Example, TrainsetManifest
+    from podium.core.tables import Row
+
+SHOWN = 20  # categories
 
 app = typer.Typer(help="Build and import trainsets.", no_args_is_help=True)
 
@@ -31,16 +39,51 @@ def build(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file.")],
+    file: SourceName,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the trainset.")],
-    layout: Annotated[str, typer.Option("--format", help="gsm8k, prompt-response, messages or traces.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="auto, messages, sharegpt, traces, alpaca, prompt-response, prompt-completion, gsm8k, "
+            "question-answer or mawps; docs/data.md shows each.",
+        ),
+    ] = "auto",
+    prompt_field: PromptField = "",
+    response_field: ResponseField = None,
+    split: Split = None,
+    revision: Revision = None,
+    holdout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Set N prompts, or a share such as 0.1, aside as the evalset NAME; near-duplicates stay together.",
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite a trainset (and evalset) of this name.")
+    ] = False,
 ) -> None:
-    """Import a JSONL file as a trainset. A malformed line is reported, and nothing is written."""
+    """Import a file as a trainset. A malformed line is reported, and nothing is written."""
+    from podium.core.formats import choose_format
+    from trainer.data.importers import import_examples
+    from trainer.data.trainsets import check_name as check_trainset
     from trainer.data.trainsets import import_trainset
 
     folder = home() / "trainsets" / check_name(name, "trainset")
-    _show(import_trainset(file, layout, folder, name=name, replace=replace), folder)
+    check_trainset(name, folder, replace)
+    rows = source_of(file, split, revision).rows()
+    chosen, rows = choose_format(rows, format, fields_of(prompt_field), response_field)
+    if holdout is None:
+        examples, write_held_out = import_examples(rows, chosen), None
+    else:
+        examples, write_held_out = _hold_out(list(rows), chosen, name, holdout, replace)
+    manifest = import_trainset(examples, chosen.name, folder, name=name, replace=replace)
+    typer.echo(f"format       {chosen.name}")
+    _show(manifest, folder)
+    if write_held_out:
+        evalset = write_held_out()
+        typer.echo(f"held out     {len(evalset.samples)} prompts as evalset {evalset.name} ({portable(evalset.path)})")
 
 
 @app.command("from-predictions")
@@ -90,8 +133,28 @@ def from_predictions(
 app.command("tokens")(tokens)
 
 
+def _hold_out(
+    rows: list[Row], format: Format, name: str, holdout: str, replace: bool
+) -> tuple[Iterator[Example], Callable[[], Evalset]]:
+    """The examples of the trainset, and a call that writes the evalset of the others."""
+    from eval.sets.evalset import check_new, write_evalset
+    from eval.sets.holdout import hold_out
+    from eval.sets.importers import import_samples
+    from podium.core.records import user_turns
+    from trainer.data.importers import import_examples
+
+    path = check_new(home() / "evalsets" / f"{name}.jsonl", replace)
+    examples = list(import_examples(rows, format))
+    parts = hold_out(["\n".join(user_turns(example)) for example in examples], holdout)
+    samples = import_samples([rows[place] for place in parts.held], name, format)
+    return (examples[place] for place in parts.kept), partial(write_evalset, path, samples, replace)
+
+
 def _show(manifest: TrainsetManifest, folder: Path) -> None:
-    parts = ", ".join(f"{name} {count}" for name, count in manifest.composition.items())
+    largest = sorted(manifest.composition.items(), key=lambda part: -part[1])[:SHOWN]
+    parts = ", ".join(f"{name} {count}" for name, count in sorted(largest))
+    if len(manifest.composition) > SHOWN:
+        parts += f", and {len(manifest.composition) - SHOWN} smaller categories"
     typer.echo(f"trainset     {manifest.name} ({manifest.recipe} version {manifest.recipe_version})")
     typer.echo(f"traces       {manifest.count}: {parts}")
     typer.echo(f"sha256       {manifest.sha256}")

@@ -2,15 +2,21 @@
 
 import contextlib
 import errno
+import gzip
+import io
 import json
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO, cast
 
 from podium.core.errors import PodiumError, UsageError
+from podium.core.redaction import one_line
+
+GZIP = b"\x1f\x8b"  # the first bytes of every gzip file
 
 
 def is_full_disk(error: BaseException) -> bool:
@@ -24,18 +30,24 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         PodiumError: the disk refused the file; the old file is unchanged.
     """
+    write_parts(path, [data])
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Like `write_bytes`, one part at a time. If `parts` raises, the old file is unchanged."""
     temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        raise PodiumError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise PodiumError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -52,7 +64,7 @@ def to_json(value: Any) -> str:
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    write_text(path, "".join(to_line(row) for row in rows))
+    write_parts(path, (to_line(row).encode("utf-8") for row in rows))
 
 
 def to_line(row: Any) -> str:
@@ -60,23 +72,57 @@ def to_line(row: Any) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, without a byte order mark. Raises UsageError if it is missing, unreadable or not UTF-8."""
+    """The text of a file. Raises UsageError as `open_text` does."""
+    with open_text(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """The text of a file, decompressed if it is gzip, without byte order mark; lines end in `\\n` and nothing else.
+
+    Raises:
+        UsageError: the file is missing, unreadable, not UTF-8 or damaged.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        # Lines end at \n only: JSON strings and cells of CSV may hold other separators, such as U+2028.
+        with _decompressed(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n") as text:
+            yield text
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist; check the path") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+        raise UsageError(f"{path}:{_first_bad_line(path)}: is not UTF-8 text; save the file as UTF-8") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+@contextlib.contextmanager
+def _decompressed(path: Path) -> Iterator[BinaryIO]:
+    with path.open("rb") as file:
+        if file.peek(2).startswith(GZIP):
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        else:
+            yield file
+
+
+def _first_bad_line(path: Path) -> int:
+    """The number of the first line that is not UTF-8."""
+    with _decompressed(path) as file:
+        return next((number for number, line in enumerate(file, start=1) if not _is_utf8(line)), 0)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def read_json(path: Path) -> Any:
     """The value in a JSON file. Raises UsageError if it is missing, unreadable or not JSON."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{path}:{error.lineno}: not JSON ({error.msg}); the file is corrupt") from error
+    return _parsed(read_text(path), path)
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
@@ -85,14 +131,23 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     Raises:
         UsageError: the file is missing or a line is not JSON; the message has file, line and reason.
     """
-    # Not splitlines(): it also splits at U+2028 and similar characters, which JSON strings may hold.
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            yield number, json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path}:{number}: not JSON ({error.msg})") from error
+    with open_text(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, _parsed(line, path, number)
+
+
+def _parsed(text: str, path: Path, line: int = 1) -> Any:
+    """The value of JSON text that begins on a line of a file."""
+    try:
+        value = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:
+            to_line(value).encode("utf-8")  # half a surrogate pair is no character, and could not be written again
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{path}:{line + error.lineno - 1}: not JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:  # such as a number with more digits than Python reads
+        raise UsageError(f"{path}:{line}: not readable as JSON ({one_line(error)})") from error
+    return value
 
 
 def create_exclusively(path: Path, text: str) -> bool:

@@ -122,5 +122,33 @@ def test_import_and_its_refusals(podium, home, write):
     source.write_text('{"question": "q", "answer": "w"}\n')
     bad = podium(*command, "other")
     assert bad.code == 2
-    assert f"{source}:1: the answer has no final line '#### N'" in bad.err
+    assert f"{source}:1: has the fields question, answer, and gsm8k needs question, answer with '#### N'" in bad.err
     assert not (home / "evalsets/other.jsonl").exists()
+
+
+def test_import_takes_the_options_of_trainset_import(podium, home):
+    (home / "in.csv").write_text("body;q;label\nAnn has 9.;How many?;9\n")
+    named = ("--prompt-field", "body,q", "--response-field", "label")
+    done = podium("evalset", "import", home / "in.csv", "--as", "mine", *named)
+    assert (done.code, done.out.splitlines()[0]) == (0, "format       fields"), done.err
+    item = json.loads((home / "evalsets/mine.jsonl").read_text())
+    assert (item["prompt"], item["expected_answer"]) == ("Ann has 9.\nHow many?", "9")
+    saved = shipped() / "tests/fixtures/datasets/saved"
+    assert "format       messages\n" in podium("evalset", "import", saved, "--split", "test", "--as", "saved").out
+
+
+@pytest.mark.parametrize(
+    ("gold", "fault"),
+    [
+        ("\\]", "is markup, not an answer"),
+        ("$$", "is markup, not an answer"),
+        ("```", "is markup, not an answer"),
+        ("**Answer**: 42", "has a label before the answer; give '42' alone"),
+    ],
+)
+def test_check_says_that_no_prediction_can_equal_an_answer(podium, write, gold, fault):
+    path = write({"id": "a", **ROW, "expected_answer": gold})
+    done = podium("evalset", "check", path)
+    assert (done.code, done.err) == (2, f"error: item 'a': expected_answer {gold!r} {fault}\n")
+    header = {"evalset_version": "1", "scorer": "contains"}  # looks for a text, which may be a code fence
+    assert podium("evalset", "check", write(header, {"id": "a", **ROW, "expected_answer": gold})).code == 0

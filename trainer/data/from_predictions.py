@@ -1,21 +1,24 @@
 """Makes a trainset of correct predictions: their prompts and answers (Zelikman et al. 2022, STaR)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from podium.core.errors import UsageError
-from podium.core.records import Conversation, Message, ReasoningTrace, TrainsetManifest
-from trainer.data.importers import completion
+from podium.core.gold import steps_of, worked_answer
+from podium.core.records import Conversation, Message, ReasoningTrace, TraceStep, TrainsetManifest
 from trainer.data.trainsets import check_name, write_trainset
 
 VERSION = "1"  # of the conversion
+ANSWER_TAG = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+REASONING_TAG = re.compile(r"</?reasoning>")
 
 
 @dataclass(frozen=True)
 class RightAnswer:
-    """A correct answer: the source in `program`, or else `text`, parsed as `importers.completion` does.
+    """A correct answer: the source in `program`, or else `text`, parsed as `completion` does.
 
     An answer to `messages` instead of a prompt is kept as it is.
     """
@@ -64,3 +67,23 @@ def conversation_of(answer: RightAnswer) -> Conversation:
 
 def _fenced(program: str) -> str:
     return f"```python\n{program.strip()}\n```"
+
+
+def completion(text: str) -> dict[str, Any]:
+    """Steps and final answer of a response.
+
+    The answer is in the last `<answer>` tag, or else in the last line `#### 72`, and the lines before it are the steps.
+    Without either, the whole response is the answer.
+    """
+    tags = list(ANSWER_TAG.finditer(text))
+    if tags:
+        lines, final = steps_of(REASONING_TAG.sub("", text[: tags[-1].start()])), tags[-1][1].strip()
+    else:
+        try:
+            lines, final = worked_answer(text)
+        except ValueError:
+            lines, final = [], text.strip()
+    if not final:
+        raise ValueError("the response's answer is empty")
+    steps = [TraceStep(i=i, type="reason", content=line) for i, line in enumerate(lines, start=1)]
+    return {"final_answer": final, "steps": steps}

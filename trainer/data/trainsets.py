@@ -1,16 +1,16 @@
 """Reads and writes trainsets: folders with `manifest.json` and `traces.jsonl`."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from podium.core import records
 from podium.core.errors import UsageError
-from podium.core.files import to_line, write_json, write_text
-from podium.core.hashing import sha256_bytes, sha256_file_cached
+from podium.core.files import to_line, write_json, write_parts
+from podium.core.hashing import sha256_file_cached
 from podium.core.records import Example, TrainsetManifest, example_row, read_record
 from trainer.data.importers import VERSION as IMPORT_VERSION
-from trainer.data.importers import import_traces
 from trainer.recipes import SEED, TRAINSETS, trainset_recipe
 
 
@@ -20,16 +20,17 @@ def build_trainset(name: str, folder: Path, seed: int = SEED) -> TrainsetManifes
     return write_trainset(folder, recipe.traces(seed), name=name, recipe=name, recipe_version=recipe.version, seed=seed)
 
 
-def import_trainset(path: Path, layout: str, folder: Path, *, name: str, replace: bool = False) -> TrainsetManifest:
-    """Write a trainset to `folder` from the user's JSONL file.
+def import_trainset(
+    examples: Iterable[Example], format: str, folder: Path, *, name: str, replace: bool = False
+) -> TrainsetManifest:
+    """Write a trainset to `folder` from examples of the user's files; `format` is the name of their format.
 
     Raises:
-        UsageError: a line is invalid (nothing is written), the folder already exists, or `name` is a recipe's.
+        UsageError: the folder already exists, `name` is a recipe's, or as `examples` raises it; nothing is written.
     """
     check_name(name, folder, replace)
-    traces = import_traces(path, layout)
     return write_trainset(
-        folder, traces, name=name, recipe=f"import:{layout}", recipe_version=IMPORT_VERSION, seed=None
+        folder, examples, name=name, recipe=f"import:{format}", recipe_version=IMPORT_VERSION, seed=None
     )
 
 
@@ -42,20 +43,29 @@ def check_name(name: str, folder: Path, replace: bool) -> None:
 
 
 def write_trainset(
-    folder: Path, examples: Sequence[Example], *, name: str, recipe: str, recipe_version: str, seed: int | None
+    folder: Path, examples: Iterable[Example], *, name: str, recipe: str, recipe_version: str, seed: int | None
 ) -> TrainsetManifest:
-    """Write both files, the manifest last, so that a folder with a manifest is complete."""
-    text = "".join(to_line(example_row(example)) for example in examples)
+    """Write both files, the manifest last, so that a folder with a manifest is complete.
+
+    Raises:
+        UsageError: as `examples` raises it; nothing is written.
+    """
+    lines, categories, digest = [], Counter[str](), hashlib.sha256()
+    for example in examples:
+        # All lines are made before the first is written, and they take less memory than the examples.
+        lines.append(to_line(example_row(example)).encode("utf-8"))
+        digest.update(lines[-1])
+        categories[str(example.meta.get("category", recipe))] += 1
     manifest = TrainsetManifest(
         name=name,
         recipe=recipe,
         recipe_version=recipe_version,
         seed=seed,
-        count=len(examples),
-        composition=dict(sorted(Counter(str(example.meta.get("category", recipe)) for example in examples).items())),
-        sha256=sha256_bytes(text.encode("utf-8")),
+        count=len(lines),
+        composition=dict(sorted(categories.items())),
+        sha256=digest.hexdigest(),
     )
-    write_text(folder / "traces.jsonl", text)
+    write_parts(folder / "traces.jsonl", lines)
     write_json(folder / "manifest.json", manifest.model_dump(mode="json"))
     return manifest
 

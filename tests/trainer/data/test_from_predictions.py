@@ -14,6 +14,24 @@ def test_a_text_becomes_steps_and_an_answer():
     assert [step.content for step in trace.steps] == ["3+4=7"]
 
 
+@pytest.mark.parametrize(
+    ("response", "steps", "answer"),
+    [
+        ("Paris", [], "Paris"),
+        ("It is in France.\nParis", [], "It is in France.\nParis"),
+        ("one\ntwo\n#### 3", ["one", "two"], "3"),
+        ("#### 110\nThe answer is: 110", [], "110"),
+        ("one\n####", [], "one\n####"),
+        ("<reasoning>\none\n</reasoning>\n<answer> 3 </answer>", ["one"], "3"),
+        ("<answer>1</answer> no: <answer>2</answer>", ["<answer>1</answer> no:"], "2"),
+        ("#### 3\n<answer>4</answer>", ["#### 3"], "4"),
+    ],
+)
+def test_what_a_response_becomes(response, steps, answer):
+    trace = trace_of(RightAnswer("p", response))
+    assert ([step.content for step in trace.steps], trace.final_answer) == (steps, answer)
+
+
 def test_a_program_is_the_answer_whatever_is_in_it():
     trace = trace_of(RightAnswer("p", f"thinking\n{PROGRAM}", PROGRAM))
     assert (trace.final_answer, trace.steps) == (f"```python\n{PROGRAM.strip()}\n```", ())

@@ -3,7 +3,10 @@ import json
 import pytest
 
 from podium.core.errors import UsageError
+from podium.core.formats import choose_format
 from podium.core.records import ReasoningTrace
+from podium.core.sources import Source
+from trainer.data.importers import import_examples
 from trainer.data.trainsets import build_trainset, import_trainset, read_examples, read_manifest, write_trainset
 
 
@@ -55,28 +58,42 @@ def test_missing_malformed_and_empty(tmp_path):
         read_manifest(tmp_path)
 
 
+def import_file(path, folder, name="mine", format="auto", **options):
+    chosen, rows = choose_format(Source(str(path)).rows(), format)
+    return import_trainset(import_examples(rows, chosen), chosen.name, folder, name=name, **options)
+
+
 def test_import_refuses_what_is_there_and_writes_nothing_on_a_bad_line(tmp_path):
     source, folder = tmp_path / "in.jsonl", tmp_path / "mine"
-    source.write_text('{"prompt": "p", "response": "r"}\n{"prompt": "p"}\n')
-    with pytest.raises(UsageError, match=r"in.jsonl:2: 'response' is None"):
-        import_trainset(source, "prompt-response", folder, name="mine")
+    source.write_text('{"prompt": "p", "final_answer": "r"}\n{"prompt": "p"}\n')
+    with pytest.raises(UsageError, match=r"in.jsonl:2: has the fields prompt, and traces needs prompt, final_answer"):
+        import_file(source, folder)
     assert not folder.exists()
 
-    source.write_text('{"prompt": "p", "response": "r"}\n')
-    manifest = import_trainset(source, "prompt-response", folder, name="mine")
-    assert (manifest.recipe, manifest.seed, manifest.count) == ("import:prompt-response", None, 1)
+    source.write_text('{"prompt": "p", "final_answer": "r"}\n')
+    manifest = import_file(source, folder)
+    assert (manifest.recipe, manifest.seed, manifest.count) == ("import:traces", None, 1)
     before = files(folder)
     with pytest.raises(UsageError, match=r"trainset 'mine' already exists .*; choose another name, or pass --replace"):
-        import_trainset(source, "prompt-response", folder, name="mine")
+        import_file(source, folder)
     source.write_text("broken\n")
     with pytest.raises(UsageError, match="not JSON"):
-        import_trainset(source, "prompt-response", folder, name="mine", replace=True)
+        import_file(source, folder, format="traces", replace=True)
     assert files(folder) == before
-    source.write_text('{"prompt": "p", "response": "other"}\n')
-    import_trainset(source, "prompt-response", folder, name="mine", replace=True)
+    source.write_text('{"prompt": "p", "final_answer": "other"}\n')
+    import_file(source, folder, replace=True)
     assert read_examples(folder)[0].final_answer == "other"
+
+
+def test_a_conversation_is_written_without_what_is_not_said(tmp_path):
+    (tmp_path / "in.csv").write_text('prompt,response,id\nq,"a\n\n b",7\n')
+    import_file(tmp_path / "in.csv", tmp_path / "mine")
+    assert json.loads((tmp_path / "mine/traces.jsonl").read_text()) == {
+        "messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a\n\n b"}],
+        "meta": {"id": "7"},
+    }
 
 
 def test_a_recipes_name_is_not_for_imports(tmp_path):
     with pytest.raises(UsageError, match="trainset name 'tiny-reasoning' is the name of a recipe"):
-        import_trainset(tmp_path / "in.jsonl", "gsm8k", tmp_path / "x", name="tiny-reasoning")
+        import_trainset([], "gsm8k", tmp_path / "x", name="tiny-reasoning")
