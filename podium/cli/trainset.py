@@ -140,12 +140,11 @@ def _hold_out(
     from eval.sets.evalset import check_new, write_evalset
     from eval.sets.holdout import hold_out
     from eval.sets.importers import import_samples
-    from podium.core.records import user_turns
     from trainer.data.importers import import_examples
 
     path = check_new(home() / "evalsets" / f"{name}.jsonl", replace)
     examples = list(import_examples(rows, format))
-    parts = hold_out(["\n".join(user_turns(example)) for example in examples], holdout)
+    parts = hold_out(examples, holdout)
     samples = import_samples([rows[place] for place in parts.held], name, format)
     return (examples[place] for place in parts.kept), partial(write_evalset, path, samples, replace)
 
