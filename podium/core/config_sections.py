@@ -58,10 +58,17 @@ class DataConfig(Section):
         description="text: responses as they are; steps, reasoning: traces with <answer> tags, "
         "and <reasoning> tags around steps; auto: text for conversations, steps for traces",
     )
-    loss_on: Literal["all", "last"] = Field("all", description="the assistant's turns that are learned")
-    system: str | None = Field(None, min_length=1, description="an instruction before every prompt")
+    # Left out at their defaults, so that the hash of a config that needs none of them stays what it was.
+    loss_on: Literal["all", "last"] = Field(
+        "all", exclude_if=lambda turns: turns == "all", description="the assistant's turns that are learned"
+    )
+    system: str | None = Field(
+        None, min_length=1, exclude_if=lambda text: text is None, description="an instruction before every prompt"
+    )
     template_options: dict[str, Any] = Field(
-        {}, description="variables of the chat template, such as {enable_thinking: false}"
+        {},
+        exclude_if=lambda options: not options,
+        description="variables of the chat template, such as {enable_thinking: false}",
     )
     date: datetime.date | None = Field(
         None,

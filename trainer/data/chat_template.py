@@ -103,7 +103,7 @@ class ChatTemplate:
         encodings = self._tokenizer.encodings(
             [text + self._closing(one) for text, one in zip(texts, turns, strict=True)]
         )
-        return [of_spans(encoding, one) for encoding, one in zip(encodings, found, strict=True)]
+        return [of_spans(*encoding, one) for encoding, one in zip(encodings, found, strict=True)]
 
     def _spans(self, text: str, turns: Turns, tools: Tools, learned: Sequence[int]) -> list[tuple[int, int]]:
         """(start, end) of what is learned of a conversation's text. Raises UsageError: it cannot be told."""

@@ -33,13 +33,15 @@ def joined(parts: Iterable[tuple[Sequence[int], bool]]) -> TokenSequence:
     return TokenSequence(ids, np.repeat([learned for _, learned in parts], [len(tokens) for tokens, _ in parts]))
 
 
-def of_spans(encoding: Any, spans: Iterable[tuple[int, int]]) -> TokenSequence:
-    """The sequence of an encoded text (a `tokenizers.Encoding`) that is learned in `spans`: (start, end) in characters.
+def of_spans(tokens: Sequence[int], encoding: Any, spans: Iterable[tuple[int, int]]) -> TokenSequence:
+    """The sequence of an encoded text that is learned in `spans`: (start, end) in characters.
+
+    `encoding` is the `tokenizers.Encoding` of the tokens.
 
     A token is learned if it ends within a span. Only the ends of tokens are asked for: a tokenizer may leave leading
     white space out of a token's offsets.
     """
-    ids = np.array(encoding.ids, np.int32)
+    ids = np.array(tokens, np.int32)
     learned = np.zeros(len(ids), bool)
 
     def end_of(token: int) -> int:

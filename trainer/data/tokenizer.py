@@ -123,19 +123,21 @@ class Tokenizer:
         self._refuse_unknown(found)
         return found
 
-    def encodings(self, texts: Sequence[str]) -> Sequence[Any]:
-        """As `encode`, with the place of each token in the text: a `tokenizers.Encoding` for each.
+    def encodings(self, texts: Sequence[str]) -> Sequence[tuple[list[int], Any]]:
+        """As `encode`, with the place of each token in the text: the ids and a `tokenizers.Encoding` for each.
 
         Raises UsageError: the tokenizer has no tokenizer.json, so it cannot tell the places.
         """
-        found = self._hf(list(texts), **PLAIN).encodings if texts else []
-        if found is None:
+        if not texts:
+            return []
+        found = self._hf(list(texts), **PLAIN)
+        if found.encodings is None:
             raise UsageError(
                 f"{self.folder}: the tokenizer has no tokenizer.json, which tells where the tokens of a conversation "
                 "stand; use data.template=plain"
             )
-        self._refuse_unknown(encoding.ids for encoding in found)
-        return list(found)
+        self._refuse_unknown(found.input_ids)
+        return list(zip(found.input_ids, found.encodings, strict=True))
 
     def decode(self, ids: Sequence[int], *, special: bool = False) -> str:
         """Text, by default without special tokens."""
@@ -146,6 +148,17 @@ class Tokenizer:
         """The text without the special tokens in it."""
         special = [token.content for token in self._hf.added_tokens_decoder.values() if token.special]
         return re.sub("|".join(map(re.escape, special)), "", text)
+
+    @cached_property
+    def end_of_turn_id(self) -> int | None:
+        """The added token with which the chat template ends the model's turn, such as <end_of_turn>; None without."""
+        turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "the reply"}]
+        try:
+            end = self.chat_text(turns, asks=False).rpartition(turns[1]["content"])[2].strip()
+            first = self.encode([end])[0][:1]
+        except UsageError:  # without a template, or with one that cannot be used
+            return None
+        return next((token for token in first if token in self._hf.added_tokens_decoder), None)
 
     @property
     def chat_template(self) -> str:

@@ -44,8 +44,10 @@ class BaseModel:
 
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
-        """The ids that end an answer, see `end_tokens`. Raises UsageError."""
-        return end_tokens(self.folder, self.tokenizer.eos_id, self.arch.vocab_size)
+        """The ids that end an answer: `end_tokens`, and what ends a turn in the chat template. Raises UsageError."""
+        ends = end_tokens(self.folder, self.tokenizer.eos_id, self.arch.vocab_size)
+        turn = self.tokenizer.end_of_turn_id
+        return ends if turn is None else tuple(dict.fromkeys((*ends, turn)))
 
     @cached_property
     def sha256(self) -> str:

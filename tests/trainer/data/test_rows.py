@@ -7,8 +7,9 @@ import pytest
 from podium.core.config import RunConfig
 from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
-from podium.core.records import ReasoningTrace, TraceStep
-from trainer.data.rows import TokenizedTrainset, load_trainset
+from podium.core.records import Example, ReasoningTrace, Sample, TraceStep
+from tests.trainer.data.chats import conversation
+from trainer.data.rows import TokenizedTrainset, answer_rows, load_trainset
 from trainer.data.rows import tokenize as tokenize_with
 from trainer.data.template import PlainTemplate
 from trainer.data.tokenizer import Tokenizer
@@ -32,7 +33,7 @@ def trace(prompt: str, answer: str, *steps: str) -> ReasoningTrace:
     return ReasoningTrace(prompt=prompt, final_answer=answer, steps=listed)
 
 
-def tokenize(*traces: ReasoningTrace, max_seq_len: int, **data: object) -> TokenizedTrainset:
+def tokenize(*traces: Example, max_seq_len: int, **data: object) -> TokenizedTrainset:
     config = DataConfig(max_seq_len=max_seq_len, **data)
     return tokenize_with("t", "0", traces, PlainTemplate(Letters(), config), config)
 
@@ -150,3 +151,59 @@ def test_wrong_buckets_are_refused(changed: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         RunConfig().with_overrides({f"data.{name}": value for name, value in changed.items()})
     assert "\n" not in str(caught.value)
+
+
+def test_of_a_conversation_every_reply_is_a_target_and_the_rest_is_not() -> None:
+    turns = (("user", "ab"), ("assistant", "cd"), ("user", "e"), ("assistant", "f"))
+    data = tokenize(conversation(*turns), max_seq_len=40)
+    row = {name: rows[0] for name, rows in data.fields.items()}
+    ids = [BOS, *b"ab\n", *b"cd", EOS, *b"e\n", *b"f", EOS]
+    n = len(ids) - 1
+    assert row["tokens"][:n].tolist() == ids[:-1] and row["targets"][:n].tolist() == ids[1:]
+    weights = [0, 0, 0, 1, 1, 1, 0, 0, 1, 1]
+    assert row["weights"].tolist() == [*weights, *[0] * (40 - n)]
+    assert (data.layout, data.n_truncated, data.n_dropped) == ("text", 0, 0)
+
+
+def test_a_cut_after_all_that_is_learned_is_none() -> None:
+    turns = (("user", "a"), ("assistant", "b"), ("user", "c" * 60))
+    data = tokenize(conversation(*turns), max_seq_len=40)
+    assert (data.n_examples, data.n_truncated) == (1, 0)
+    unlearned = conversation(("user", "a"), ("assistant", "b" * 60), ("user", "c"), ("assistant", "d"))
+    early = tokenize(unlearned, conversation(*turns), max_seq_len=40, loss_on="last")
+    assert (early.n_examples, early.n_dropped) == (1, 1)
+
+
+def test_traces_and_conversations_stand_in_one_trainset_and_a_bad_line_is_named() -> None:
+    both = tokenize(trace("a", "b"), conversation(("user", "a"), ("assistant", "b")), max_seq_len=40)
+    assert both.layout == "mixed"
+    learned = [
+        row[weights > 0].tolist() for row, weights in zip(both.fields["targets"], both.fields["weights"], strict=True)
+    ]
+    assert learned == [[*b"<answer>b</answer>", EOS], [*b"b", EOS]]
+    tools = conversation(("user", "a"), ("assistant", "b"), tools=({"function": {"name": "f"}},))
+    with pytest.raises(UsageError, match="trainset 't', line 302: the plain template has no form for tools"):
+        tokenize(*[trace("a", "b")] * 301, tools, max_seq_len=40)
+
+
+def test_the_expected_answer_is_written_as_the_answers_of_the_trainset() -> None:
+    tiny, config = Tokenizer(Path(make.__file__).parent), DataConfig(max_seq_len=40)
+    template = PlainTemplate(tiny, config)
+    facts = {"expected_answer": "5", "section": "core", "category": "sum", "difficulty": "easy"}
+    turns = (("user", "1+1=?"), ("assistant", "2"), ("user", "2+3=?"))
+    items = [
+        Sample(id="a", prompt="2+3=?", **facts),
+        Sample(id="b", messages=conversation(*turns).messages, **facts),
+    ]
+
+    def expected(*examples: Example) -> list[str]:
+        trained = tokenize_with("t", "0", examples, template, config)
+        rows = answer_rows(items, tiny, config, trained)
+        assert rows is not None
+        return [
+            tiny.decode(row[weights > 0].tolist())
+            for row, weights in zip(rows["targets"], rows["weights"], strict=True)
+        ]
+
+    assert expected(trace("a", "b")) == ["<answer>5</answer>"] * 2
+    assert expected(conversation(*turns[:2])) == ["5", "5"]  # the earlier reply of the item is not counted
