@@ -14,6 +14,7 @@ from flax import nnx
 
 from benchmarks.tunix_gemma3 import model_config, with_adapters
 from podium.core.config import RunConfig
+from podium.core.resolved import ResolvedConfig, resolved
 from trainer.data.tokenizer import Tokenizer
 from trainer.model.architecture import Architecture, Rope
 from trainer.model.base_model import BaseModel
@@ -51,10 +52,11 @@ ARCH = Architecture(
 )
 
 
-def lora_config(batch: int, length: int, dtype: str, remat: str = "full") -> RunConfig:
+def lora_config(batch: int, length: int, dtype: str, remat: str = "full") -> ResolvedConfig:
     """The config of a run that trains adapters on every projection."""
     sizes = {"train.batch_size": batch, "data.max_seq_len": length, "train.dtype": dtype, "train.remat": remat}
-    return RunConfig().with_overrides({**sizes, "lora.enabled": True, "lora.rank": RANK, "lora.alpha": ALPHA})
+    sizes |= {"generate.batch_size": 32, "generate.max_prompt_tokens": 32, "generate.max_new_tokens": 32}
+    return resolved(RunConfig().with_overrides({**sizes, "lora.enabled": True, "lora.rank": RANK, "lora.alpha": ALPHA}))
 
 
 def shapes_of(arch: Architecture, dtype: str) -> nnx.State:
@@ -62,7 +64,7 @@ def shapes_of(arch: Architecture, dtype: str) -> nnx.State:
     return nnx.state(nnx.eval_shape(lambda: Decoder(arch, nnx.Rngs(0), jnp.dtype(dtype))), nnx.Param)
 
 
-def our_program(arch: Architecture, config: RunConfig, params: nnx.State, compile_: Compile) -> TrainingProgram:
+def our_program(arch: Architecture, config: ResolvedConfig, params: nnx.State, compile_: Compile) -> TrainingProgram:
     """The program of `podium train` for weights, or their shapes, without a checkpoint."""
     config = config.with_overrides({"model.source": "benchmark"})
     return TrainingProgram(config, BaseModel(arch, params, Tokenizer(TINY), "benchmark", TINY), compile_)

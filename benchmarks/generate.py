@@ -88,7 +88,7 @@ def ours(model: Path, dtype: str, batch: int, new: int) -> Engine:
     config = RunConfig().with_overrides(
         {
             **{"model.source": str(model), "lora.enabled": False},
-            **{"train.dtype": dtype, "generate.batch_size": batch},
+            **{"train.dtype": dtype, "generate.batch_size": batch, "data.max_seq_len": LONGEST},
             **{"generate.max_prompt_tokens": LONGEST, "generate.max_new_tokens": new},
         }
     )

@@ -9,10 +9,10 @@ import jax
 from flax import nnx
 from safetensors import SafetensorError
 
-from podium.core.config import RunConfig
 from podium.core.config_sections import LoraConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json, write_text
+from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import CHECKPOINTS
 from trainer.data.exported_template import exported_template
 from trainer.data.tokenizer import CHAT_TEMPLATE, tokenizer_files
@@ -27,7 +27,7 @@ from trainer.run.provenance import input_hashes
 
 
 def export_run(
-    config: RunConfig, run: Path, folder: Path, library: ProgramLibrary, dtype: str | None = None
+    config: ResolvedConfig, run: Path, folder: Path, library: ProgramLibrary, dtype: str | None = None
 ) -> tuple[int, str]:
     """Write the newest checkpoint of the folder `run` as `save_hf` does, and return its step and the weights' dtype.
 

@@ -50,14 +50,17 @@ class TrainedRun:
 
 
 @contextlib.contextmanager
-def open_trained(config: RunConfig, folder: Path, step: int | None = None) -> Iterator[TrainedRun]:
-    """Open the run in `folder` at the checkpoint of `step`, or at its newest one.
+def open_trained(
+    config: RunConfig, folder: Path, step: int | None = None, prompts: Sequence[Prompt] = ()
+) -> Iterator[TrainedRun]:
+    """Open the run in `folder` at the checkpoint of `step`, or at its newest one. What is `auto` in its config fits its
+    trainset and `prompts`.
 
     Raises:
         UsageError: the checkpoint does not exist, or was saved with another config or model.
     """
     library = ProgramLibrary()
-    run = TrainingRun(config, folder, library)
+    run = TrainingRun(library.resolve(config, lambda: prompts), folder, library)
     try:
         if not (folder / CHECKPOINTS).is_dir():
             raise UsageError(f"{folder} has no checkpoints; `podium train CONFIG.yaml --out {folder}` makes them")
@@ -68,10 +71,14 @@ def open_trained(config: RunConfig, folder: Path, step: int | None = None) -> It
 
 
 @contextlib.contextmanager
-def open_untrained(config: RunConfig) -> Iterator[TrainedRun]:
-    """Open the model of `config` as it is before any training. Raises UsageError as `load_base` does."""
+def open_untrained(config: RunConfig, prompts: Sequence[Prompt] = ()) -> Iterator[TrainedRun]:
+    """Open the model of `config` as it is before any training. What is `auto` fits its trainset and `prompts`.
+
+    Raises:
+        UsageError: as `load_base` and `ProgramLibrary.resolve` do.
+    """
     library = ProgramLibrary()
-    run = TrainingRun(config, Path(), library)  # no folder: a run that only predicts writes and reads none
+    run = TrainingRun(library.resolve(config, lambda: prompts), Path(), library)  # no folder: a run that only predicts writes and reads none
     try:
         yield TrainedRun(run, 0, library, None)
     finally:

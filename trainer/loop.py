@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podium.core.clock import Deadline, MonotonicClock
-from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.records import Report
+from podium.core.resolved import ResolvedConfig
 from podium.core.states import State
 from trainer.device.processes import any_process, shared
 from trainer.programs.library import ProgramLibrary
@@ -32,7 +32,7 @@ class TrainResult:
 
 
 def train(
-    config: RunConfig,
+    config: ResolvedConfig,
     out: Path,
     *,
     library: ProgramLibrary | None = None,

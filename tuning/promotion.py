@@ -33,19 +33,20 @@ def record(study: StudyView, trial: TrialView) -> PromotionRecord:
             f"trial {trial.number} of study {study.name!r} is {trial.state}{why}, must be complete; "
             "promote another, or leave out --trial for the best"
         )
-    evalset = load_evalset(trial.config.eval.evalset)
-    _refuse_changed_data(study, trial.config, evalset)
+    config = trial.run_config
+    evalset = load_evalset(config.eval.evalset)
+    _refuse_changed_data(study, config, evalset)
     return PromotionRecord(
         study=study.name,
         trial=trial.number,
-        config=trial.config.model_dump(mode="json"),
+        config=config.model_dump(mode="json"),
         overrides=trial.lineage.root,
         metric=study.space.metric,
         direction=study.space.direction,
         value=trial.value,
         state=trial.state,
         mlflow_run_id=trial.mlflow_run_id,
-        contamination=_contamination(trial.config, evalset),
+        contamination=_contamination(config, evalset),
     )
 
 

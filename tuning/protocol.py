@@ -50,7 +50,7 @@ class Job(Record):
     def next_report(self, step: int) -> int:
         """The step of the report after `step`: a multiple of `report_every_steps`, or the last step."""
         following = (step // self.report_every_steps + 1) * self.report_every_steps
-        return min(following, self.config.train.max_steps)
+        return min(following, self.config.steps)
 
 
 def to_result(report: Report, metric: str, is_last: bool = False) -> dict[str, Any]:

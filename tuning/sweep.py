@@ -15,6 +15,7 @@ from podium.core.errors import UsageError
 from podium.core.files import read_json, write_json
 from podium.core.paths import study_dir
 from podium.core.redaction import redact
+from podium.core.resolved import with_sizes_of
 from tuning import tracking
 from tuning.backends import make_backend
 from tuning.backends.base import Backend, NoBackend, Sweep, Usage
@@ -85,7 +86,7 @@ def resume(study: str, space: SearchSpace | Path | str | None = None, **options:
     """
     given = SweepOptions(**options)
     known = load_study_space(find_study(study))
-    plan = _plan(given, known if space is None else with_date_of(_loaded(space), known))
+    plan = _plan(given, known if space is None else _with_sizes_of(with_date_of(_loaded(space), known), known))
     opened = reopen(study, plan.space, given.worker.check(plan.space), given.optuna_storage)
     earlier = study_view(opened)
     limit = given.trials or limit_for(plan.space, earlier)
@@ -138,6 +139,11 @@ def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
 
 def _loaded(space: SearchSpace | Path | str) -> SearchSpace:
     return space if isinstance(space, SearchSpace) else load_space(space)
+
+
+def _with_sizes_of(space: SearchSpace, known: SearchSpace) -> SearchSpace:
+    """`space` with the sizes of a study whose base config has numbers, where its own are `auto`."""
+    return space.model_copy(update={"base_config": with_sizes_of(space.base_config, known.base_config)})
 
 
 def _check_population(space: SearchSpace, limit: int, earlier: StudyView | None) -> None:

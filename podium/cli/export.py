@@ -19,6 +19,7 @@ def export(
 ) -> None:
     """Export a trained run as a Hugging Face folder: weights with merged adapters, configs and tokenizer."""
     from podium.core.config import load_config
+    from podium.core.resolved import resolved
 
     config = load_config(run / CONFIG, {"device.kind": device} if device else None)
     from trainer.device.devices import select
@@ -28,7 +29,7 @@ def export(
     from trainer.programs.library import ProgramLibrary
 
     library = ProgramLibrary()
-    step, written = export_run(config, run, to, library, dtype)
+    step, written = export_run(resolved(config), run, to, library, dtype)
     how = f", adapters of rank {config.lora.rank} merged" if config.lora.enabled else ""
     size_gb = sum(file.stat().st_size for file in to.glob("*.safetensors")) / 1e9
     typer.echo(

@@ -113,7 +113,8 @@ def _answer(
 
     use_compile_cache()
     deadline = Deadline.after(None, clock=shared(MonotonicClock()))
-    with open_untrained(with_date(config)) if run is None else open_trained(config, run, step) as trained:
+    asked = prompts.prompts
+    with open_untrained(with_date(config), asked) if run is None else open_trained(config, run, step, asked) as trained:
         typer.echo(f"device: asked for {config.device.kind}, found {found}{trained.placement}")
         where = f"{trained.model_id} " + (f"from {run} at step {trained.step}" if run else "before any training")
         typer.echo(f"model: {where}; {len(prompts.prompts)} prompts of {prompts.label}")

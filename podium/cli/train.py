@@ -20,6 +20,7 @@ from podium.core.states import State
 if TYPE_CHECKING:
     from podium.core.config import RunConfig
     from podium.core.records import Report
+    from podium.core.resolved import ResolvedConfig
     from trainer.device.devices import DeviceInfo
     from trainer.loop import TrainResult
     from trainer.programs.library import ProgramLibrary
@@ -54,19 +55,19 @@ def train(
         "budget.time_budget_s": None if time_budget is None else parse_duration(time_budget),
     }
     overrides |= {key: value for key, value in shortcuts.items() if value is not None}
-    run_config = load_config(find_file(config), overrides)
+    asked = load_config(find_file(config), overrides)
     if smoke_steps is not None and resume:
         raise UsageError("--smoke-steps with --resume: a smoke run cannot resume a run; choose another --out")
     from trainer.device.devices import select
 
-    found = select(run_config.device, preallocate=smoke_steps is None)
+    found = select(asked.device, preallocate=smoke_steps is None)
     only_first_prints()
-    run_config = _dated(run_config, out, resume)
+    asked = _dated(asked, out, resume)
     if smoke_steps is not None:
         from trainer.run.smoke import smoke_config
 
-        run_config = smoke_config(run_config, smoke_steps, found.count)
-    library = _prepare(run_config, found, out, resume, is_smoke=smoke_steps is not None)
+        asked = smoke_config(asked, smoke_steps, found.count)
+    library, run_config = _prepare(asked, found, out, resume, is_smoke=smoke_steps is not None)
     deadline = _deadline(run_config, clock, started_s)
     with catch_interrupts(GRACE_S) as interrupts:
         from trainer.loop import train as train_run
@@ -96,16 +97,26 @@ def _dated(config: RunConfig, out: Path, resume: bool) -> RunConfig:
     return with_date(config, date.fromordinal(int(from_first(today().toordinal()))))
 
 
-def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_smoke: bool) -> ProgramLibrary:
-    """Check the inputs before a file is written, and print the device, model, trainset and memory."""
+def _prepare(
+    asked: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_smoke: bool
+) -> tuple[ProgramLibrary, ResolvedConfig]:
+    """Check the inputs and find the sizes before a file is written, and print device, model, trainset and memory."""
+    from eval.sets.evalset import load_evalset
+    from podium.core.config import load_config
+    from podium.core.resolved import sizes_line, with_sizes_of
     from trainer.device.devices import compute_dtype, use_compile_cache
     from trainer.device.sharding import describe_mesh
     from trainer.loop import holds_run
     from trainer.programs.library import ProgramLibrary
+    from trainer.run.smoke import MAX_SEQ_LEN
 
     if not resume and holds_run(out):
         raise UsageError(f"--out {out} already holds a run; pass --resume to continue it, or choose another folder")
     library = ProgramLibrary()
+    if (out / CONFIG).is_file():
+        asked = with_sizes_of(asked, load_config(out / CONFIG))
+    most = MAX_SEQ_LEN if is_smoke else None
+    config = library.resolve(asked, lambda: load_evalset(asked.eval.evalset).samples, most)
     base, trainset = library.base(config), library.trainset(config)
     use_compile_cache()
     how = f"LoRA of rank {config.lora.rank}" if config.lora.enabled else "all parameters"
@@ -120,18 +131,20 @@ def _prepare(config: RunConfig, found: DeviceInfo, out: Path, resume: bool, is_s
     )
     for note in trainset.notes:
         typer.echo(f"note: {note}")
+    if sizes := sizes_line(asked, config):
+        typer.echo(f"sizes: {sizes}")
     typer.echo(f"memory: a training step needs {library.training_program(config).memory_of(max(trainset.lengths))}")
     if is_smoke:
         train = config.train
         typer.echo(
             f"smoke run: {train.max_steps} steps, batch {train.batch_size}, {train.optimizer}, no memory preallocated"
         )
-    return library
+    return library, config
 
 
 def _fit(
-    config: RunConfig, out: Path, library: ProgramLibrary, deadline: Deadline, interrupts: Interrupts
-) -> RunConfig:
+    config: ResolvedConfig, out: Path, library: ProgramLibrary, deadline: Deadline, interrupts: Interrupts
+) -> ResolvedConfig:
     """The config with its number of steps fixed, by an earlier session of the run or by measuring."""
     from podium.core.config import load_config
     from trainer.run.fit_schedule import fit_schedule, with_fitted_steps
@@ -156,7 +169,7 @@ def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Dea
     return Deadline(shared(clock), started_s, budget.time_budget_s, budget.reserve_s)
 
 
-def _line(report: Report, config: RunConfig) -> str:
+def _line(report: Report, config: ResolvedConfig) -> str:
     values = report.metrics
     if "train/loss" not in values:
         return f"step {report.step}/{config.train.max_steps}"

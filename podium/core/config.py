@@ -26,11 +26,14 @@ from podium.core.config_sections import (
     Section,
     TrainConfig,
 )
-from podium.core.errors import UsageError
+from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_text
 from podium.core.hashing import sha256_json
 from podium.core.redaction import one_line
 from podium.core.yaml_text import parse_yaml, to_yaml
+
+# What pydantic puts at the end of the place of an error in a field that takes a number or "auto".
+INT_TAGS, AUTO_TAG = ("int", "constrained-int"), "literal['auto']"
 
 
 class RunConfig(Section):
@@ -56,7 +59,7 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> Self:
-        if self.train.warmup_steps > self.train.max_steps:
+        if self.train.max_steps is not None and self.train.warmup_steps > self.train.max_steps:
             raise ValueError(
                 f"train.warmup_steps={self.train.warmup_steps}, must be <= train.max_steps={self.train.max_steps}"
             )
@@ -79,24 +82,36 @@ class RunConfig(Section):
                 raise ValueError(f"train.changes at step {change.step}: {error}") from error
         return self
 
-    def at(self, step: int) -> "RunConfig":
+    def at(self, step: int) -> Self:
         """This config after `step` steps: train.changes up to that step are applied, and later ones are dropped."""
         made = [change.overrides for change in self.train.changes if change.step <= step]
         overrides = {key: value for values in made for key, value in values.items()}
         return self.with_overrides({**overrides, "train.changes": ()}) if self.train.changes else self
 
-    def with_overrides(self, overrides: Mapping[str, Any]) -> "RunConfig":
+    def with_overrides(self, overrides: Mapping[str, Any]) -> Self:
         """This config with dotted keys replaced: `{"train.learning_rate": 1e-3}`.
 
         Raises:
             UsageError: a key is unknown, or a value has the wrong type or is out of range.
         """
-        values = self.model_dump(mode="json")
+        values = self.model_dump(mode="json", exclude_unset=True)  # a default that was not set gives way to its rival
         for key, value in overrides.items():
             check_key(key)
             section, name = key.split(".")
-            values[section][name] = value
-        return parse_config(values, "overrides")
+            values.setdefault(section, {})[name] = value
+        return self.parse(values, "overrides")
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str) -> Self:
+        """A config from its values. Raises UsageError, which begins with `where`: unknown key or wrong value."""
+        for section, fields in values.items():
+            for name in fields if section in cls.model_fields and isinstance(fields, dict) else ():
+                if f"{section}.{name}" not in all_keys():
+                    _reraise_with_place(f"{section}.{name}", where)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise UsageError(f"{where}: {first_problem(error)}") from error
 
     def get(self, key: str) -> Any:
         """The value at a dotted key. Raises UsageError for an unknown key."""
@@ -107,6 +122,13 @@ class RunConfig(Section):
     def to_yaml(self) -> str:
         """Every field as YAML, defaults included."""
         return to_yaml(self.model_dump(mode="json"))
+
+    @property
+    def steps(self) -> int:
+        """train.max_steps. Raises PodiumError, an internal error: train.epochs has not been resolved."""
+        if self.train.max_steps is None:
+            raise PodiumError(f"internal error: train.epochs={self.train.epochs}, must be resolved before this point")
+        return self.train.max_steps
 
     @property
     def hash(self) -> str:
@@ -179,14 +201,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 def parse_config(values: Mapping[str, Any], where: str) -> RunConfig:
     """A config from its values. Raises UsageError, which begins with `where`, for an unknown key or a wrong value."""
-    for section, fields in values.items():
-        for name in fields if section in RunConfig.model_fields and isinstance(fields, dict) else ():
-            if f"{section}.{name}" not in all_keys():
-                _reraise_with_place(f"{section}.{name}", where)
-    try:
-        return RunConfig.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(f"{where}: {first_problem(error)}") from error
+    return RunConfig.parse(values, where)
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -203,14 +218,17 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 def first_problem(error: ValidationError) -> str:
     """The first problem of a pydantic error as text: dotted key, value, rule."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
+    # A size that is neither a number nor "auto" has two errors: of the number, and of the word.
+    problems = [one for one in error.errors() if one["loc"][-1:] != (AUTO_TAG,)]
+    first = problems[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in INT_TAGS)
+    or_auto = ", or auto" if first["loc"][-1:] and first["loc"][-1] in INT_TAGS else ""
+    message = first["msg"].removeprefix("Value error, ") + or_auto
     if first["type"] == "missing":
         return f"{place} is missing; add it"
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r}; remove it or check its spelling"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if not place or message.startswith(f"{place}."):  # a rule on several keys, which names them itself
         return f"{message}{more}"
     return f"{place}={first['input']!r}: {message}{more}"

@@ -1,6 +1,7 @@
 """The sections of a `RunConfig`: the type, the role and the only definition of the default of every key."""
 
 import datetime
+import math
 from enum import Enum
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,8 @@ class Role(Enum):
 
 
 P, T = Role.PROGRAM, Role.TRACED
+Auto = Literal["auto"]  # a size that follows from the data, or from the device's memory (trainer/data/sizes.py)
+Size = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
@@ -47,7 +50,9 @@ class DataConfig(Section):
     """The training data."""
 
     trainset: str = Field("tiny-reasoning", description="a name under trainsets/, or a path")
-    max_seq_len: Annotated[int, P] = Field(64, ge=8, description="tokens; longer examples are cut and counted")
+    max_seq_len: Annotated[Annotated[int, Field(ge=8)] | Auto, P] = Field(
+        "auto", description="tokens; longer examples are cut and counted; auto fits the longest"
+    )
     packing: bool = Field(False, description="several examples per row; each attends to itself only")
     length_buckets: tuple[int, ...] = Field(
         (), description="instead of packing: shorter lengths in ascending order; a batch is padded to one of them"
@@ -78,8 +83,9 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _buckets_are_valid(self) -> Self:
-        wanted, shown = sorted({n for n in self.length_buckets if 8 <= n < self.max_seq_len}), list(self.length_buckets)
-        if wanted != shown:
+        shown = list(self.length_buckets)
+        longest = math.inf if self.max_seq_len == "auto" else self.max_seq_len
+        if sorted({n for n in shown if 8 <= n < longest}) != shown:
             raise ValueError(
                 f"data.length_buckets={shown}, must ascend from 8 or more to less than "
                 f"data.max_seq_len={self.max_seq_len}, which is always the last bucket"
@@ -113,7 +119,15 @@ class Change(Section):
 class TrainConfig(Section):
     """The optimisation."""
 
-    max_steps: Annotated[int, T] = Field(100, ge=1, description="optimizer steps, and the length of the schedule")
+    max_steps: Annotated[int | None, T] = Field(
+        100, ge=1, description="optimizer steps, and the length of the schedule; null only beside epochs"
+    )
+    epochs: float | None = Field(
+        None,
+        gt=0,
+        exclude_if=lambda epochs: epochs is None,  # so that a config of earlier versions keeps its hash
+        description="passes over the trainset, instead of max_steps",
+    )
     batch_size: Annotated[int, P] = Field(8, ge=1, description="sequences per micro-batch")
     gradient_accumulation_steps: Annotated[int, P] = Field(1, ge=1, description="micro-batches per optimizer step")
     optimizer: Annotated[Literal["adamw", "adafactor", "lion", "sgd", "muon"], P] = "adamw"
@@ -150,13 +164,35 @@ class TrainConfig(Section):
     keep_checkpoints: int = Field(2, ge=1)
     log_every_steps: int = Field(10, ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_or_epochs(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        steps, epochs = values.get("max_steps"), values.get("epochs")
+        if steps is not None and epochs is not None:
+            raise ValueError(
+                f"train.epochs={epochs} with train.max_steps={steps}: choose one of them, and set the other to null"
+            )
+        if epochs is not None:
+            return {**values, "max_steps": None}
+        if "max_steps" in values and steps is None:
+            raise ValueError("train.max_steps=null without train.epochs: give one of them")
+        return values
+
 
 class GenerateConfig(Section):
     """Decoding for predictions; greedy at temperature 0."""
 
-    batch_size: Annotated[int, P] = Field(32, ge=1, description="prompts decoded together")
-    max_prompt_tokens: Annotated[int, P] = Field(32, ge=1, description="longer prompts lose their beginning; counted")
-    max_new_tokens: Annotated[int, P] = Field(32, ge=1)
+    batch_size: Annotated[Size | Auto, P] = Field(
+        "auto", description="prompts decoded together; auto fills the device's memory, and is 32 on a CPU"
+    )
+    max_prompt_tokens: Annotated[Size | Auto, P] = Field(
+        "auto", description="longer prompts lose their beginning; counted; auto fits the longest"
+    )
+    max_new_tokens: Annotated[Size | Auto, P] = Field(
+        "auto", description="auto fits the longest completion of the trainset"
+    )
     num_samples: int = Field(1, ge=1, description="answers per prompt")
     temperature: Annotated[float, T] = Field(0.0, ge=0)
     top_k: Annotated[int, T] = Field(0, ge=0, description="draw from the k most likely tokens; 0 for all")

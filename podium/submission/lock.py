@@ -10,13 +10,14 @@ from eval.arc_submission import makes_attempts
 from eval.scorers import get_scorer
 from eval.sets.evalset import Evalset, assert_disjoint, load_evalset
 from podium.core.budget import resolve_budget
-from podium.core.config import RunConfig, parse_config
+from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, read_json, to_json
 from podium.core.hashing import sha256_file, sha256_file_cached, sha256_json
 from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
 from podium.core.provenance import code_commit, code_hash, requirements_hash
 from podium.core.records import PromotionRecord, Record, parse_record
+from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import LOCK
 from podium.submission.claim import utc_now
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
@@ -55,8 +56,8 @@ class Lock(PromotionRecord):
         """sha256 over the canonical JSON of everything but `lock_id`."""
         return sha256_json(without_nulls(self.model_dump(mode="json", exclude={"lock_id"})))
 
-    def run_config(self) -> RunConfig:
-        return parse_config(self.config, f"lock of submission {self.name!r}")
+    def run_config(self) -> ResolvedConfig:
+        return ResolvedConfig.parse(self.config, f"lock of submission {self.name!r}")
 
     def to_json(self) -> str:
         """The text of lock.json."""
@@ -152,7 +153,7 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
 
 def _build(promotion: PromotionRecord, name: str) -> Lock:
     """Build the lock without writing it. Raises UsageError as `write_lock` does."""
-    config = with_date(parse_config(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}"))
+    config = with_date(ResolvedConfig.parse(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}"))
     evalset = load_evalset(config.eval.evalset)
     assert_disjoint(evalset, find_trainset(config.data.trainset))
     if config.eval.challenges and not makes_attempts(scorer := evalset.chosen_scorer(config.eval.scorer)):

@@ -16,13 +16,13 @@ from eval.scorecard import floored
 from eval.sets.predictions import shown_reasons
 from podium.core import run_files
 from podium.core.clock import Clock, Deadline, MonotonicClock
-from podium.core.config import RunConfig
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, RunFailed, UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import portable, submission_dir
 from podium.core.records import Prediction, Prompt, Report
 from podium.core.redaction import named_line
+from podium.core.resolved import ResolvedConfig
 from podium.core.states import State
 from podium.submission import evidence
 from podium.submission.claim import Claim, claim_run, refuse_claimed, utc_now
@@ -86,7 +86,7 @@ class _Run:
     """A claimed run."""
 
     lock: Lock
-    config: RunConfig
+    config: ResolvedConfig
     claim: Claim
     deadline: Deadline
     device: DeviceInfo

@@ -62,6 +62,29 @@ def test_a_whole_run(podium: Podium, home: Path) -> None:
     assert [set(line) for line in logged] == [{"step", "loss", "learning_rate", "tokens", "elapsed_s", "phase"}] * 2
 
 
+def test_sizes_are_found_printed_once_and_kept_by_a_resume(podium: Podium, home: Path, shared: Path) -> None:
+    train = {"epochs": 0.5, "learning_rate": 3e-3, "batch_size": 4, "remat": "none"}
+    config = {"data": {"trainset": str(shared / "sums")}, "train": train, "eval": {"evalset": "one.jsonl"}}
+    (home / "open.yaml").write_text(yaml.safe_dump(config))
+    about = {"section": "core", "category": "sum", "difficulty": "easy"}
+    items = [{"id": "a", "prompt": "1+" * 20 + "1=?", "expected_answer": "21", **about}]
+    (home / "one.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    done = podium("train", "open.yaml", "--out", "open")
+    assert done.code == 0, done.err
+    assert [line for line in done.out.splitlines() if line.startswith("sizes: ")] == [
+        "sizes: data.max_seq_len=24, generate.max_prompt_tokens=48, generate.max_new_tokens=16, "
+        "generate.batch_size=32, train.max_steps=13 (0.5 epochs)"
+    ]
+    saved = (home / "open" / "config.yaml").read_text()
+    assert "max_seq_len: 24" in saved and "max_steps: 13" in saved and "epochs" not in saved
+    (home / "one.jsonl").write_text(json.dumps({**items[0], "prompt": "2+2=?"}) + "\n")
+    again = podium("train", "open.yaml", "--out", "open", "--resume")
+    assert again.code == 0, again.err
+    assert (home / "open" / "config.yaml").read_text() == saved
+    predicted = podium("predict", "--run", "open", "--evalset", "one.jsonl", "--out", "answers.jsonl")
+    assert predicted.code == 0, predicted.err
+
+
 def test_a_smoke_run_tries_the_whole_path_at_little_cost(podium: Podium, home: Path) -> None:
     done = podium("train", "sums.yaml", "--out", "smoke", "--smoke-steps", "3")
     assert done.code == 0, done.err

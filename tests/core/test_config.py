@@ -17,9 +17,9 @@ def test_every_key_round_trips_through_yaml(tmp_path):
 
 def test_yaml_writes_out_every_default():
     text = RunConfig().to_yaml()
-    for key in set(all_keys()) - {"data.date"}:  # absent unless it is fixed, so that older hashes hold
+    for key in set(all_keys()) - {"data.date", "train.epochs"}:  # absent unless they are set, so that older hashes hold
         assert f"  {key.split('.')[1]}:" in text
-    assert "date" not in text
+    assert "date" not in text and "epochs:" not in text
     dated = RunConfig().with_overrides({"data.date": "2026-11-20"})
     assert "  date: '2026-11-20'" in dated.to_yaml() and dated.hash != RunConfig().hash
 
@@ -36,6 +36,12 @@ def test_yaml_writes_out_every_default():
         ({"train.max_steps": 1.5}, "train.max_steps=1.5"),
         ({"train.warmup_steps": 101}, "train.warmup_steps=101, must be <= train.max_steps=100"),
         ({"train.dtype": "float12"}, "train.dtype='float12'"),
+        ({"train.epochs": 2, "train.max_steps": 5}, "train.epochs=2 with train.max_steps=5: choose one of them"),
+        ({"train.max_steps": None}, "train.max_steps=null without train.epochs: give one of them"),
+        ({"train.epochs": 0}, "train.epochs=0: Input should be greater than 0"),
+        ({"data.max_seq_len": "long"}, "data.max_seq_len='long': Input should be a valid integer"),
+        ({"data.max_seq_len": 4}, "data.max_seq_len=4: Input should be greater than or equal to 8, or auto"),
+        ({"generate.batch_size": 0}, "generate.batch_size=0: Input should be greater than or equal to 1, or auto"),
         ({"lora.rank": 0}, "lora.rank=0"),
         ({"lora.dropout": 1.0}, "lora.dropout=1.0: Input should be less than 1"),
         ({"model.base_dtype": "int8"}, "model.base_dtype='int8' with lora.enabled=false: int8 kernels cannot"),
@@ -98,6 +104,9 @@ def test_assignment():
 CHANGED = {
     "model.source": "other",
     "data.max_seq_len": 32,
+    "generate.batch_size": 4,
+    "generate.max_prompt_tokens": 8,
+    "generate.max_new_tokens": 16,
     "train.optimizer": "lion",
     "train.schedule": "constant",
     "train.dtype": "bfloat16",

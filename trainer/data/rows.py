@@ -4,7 +4,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -15,10 +15,11 @@ import numpy as np
 from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import Conversation, Example, Message, ReasoningTrace, Sample
+from podium.core.resolved import ResolvedData
 from trainer.data.layouts import Layout, layout_of, tagged
 from trainer.data.order import batch_indices, bucketed_indices
 from trainer.data.packing import pack
-from trainer.data.sequences import BadExample, TokenSequence
+from trainer.data.sequences import BadExample, LearnedRuns, TokenSequence, learned_runs
 from trainer.data.template import Template, choose_template
 from trainer.data.tokenizer import Tokenizer
 from trainer.data.trainsets import iter_examples, read_manifest
@@ -121,22 +122,48 @@ class TokenizedTrainset:
         return rows
 
 
-def load_trainset(folder: Path, tokenizer: Tokenizer, data: DataConfig) -> TokenizedTrainset:
+@dataclass(frozen=True)
+class EncodedTrainset:
+    """Every example as tokens, before any is cut, left out or packed. `ids` and `learned` are as in TokenizedTrainset,
+    and example i has the tokens from starts[i] to starts[i + 1]."""
+
+    name: str
+    sha256: str  # of traces.jsonl
+    ids: np.ndarray
+    learned: np.ndarray
+    starts: np.ndarray  # (examples + 1,) int64
+    template: str
+    layout: Layout | Literal["mixed"]
+    notes: tuple[str, ...]
+
+    @cached_property
+    def runs(self) -> LearnedRuns:
+        return learned_runs(self.learned, self.starts)
+
+    def only(self, kept: np.ndarray) -> "EncodedTrainset":
+        """The examples for which `kept`, (examples,) bool, is set."""
+        if kept.all():
+            return self
+        counts = np.diff(self.starts)
+        tokens, starts = np.repeat(kept, counts), np.concatenate([[0], np.cumsum(counts[kept])])
+        return replace(self, ids=self.ids[tokens], learned=self.learned[tokens], starts=starts)
+
+
+def load_trainset(folder: Path, tokenizer: Tokenizer, data: DataConfig) -> EncodedTrainset:
     """Read and tokenise a trainset folder.
 
     Raises:
-        UsageError: missing, changed or malformed files, no such template, an example that it cannot write, or nothing
-            to learn that fits.
+        UsageError: missing, changed or malformed files, no such template, or an example that it cannot write.
     """
     manifest = read_manifest(folder)
-    return tokenize(manifest.name, manifest.sha256, iter_examples(folder), choose_template(tokenizer, data), data)
+    return encode(manifest.name, manifest.sha256, iter_examples(folder), choose_template(tokenizer, data), data)
 
 
-def tokenize(
+def encode(
     name: str, sha256: str, examples: Iterable[Example], template: Template, data: DataConfig
-) -> TokenizedTrainset:
-    """The examples in padded or packed rows. Raises UsageError: one cannot be written, or nothing to learn fits."""
-    limit, layouts, n_read, n_truncated = data.max_seq_len, set[Layout](), 0, 0
+) -> EncodedTrainset:
+    """The examples as tokens. Raises UsageError: one cannot be written."""
+    layouts, n_read = set[Layout](), 0
     ids, learned, starts = array("i"), bytearray(), array("q", [0])  # which grow without being copied
     for chunk, made in _ahead(template.sequences, examples):
         try:
@@ -146,31 +173,46 @@ def tokenize(
         layouts |= {layout_of(example, data.layout) for example in chunk}
         n_read += len(chunk)
         for sequence in sequences:
-            if sequence.learned[1 : limit + 1].any():
-                ids.frombytes(sequence.ids.tobytes())
-                learned += sequence.learned.tobytes()
-                starts.append(len(ids))
-                n_truncated += bool(sequence.learned[limit + 1 :].any())
-    if len(starts) == 1:
-        raise UsageError(
-            f"trainset {name!r}: no completion is left of {n_read} examples with "
-            f"data.max_seq_len={limit}; raise data.max_seq_len"
-        )
-    lengths = np.diff(np.frombuffer(starts, np.int64))
-    rows = pack(n_tokens(lengths, limit).tolist(), limit) if data.packing else np.arange(len(lengths))[:, None]
-    return TokenizedTrainset(
+            ids.frombytes(sequence.ids.tobytes())
+            learned += sequence.learned.tobytes()
+            starts.append(len(ids))
+    return EncodedTrainset(
         name=name,
         sha256=sha256,
         ids=np.frombuffer(ids, np.int32),
         learned=np.frombuffer(learned, bool),
         starts=np.frombuffer(starts, np.int64),
+        template=template.name,
+        layout=layouts.pop() if len(layouts) == 1 else "mixed",
+        notes=template.notes,
+    )
+
+
+def in_rows(encoded: EncodedTrainset, data: ResolvedData) -> TokenizedTrainset:
+    """The examples in padded or packed rows. Raises UsageError: nothing to learn fits."""
+    limit, n_read = data.max_seq_len, len(encoded.starts) - 1
+    kept, n_truncated = encoded.runs.fitting(n_read, limit)
+    if not kept.any():
+        raise UsageError(
+            f"trainset {encoded.name!r}: no completion is left of {n_read} examples with "
+            f"data.max_seq_len={limit}; raise data.max_seq_len"
+        )
+    encoded = encoded.only(kept)
+    lengths = np.diff(encoded.starts)
+    rows = pack(n_tokens(lengths, limit).tolist(), limit) if data.packing else np.arange(len(lengths))[:, None]
+    return TokenizedTrainset(
+        name=encoded.name,
+        sha256=encoded.sha256,
+        ids=encoded.ids,
+        learned=encoded.learned,
+        starts=encoded.starts,
         order=np.concatenate(rows),
         row_starts=np.concatenate([[0], np.cumsum([len(row) for row in rows])]),
         n_truncated=n_truncated,
         n_dropped=n_read - len(lengths),
-        template=template.name,
-        layout=layouts.pop() if len(layouts) == 1 else "mixed",
-        notes=template.notes,
+        template=encoded.template,
+        layout=encoded.layout,
+        notes=encoded.notes,
         bucket_lengths=(*data.length_buckets, limit),
     )
 
@@ -197,13 +239,13 @@ def n_tokens(lengths: np.ndarray, limit: int) -> np.ndarray:
 
 
 def answer_rows(
-    samples: Sequence[Sample], tokenizer: Tokenizer, data: DataConfig, trained: TokenizedTrainset
+    samples: Sequence[Sample], tokenizer: Tokenizer, data: ResolvedData, trained: TokenizedTrainset
 ) -> dict[str, np.ndarray] | None:
     """Prompt and expected answer of each sample, one per row, as `trained` lays out; None if no answer fits."""
     data = data.model_copy(update={"packing": False, "layout": "auto", "loss_on": "last"})
     examples = [_expected(sample, trained.layout) for sample in samples]
     try:
-        return tokenize("answers", "", examples, choose_template(tokenizer, data), data).fields
+        return in_rows(encode("answers", "", examples, choose_template(tokenizer, data), data), data).fields
     except UsageError:
         return None
 

@@ -52,3 +52,33 @@ def of_spans(tokens: Sequence[int], encoding: Any, spans: Iterable[tuple[int, in
         first = bisect_right(range(len(ids)), start, key=end_of)
         learned[first : bisect_right(range(len(ids)), end, lo=first, key=end_of)] = True
     return TokenSequence(ids, learned)
+
+
+@dataclass(frozen=True)
+class LearnedRuns:
+    """The parts of examples that are learned: one entry for each run of learned tokens, in order."""
+
+    example: np.ndarray  # (runs,) its number
+    start: np.ndarray  # (runs,) tokens of the example before the run
+    length: np.ndarray  # (runs,) tokens
+
+    def fitting(self, n_examples: int, limit: int) -> tuple[np.ndarray, int]:
+        """Which examples have a learned target in a row of `limit` tokens, (examples,) bool, and how many of these
+        lose a part of what is learned. The first token of an example is never a target."""
+        ends = self.start + self.length
+        kept, cut = np.zeros((2, n_examples), bool)
+        kept[self.example[(np.maximum(self.start, 1) <= limit) & (ends > 1)]] = True
+        cut[self.example[ends > limit + 1]] = True
+        return kept, int((kept & cut).sum())
+
+
+def learned_runs(learned: np.ndarray, starts: np.ndarray) -> LearnedRuns:
+    """The runs of examples one after another: (tokens,) bool, and where each begins and the last ends."""
+    first, last = learned.copy(), learned.copy()
+    first[1:] &= ~learned[:-1]
+    last[:-1] &= ~learned[1:]
+    edges = starts[1:-1]  # a run ends with its example
+    first[edges], last[edges - 1] = learned[edges], learned[edges - 1]
+    begins, ends = np.flatnonzero(first), np.flatnonzero(last) + 1
+    example = np.searchsorted(starts, begins, side="right") - 1
+    return LearnedRuns(example, begins - starts[example], ends - begins)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from podium.core.clock import Deadline
-from podium.core.config_sections import GenerateConfig
 from podium.core.records import FinishReason, Prediction, Prompt
+from podium.core.resolved import ResolvedGenerate
 from trainer.data.template import Template
 from trainer.data.tokenizer import Tokenizer
 from trainer.decoding.sampling import item_key
@@ -58,7 +58,7 @@ def generate(
     samples: Sequence[Prompt],
     tokenizer: Tokenizer,
     template: Template,
-    config: GenerateConfig,
+    config: ResolvedGenerate,
     functions: DecodingFunctions,
     deadline: Deadline,
 ) -> tuple[list[Prediction], int]:
@@ -74,7 +74,7 @@ def generate(
     return [answers[item.index] for item in items if item.index in answers], n_cut
 
 
-def _items(samples: Sequence[Prompt], template: Template, config: GenerateConfig) -> tuple[list[Item], int]:
+def _items(samples: Sequence[Prompt], template: Template, config: ResolvedGenerate) -> tuple[list[Item], int]:
     buckets = prompt_buckets(config.max_prompt_tokens)
     items: list[Item] = []
     n_cut = 0
@@ -93,7 +93,7 @@ class _Rows:
         self,
         items: Sequence[Item],
         tokenizer: Tokenizer,
-        config: GenerateConfig,
+        config: ResolvedGenerate,
         functions: DecodingFunctions,
         deadline: Deadline,
     ) -> None:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from podium.core.config import RunConfig
+from podium.core.resolved import ResolvedConfig
 from trainer.decoding.sampling import next_tokens
 from trainer.model.architecture import Architecture
 from trainer.model.attention import KVCache, RowCache
@@ -43,7 +43,7 @@ class Decoding:
     """The functions to compile. Reads only the program-key fields of `config`."""
 
     def __init__(
-        self, graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any, end_ids: Sequence[int]
+        self, graphdef: nnx.GraphDef, arch: Architecture, config: ResolvedConfig, dtype: Any, end_ids: Sequence[int]
     ) -> None:
         self._graphdef, self._arch, self._dtype, self._end_ids = graphdef, arch, dtype, end_ids
         self._rows, self._n_new = config.generate.batch_size, config.generate.max_new_tokens

@@ -62,7 +62,7 @@ def estimate(
     """Estimate the memory of a step on rows of `length` tokens. The trees hold arrays or shapes. Computes nothing."""
     batch, micro_batches = config.train.batch_size // n_devices, config.train.gradient_accumulation_steps
     itemsize = jnp.dtype(dtype).itemsize
-    kept, work = _layer_bytes(arch, batch, length, itemsize, config.train.remat)
+    kept, work = layer_bytes(arch, batch, length, itemsize, config.train.remat)
     chunk = min(batch * length * arch.vocab_size, max(CHUNK_ELEMENTS, batch * arch.vocab_size))
     gathered = (tree_bytes((trainable, frozen), whole=True) - tree_bytes((trainable, frozen))) // arch.layers
     return Memory(
@@ -80,7 +80,7 @@ def estimate(
 OF_HIDDEN, OF_HEADS, OF_MLP, OF_SCORES, LOGITS = 16, 6, 6, 3, 1.5
 
 
-def _layer_bytes(arch: Architecture, batch: int, length: int, itemsize: int, remat: str) -> tuple[int, int]:
+def layer_bytes(arch: Architecture, batch: int, length: int, itemsize: int, remat: str) -> tuple[int, int]:
     """(bytes kept per layer until the backward pass, bytes held while one layer is computed)"""
     tokens, hidden = batch * length, arch.hidden_size
     heads, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim

@@ -11,7 +11,8 @@ def fixes(config: RunConfig) -> list[str]:
     """Up to three changes that need less memory; those with the smallest effect on the run come first."""
     batch, steps = config.train.batch_size, config.train.gradient_accumulation_steps
     halved = f"--set train.batch_size={batch // 2} --set train.gradient_accumulation_steps={steps * 2}"
-    shorter = max(8, config.data.max_seq_len // 2)
+    length = config.data.max_seq_len
+    shorter = 8 if length == "auto" else max(8, length // 2)
     rank = max(1, config.lora.rank // 2)
     here = jax.device_count()
     candidates = [
@@ -21,7 +22,7 @@ def fixes(config: RunConfig) -> list[str]:
         (not config.lora.enabled, "--set lora.enabled=true"),
         (config.lora.enabled and config.model.base_dtype != "int8", "--set model.base_dtype=int8"),
         (config.train.optimizer != "adafactor", "--set train.optimizer=adafactor"),
-        (config.data.max_seq_len > shorter, f"--set data.max_seq_len={shorter}"),
+        (length != "auto" and length > shorter, f"--set data.max_seq_len={shorter}"),
         (config.lora.enabled and config.lora.rank > rank, f"--set lora.rank={rank}"),
         (jnp.dtype(compute_dtype(config.train.dtype)).itemsize > 2, "--set train.dtype=bfloat16"),
     ]

@@ -1,10 +1,8 @@
 """The base model that runs start from, and its division into trainable and frozen parameters."""
 
-import os
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +13,13 @@ from jax.sharding import Mesh
 from podium.core.config import RunConfig
 from podium.core.config_sections import LoraConfig
 from podium.core.errors import UsageError
-from podium.core.files import read_json
 from podium.core.hashing import sha256_file_cached, sha256_files
-from podium.core.redaction import one_line
 from trainer.data.tokenizer import Tokenizer
 from trainer.device.devices import compute_dtype
 from trainer.device.memory import device_bytes, tree_bytes
 from trainer.device.sharding import choose_mesh, mesh_key, mesh_of
-from trainer.model.architecture import Architecture, architecture_from_hf, check_family
+from trainer.model.architecture import Architecture
+from trainer.model.config_file import read_architecture
 from trainer.model.decoder import Decoder
 from trainer.model.end_tokens import end_tokens
 from trainer.model.int8 import quantise_state
@@ -119,40 +116,17 @@ def init_state(base: BaseModel, config: RunConfig, seed: int | Array) -> tuple[n
     return _initialise_adapters(base.arch, dtype, lora, key), base.params
 
 
-def read_architecture(folder: Path) -> Architecture:
-    """The architecture that config.json in `folder` describes. Raises UsageError."""
-    path = folder / "config.json"
-    values = read_json(path)
-    if not isinstance(values, dict) or "model_type" not in values:
-        raise UsageError(f"{path}: has no model_type, so it is not a model's config; check the folder")
-    try:
-        if values["model_type"] != "gemma3":
-            check_family(values["model_type"])  # first, because transformers accepts hundreds of other types
-        return architecture_from_hf(_transformers_config(folder))
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-
-
-def _transformers_config(folder: Path) -> Any:
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # no warning that PyTorch is missing
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True)
-    # The validation of a config can raise any exception of its fields.
-    except Exception as error:
-        raise UsageError(one_line(error, 300)) from error
-
-
 def _check_lengths(config: RunConfig, arch: Architecture) -> None:
-    decoded = config.generate.max_prompt_tokens + config.generate.max_new_tokens
-    for name, length in (
-        ("data.max_seq_len", config.data.max_seq_len),
-        ("generate.max_prompt_tokens + generate.max_new_tokens", decoded),
+    """Raises UsageError for numbers that are too large. What `auto` stands for never is."""
+    names = ("max_prompt_tokens", "max_new_tokens")
+    for name, lengths in (
+        ("data.max_seq_len", [config.data.max_seq_len]),
+        *((f"generate.{name}", [getattr(config.generate, name)]) for name in names),
+        ("generate.max_prompt_tokens + generate.max_new_tokens", [getattr(config.generate, name) for name in names]),
     ):
-        if length > arch.max_positions:
+        if "auto" not in lengths and sum(lengths) > arch.max_positions:
             raise UsageError(
-                f"{name}={length}, must be <= {arch.max_positions}, the positions of {config.model.source}"
+                f"{name}={sum(lengths)}, must be <= {arch.max_positions}, the positions of {config.model.source}"
             )
 
 

@@ -13,6 +13,7 @@ from trainer.decoding.slots import Copies, Decoding, Slots
 from trainer.device.memory import tree_bytes
 from trainer.device.sharding import batch_sharding, parameter_shapes, replicated_shapes, shardings
 from trainer.memory.decoding import DecodingMemory
+from trainer.memory.estimate import layer_bytes
 from trainer.programs.compiler import CompileRequest
 from trainer.programs.training import SCALAR, TrainingProgram
 
@@ -26,7 +27,7 @@ class DecodingProgram:
         self._arch, self._generate, self._mesh = training.base.arch, training.config.generate, training.mesh
         self._compiler, self._hyperparameters = training.compiler, training.hyperparameters
         self._weights = training.trainable, training.frozen_shapes
-        self._end_ids = training.base.end_ids
+        self._end_ids, self._dtype = training.base.end_ids, training.dtype
         self._decoding = Decoding(training.graphdef, self._arch, training.config, training.dtype, self._end_ids)
         self._makes_copies = self._mesh.devices.flat[0].platform == "cpu"
 
@@ -70,9 +71,15 @@ class DecodingProgram:
 
     @cached_property
     def memory(self) -> DecodingMemory:
-        """The device memory that `decode` needs."""
-        logits = self._generate.batch_size * self._arch.vocab_size * 4
-        return DecodingMemory(tree_bytes(self._weights), tree_bytes(self._copies), tree_bytes(self._slots), logits)
+        """The device memory that `decode` and `admit` need."""
+        rows, prompt, itemsize = self._generate.batch_size, self._generate.max_prompt_tokens, self._dtype.itemsize
+        return DecodingMemory(
+            weights=tree_bytes(self._weights),
+            copies=tree_bytes(self._copies),
+            cache=tree_bytes(self._slots),
+            logits=rows * self._arch.vocab_size * 4,
+            prompts=layer_bytes(self._arch, n_admitted(rows), prompt, itemsize, "full")[1],
+        )
 
     def _empty_request(self) -> CompileRequest:
         return CompileRequest(

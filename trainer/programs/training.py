@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from podium.core.config import RunConfig
+from podium.core.resolved import ResolvedConfig
 from trainer.data.rows import FIELDS
 from trainer.device.devices import compute_dtype
 from trainer.device.sharding import batch_sharding, parameter_shapes, put, replicated, replicated_shapes, shardings
@@ -29,7 +29,7 @@ class TrainingProgram:
     `trainable`, `frozen_shapes` and `opt_state` are trees of `jax.ShapeDtypeStruct` with shardings.
     """
 
-    def __init__(self, config: RunConfig, base: BaseModel, compile_: Compile) -> None:
+    def __init__(self, config: ResolvedConfig, base: BaseModel, compile_: Compile) -> None:
         self.config, self.base, self.mesh = config, base, base.mesh
         self.compiler = Compiler(config.program_key, compile_)
         self.graphdef, self.dtype = build_decoder(base, config), compute_dtype(config.train.dtype)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
+from podium.core.resolved import ResolvedConfig
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
@@ -18,12 +19,12 @@ SHARE = 0.95  # of the remaining time; the rest is for checkpoints and for slowe
 
 @dataclass(frozen=True)
 class FittedSchedule:
-    config: RunConfig  # with the number of steps fixed
+    config: ResolvedConfig  # with the number of steps fixed
     step_s: float | None  # seconds per step; None if nothing could be measured
 
 
 def fit_schedule(
-    config: RunConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool] = lambda: False
+    config: ResolvedConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool] = lambda: False
 ) -> FittedSchedule:
     """Lower train.max_steps to what fits before `deadline`, and the warm-up in proportion.
 
@@ -49,13 +50,15 @@ def fit_schedule(
     return FittedSchedule(config.with_overrides(fixed), step_s)
 
 
-def with_fitted_steps(config: RunConfig, earlier: RunConfig) -> RunConfig:
+def with_fitted_steps(config: ResolvedConfig, earlier: RunConfig) -> ResolvedConfig:
     """`config` with the numbers of steps that an earlier session of the same run has fixed."""
     keys = ("train.fit_schedule", "train.max_steps", "train.warmup_steps")
     return config.with_overrides({key: earlier.get(key) for key in keys})
 
 
-def _measure(config: RunConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool]) -> float | None:
+def _measure(
+    config: ResolvedConfig, library: ProgramLibrary, deadline: Deadline, stop: Callable[[], bool]
+) -> float | None:
     """Seconds per step, measured in a temporary folder; None if the deadline left no time to measure."""
     with TemporaryDirectory(prefix="podium-fit-") as folder:
         run = TrainingRun(config, Path(folder) / "run", library, deadline.clock)

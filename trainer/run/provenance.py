@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from podium.core.config import RunConfig
+from podium.core.resolved import ResolvedConfig
 from trainer.data.rows import TokenizedTrainset
 from trainer.device.devices import compute_dtype, find_devices
 from trainer.model.base_model import BaseModel
@@ -15,7 +15,7 @@ def input_hashes(base: BaseModel, trainset: TokenizedTrainset | None) -> dict[st
     return hashes if trainset is None else {**hashes, "trainset": trainset.sha256}
 
 
-def run_provenance(config: RunConfig, base: BaseModel, trainset: TokenizedTrainset, step: int) -> dict[str, Any]:
+def run_provenance(config: ResolvedConfig, base: BaseModel, trainset: TokenizedTrainset, step: int) -> dict[str, Any]:
     """The facts that only the trainer knows; `podium.core.provenance` adds the rest. This session starts at `step`."""
     return {
         "config_sha256": config.hash,

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_json, write_text
+from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import CONFIG, METRICS, PROVENANCE
 from trainer.device.processes import is_first
 from trainer.run.counters import Counters
@@ -19,7 +19,7 @@ from trainer.run.metrics_log import MetricsLog
 class RunFolder:
     """The folder `out` of a run. Nothing is written before `open`. In a pod, only the first process writes."""
 
-    def __init__(self, out: Path, config: RunConfig) -> None:
+    def __init__(self, out: Path, config: ResolvedConfig) -> None:
         self._out, self._config = out, config
         self._metrics = MetricsLog(out / METRICS)
         self._logged_step: int | None = None  # None until `open`

@@ -10,16 +10,18 @@ def smoke_config(config: RunConfig, steps: int, devices: int = 1) -> RunConfig:
 
     Model, trainset, adapters and everything else stay as they are, so that errors in them show.
     """
-    length = min(config.data.max_seq_len, MAX_SEQ_LEN)
+    asked = config.data.max_seq_len
+    length = MAX_SEQ_LEN if asked == "auto" else min(asked, MAX_SEQ_LEN)
     return config.with_overrides(
         {
             "train.max_steps": steps,
+            "train.epochs": None,
             "train.warmup_steps": min(config.train.warmup_steps, steps),
             "train.batch_size": config.device.count or devices,
             "train.gradient_accumulation_steps": 1,
             "train.optimizer": "adafactor",
             "train.dtype": "auto",
-            "data.max_seq_len": length,
+            "data.max_seq_len": asked if asked == "auto" else length,
             "data.length_buckets": [bucket for bucket in config.data.length_buckets if bucket < length],
         }
     )

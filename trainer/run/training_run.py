@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from podium.core.clock import Clock, Deadline, MonotonicClock
-from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.records import Prediction, Prompt, Report, Sample
+from podium.core.resolved import ResolvedConfig, resolved
 from podium.core.run_files import CHECKPOINTS
 from podium.core.states import State
 from trainer.data.rows import TokenizedTrainset, answer_rows, in_batches
@@ -39,9 +39,10 @@ class TrainingRun:
     Nothing is written until `prepare` has loaded everything that training needs.
     """
 
-    def __init__(self, config: RunConfig, out: Path, library: ProgramLibrary, clock: Clock | None = None) -> None:
-        """Raises UsageError as `trainer.model.base_model.load_base` does."""
-        self.config, self.out, self.library = config, out, library
+    def __init__(self, config: ResolvedConfig, out: Path, library: ProgramLibrary, clock: Clock | None = None) -> None:
+        """Raises UsageError as `trainer.model.base_model.load_base` does, and PodiumError if a caller that is not
+        type-checked gives a config that is not resolved."""
+        self.config, self.out, self.library = resolved(config), out, library
         self.counters = Counters()
         self.n_prompts_cut = 0  # by the newest `predict`
         self.out_of_time = False  # whether a deadline ended the newest `advance`

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from podium.core.config import RunConfig
+from podium.core.resolved import ResolvedConfig
 from trainer.model.architecture import Architecture
 from trainer.model.lora import Dropout
 from trainer.step.loss import chunked_cross_entropy
@@ -24,7 +24,9 @@ Tree = Any
 Batch = dict[str, jax.Array]  # trainer.data.rows.FIELDS, each (accumulation, batch, seq)
 
 
-def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
+def make_train_step(
+    graphdef: nnx.GraphDef, arch: Architecture, config: ResolvedConfig, dtype: Any
+) -> Callable[..., Any]:
     """`step(trainable, opt_state, frozen, batch, hp, step) -> (trainable, opt_state, metrics)`, to be compiled.
 
     Reads only the program-key fields of `config`. The loss is the mean over all learned tokens of the accumulated
@@ -89,7 +91,9 @@ def make_train_step(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfi
     return train_step
 
 
-def make_summed_loss(graphdef: nnx.GraphDef, arch: Architecture, config: RunConfig, dtype: Any) -> Callable[..., Any]:
+def make_summed_loss(
+    graphdef: nnx.GraphDef, arch: Architecture, config: ResolvedConfig, dtype: Any
+) -> Callable[..., Any]:
     """`loss(trainable, frozen, rows, hp, dropout=None, label_smoothing=0.0) -> (summed loss, learned tokens)`.
 
     Each field of `rows` is (batch, seq).

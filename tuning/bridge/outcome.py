@@ -56,7 +56,7 @@ def final_metrics(report: Report, view: TrialView) -> dict[str, float]:
     `projected_submit_s` is the training time of all its steps at the speed so far, with its compilation.
     """
     trained_s = max(0.0, report.elapsed_s - report.compile_s)
-    projected_s = report.compile_s + trained_s / max(1, report.step) * view.config.train.max_steps
+    projected_s = report.compile_s + trained_s / max(1, report.step) * view.config.steps
     return {"elapsed_s": report.elapsed_s, "projected_submit_s": projected_s, **report.metrics}
 
 

@@ -67,6 +67,8 @@ def check(space: "SearchSpace") -> None:
 
 def _check_searchable(space: "SearchSpace", key: str) -> None:
     check_key(key)
+    if key == "train.epochs":
+        raise UsageError("parameters: train.epochs cannot be searched; search train.max_steps, the resource of a trial")
     if key not in SEARCHABLE:
         raise UsageError(
             f"parameters: {key} cannot be searched, since it does not change what is learned; set it in the base config"

@@ -6,11 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from podium.core.config import first_problem, load_config, load_yaml
+from podium.core.config import RunConfig, first_problem, load_config, load_yaml
 from podium.core.errors import UsageError
 from podium.core.paths import find_file
 from tuning.search.checks import check
 from tuning.search.space import SearchSpace
+
+ROWS_PER_STEP = ("train.batch_size", "train.gradient_accumulation_steps", "train.max_steps")
 
 
 def load_space(path: str | Path) -> SearchSpace:
@@ -31,6 +33,8 @@ def load_space(path: str | Path) -> SearchSpace:
         )
     try:
         base = load_config(_find_base(values["base"], file), overrides)
+        if base.train.epochs is not None:
+            base = _with_steps(base, values.get("parameters"))
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
     space = parse_space({**values, "overrides": overrides, "base_config": base.model_dump(mode="json")}, str(file))
@@ -51,6 +55,19 @@ def parse_space(values: Mapping[str, Any], where: str) -> SearchSpace:
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     return space
+
+
+def _with_steps(base: RunConfig, parameters: Any) -> RunConfig:
+    """`base` with train.max_steps in place of train.epochs. Raises UsageError if trials would differ in it."""
+    from trainer.model.epochs import with_steps
+
+    for key in parameters if isinstance(parameters, dict) else ():
+        if key in ROWS_PER_STEP or str(key).startswith("data."):
+            raise UsageError(
+                f"train.epochs={base.train.epochs:g} with {key} among the parameters: trials would differ in their "
+                "steps, by which they are compared; set train.max_steps instead, and train.epochs to null"
+            )
+    return with_steps(base)
 
 
 def _find_base(base: str, space_file: Path) -> Path:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, Self, get_args, get_origin
 
 from pydantic import Field, field_validator, model_validator
 
@@ -241,10 +241,12 @@ def in_dependency_order(parameters: Mapping[str, Parameter]) -> dict[str, Parame
 
 
 def field_type(key: str) -> Any:
-    """The declared type of a dotted RunConfig key."""
+    """The declared type of a dotted RunConfig key; of one that may be `auto` or null as well, that of its numbers."""
     section, name = key.split(".")
     outer = RunConfig.model_fields[section].annotation
-    return outer.model_fields[name].annotation  # type: ignore[union-attr]
+    declared = outer.model_fields[name].annotation  # type: ignore[union-attr]
+    kinds = [get_args(part)[0] if get_origin(part) is Annotated else part for part in get_args(declared)]
+    return next((kind for kind in kinds if kind in (int, float)), declared)
 
 
 def list_as_choice(key: str, value: Any) -> Any:

@@ -37,12 +37,14 @@ class SearchSpace(Section):
     sampler: Sampler = TpeSampler()
     scheduler: Scheduler = AshaScheduler()
     trials: int = Field(ge=1)
-    report_every_steps: int = Field(ge=1)
     workers: Workers = Field(Workers(), description="auto, a number, or {count, cores, chips}")
     max_failures: int = Field(2, ge=0, description="how often a trial is retried after its process died")
     trial_timeout_s: float | None = Field(None, gt=0, description="end a trial after this many seconds on a worker")
     baseline: bool = Field(True, description="run the base config itself as trial 0")
     parameters: dict[str, Parameter] = Field(min_length=1)
+    report_every_steps: int = Field(
+        default_factory=lambda known: max(1, _most_steps(known["base_config"], known["parameters"]) // 6), ge=1
+    )
     start_with: tuple[dict[str, Any], ...] = Field((), description="values to try first; missing ones are drawn")
     stop: StopRule = StopRule()
     constraints: tuple[str, ...] = Field(
@@ -80,6 +82,8 @@ class SearchSpace(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.base_config.train.epochs is not None:
+            raise ValueError("base_config has train.epochs, must have its number of steps; `load_space` finds it")
         if self.metric not in METRICS:
             raise ValueError(f"metric={self.metric!r}, must be one of {', '.join(METRICS)}")
         if refusal := self.scheduler.refusal(self.report_every_steps, self.max_steps):
@@ -104,14 +108,11 @@ class SearchSpace(Section):
     @property
     def max_steps(self) -> int:
         """The largest number of steps that a trial can have: the maximum resource."""
-        return int(max(self.values_of("train.max_steps")))
+        return _most_steps(self.base_config, self.parameters)
 
     def values_of(self, key: str) -> list[Any]:
         """The values that the key can have in a trial: low and high, or every choice. Empty if it is computed."""
-        parameter = self.parameters.get(key)
-        if parameter is None:
-            return [self.base_config.get(key)]
-        return parameter.ends() + ([self.base_config.get(key)] if parameter.when else [])
+        return _values_of(key, self.base_config, self.parameters)
 
     def suggest(self, trial: SuggestingTrial) -> dict[str, Any]:
         """Draw the active parameters from an Optuna trial, one after the other; conditions see the values before them.
@@ -206,6 +207,17 @@ class SearchSpace(Section):
             for key in keys
             if not same_value(key.removeprefix("base_config."), mine.get(key, ...), theirs.get(key, ...))
         ]
+
+
+def _values_of(key: str, base: RunConfig, parameters: Mapping[str, Parameter]) -> list[Any]:
+    parameter = parameters.get(key)
+    if parameter is None:
+        return [base.get(key)]
+    return parameter.ends() + ([base.get(key)] if parameter.when else [])
+
+
+def _most_steps(base: RunConfig, parameters: Mapping[str, Parameter]) -> int:
+    return int(max(steps or 1 for steps in _values_of("train.max_steps", base, parameters)))
 
 
 def broken(violations: Mapping[str, float]) -> str | None:

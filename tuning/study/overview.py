@@ -45,7 +45,7 @@ def steps(study: StudyView) -> dict[str, int]:
     """The steps that the ended trials trained, and the steps that early stopping saved."""
     ended = [trial for trial in study.trials if trial.state not in UNFINISHED and trial.step]
     run = sum(trial.step for trial in ended)
-    return {"steps_run": run, "steps_saved": sum(trial.config.train.max_steps for trial in ended) - run}
+    return {"steps_run": run, "steps_saved": sum(trial.config.steps for trial in ended) - run}
 
 
 def mlflow_problem(study: StudyView) -> str | None:

@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podium.core.config import RunConfig
+from podium.core.config import RunConfig, load_config
 from podium.core.files import read_text
+from podium.core.resolved import open_keys, with_sizes_of
+from podium.core.run_files import CONFIG
 from podium.core.states import State
 from tuning.search.population import Lineage
 from tuning.search.space import SearchSpace
@@ -57,6 +59,16 @@ class TrialView:
         the values contradict each other (such a trial is infeasible).
         """
         return self.lineage.config(self.space)
+
+    @property
+    def run_config(self) -> RunConfig:
+        """`config` with the sizes that its worker found for each `auto`. Unchanged before it has begun."""
+        found = self.dir / CONFIG
+        return (
+            with_sizes_of(self.config, load_config(found))
+            if open_keys(self.config) and found.is_file()
+            else self.config
+        )
 
     @property
     def newest_overrides(self) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def _params(trial: TrialView) -> dict[str, Any]:
 def _config(trial: TrialView) -> RunConfig | None:
     """The trial's config; None if its values contradict each other, which makes it infeasible."""
     try:
-        return trial.config
+        return trial.run_config
     except UsageError:
         return None
 

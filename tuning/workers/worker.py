@@ -14,12 +14,13 @@ from eval.scorers import get_scorer
 from eval.sets.evalset import Evalset, assert_disjoint, load_evalset
 from eval.sets.predictions import write_predictions
 from podium.core.clock import Deadline
-from podium.core.config import RunConfig
+from podium.core.config import RunConfig, load_config
 from podium.core.errors import RunFailed, UsageError
 from podium.core.files import write_json
 from podium.core.paths import find_evalset, find_trainset, portable
 from podium.core.records import Report, Sample
-from podium.core.run_files import PREDICTIONS, SCORECARD
+from podium.core.resolved import with_sizes_of
+from podium.core.run_files import CONFIG, PREDICTIONS, SCORECARD
 from podium.core.states import State
 from tuning.search.space import SearchSpace
 from tuning.study import cuts
@@ -98,8 +99,10 @@ class Worker:
         """Restore the trial from `checkpoint`, or from a newer one in its folder. Returns its slot."""
         from trainer.run.training_run import TrainingRun
 
-        evalset = self._evalset(config.eval.evalset)
-        run = TrainingRun(config, trial_dir(self._folder, trial_id), self._library)
+        evalset, folder = self._evalset(config.eval.evalset), trial_dir(self._folder, trial_id)
+        if (folder / CONFIG).is_file():
+            config = with_sizes_of(config, load_config(folder / CONFIG))
+        run = TrainingRun(self._library.resolve(config, lambda: evalset.samples), folder, self._library)
         newest = run.newest()
         is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # the trial has trained beyond it
         run.restore(None if is_ahead else checkpoint)

@@ -9,8 +9,7 @@ from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import Example, ReasoningTrace, Sample, TraceStep
 from tests.trainer.data.chats import conversation
-from trainer.data.rows import TokenizedTrainset, answer_rows, load_trainset
-from trainer.data.rows import tokenize as tokenize_with
+from trainer.data.rows import TokenizedTrainset, answer_rows, encode, in_rows, load_trainset
 from trainer.data.template import PlainTemplate
 from trainer.data.tokenizer import Tokenizer
 from trainer.data.trainsets import write_trainset
@@ -35,7 +34,7 @@ def trace(prompt: str, answer: str, *steps: str) -> ReasoningTrace:
 
 def tokenize(*traces: Example, max_seq_len: int, **data: object) -> TokenizedTrainset:
     config = DataConfig(max_seq_len=max_seq_len, **data)
-    return tokenize_with("t", "0", traces, PlainTemplate(Letters(), config), config)
+    return in_rows(encode("t", "0", traces, PlainTemplate(Letters(), config), config), config)
 
 
 def test_a_row_learns_the_completion_and_eos_and_nothing_of_the_prompt() -> None:
@@ -141,7 +140,7 @@ def test_buckets_that_no_example_needs_are_not_asked_for() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"length_buckets": [64]}, "must ascend from 8 or more to less than data.max_seq_len=64"),
+        ({"length_buckets": [64], "max_seq_len": 64}, "must ascend from 8 or more to less than data.max_seq_len=64"),
         ({"length_buckets": [32, 16]}, r"data.length_buckets=\[32, 16\], must ascend"),
         ({"length_buckets": [4]}, "must ascend from 8"),
         ({"length_buckets": [32], "packing": True}, r"data.packing=true with data.length_buckets=\[32\]: choose one"),

@@ -20,7 +20,11 @@ def test_only_what_costs_changes() -> None:
     assert (small.data.max_seq_len, small.data.length_buckets) == (128, (64,))
     assert (small.train.optimizer, small.train.gradient_accumulation_steps) == ("adafactor", 1)
     assert (small.lora, small.model, small.generate) == (large.lora, large.model, large.generate)
-    assert smoke_config(RunConfig(), 5).data.max_seq_len == RunConfig().data.max_seq_len  # short already
+    short = RunConfig().with_overrides({"data.max_seq_len": 64, "train.max_steps": None, "train.epochs": 3})
+    assert smoke_config(short, 5).data.max_seq_len == 64  # short already
+    assert (smoke_config(short, 5).train.max_steps, smoke_config(short, 5).train.epochs) == (5, None)
+    open_size = smoke_config(RunConfig().with_overrides({"data.length_buckets": [64, 256]}), 5)
+    assert (open_size.data.max_seq_len, open_size.data.length_buckets) == ("auto", (64,))
 
 
 def test_memory_is_not_preallocated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,10 @@ import optuna
 import pytest
 
 from podium.core.errors import UsageError
+from podium.core.records import ReasoningTrace
 from podium.core.yaml_text import parse_yaml
+from trainer.data.trainsets import write_trainset
+from tuning.preview import preview
 from tuning.search.load import load_space
 from tuning.search.samplers import sampler_for
 from tuning.search.samplers.base import seed_for
@@ -34,6 +37,38 @@ def test_base_overrides_and_direction(write_space):
 def test_the_maximum_resource_is_the_most_steps_a_trial_can_have(write_space):
     steps = {"train.max_steps": {"type": "int", "low": 20, "high": 200}}
     assert load_space(write_space(parameters=steps)).max_steps == 200
+
+
+def test_without_a_number_a_trial_is_scored_six_times(write_space):
+    steps = {"train.max_steps": {"type": "int", "low": 20, "high": 200}}
+    plain = {"scheduler": "none", "report_every_steps": None}
+    assert load_space(write_space(**plain, parameters=steps)).report_every_steps == 33
+    assert load_space(write_space(**plain, overrides={"train.max_steps": 4})).report_every_steps == 1
+    assert load_space(write_space(report_every_steps=None)).report_every_steps == 15  # of 90, the base config's
+
+
+def test_a_size_may_be_searched_beside_auto_and_computed(write_space):
+    sizes = {"data.max_seq_len": ["auto", 128], "generate.max_new_tokens": "=2 * train.batch_size"}
+    space = load_space(write_space(parameters={**sizes, "train.batch_size": [8, 16]}))
+    drawn = [space.config(overrides) for overrides, refusal in preview(space, 12) if not refusal]
+    assert {config.data.max_seq_len for config in drawn[1:]} == {"auto", 128}
+    assert {(c.train.batch_size, c.generate.max_new_tokens) for c in drawn[1:]} == {(8, 16), (16, 32)}
+
+
+def test_epochs_become_steps_when_the_space_is_loaded(home, write_space):
+    traces = [ReasoningTrace(prompt=f"{n}+1=?", final_answer=str(n + 1)) for n in range(50)]
+    write_trainset(home / "trainsets" / "few", traces, name="few", recipe="test", recipe_version="1", seed=None)
+    epochs = {"data.trainset": "few", "train.max_steps": None, "train.epochs": 3, "train.batch_size": 4}
+    plain = {"scheduler": "none", "report_every_steps": None}
+    space = load_space(write_space(**plain, overrides=epochs))
+    assert (space.max_steps, space.base_config.train.epochs, space.report_every_steps) == (38, None, 6)
+    for key in ("train.batch_size", "data.packing", "train.max_steps"):
+        values = [True, False] if key == "data.packing" else [4, 8]
+        refused = {name: value for name, value in epochs.items() if name != key}
+        with pytest.raises(UsageError, match=rf"train\.epochs=3 with {key} among the parameters"):
+            load_space(write_space(**plain, overrides=refused | {"train.max_steps": None}, parameters={key: values}))
+    with pytest.raises(UsageError, match=r"train\.epochs cannot be searched; search train\.max_steps"):
+        load_space(write_space(parameters={"train.epochs": [1, 2]}))
 
 
 @pytest.mark.parametrize(

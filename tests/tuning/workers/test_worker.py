@@ -14,11 +14,15 @@ from podium.core.files import read_json, read_jsonl
 from podium.core.paths import study_dir
 from podium.core.records import Prediction, ReasoningTrace, TraceStep, read_record, read_records
 from podium.core.states import State
+from podium.submission.lock import write_lock
 from tests.tuning.conftest import SPACE
 from trainer.data.trainsets import write_trainset
+from tuning.promotion import record
 from tuning.search.load import load_space
 from tuning.study.create import create
 from tuning.study.files import stop_file
+from tuning.study.study import study_view
+from tuning.study.trial import TrialView
 from tuning.workers import worker
 from tuning.workers.worker import Worker
 from tuning.workers.worker_process import WorkerProcess
@@ -114,6 +118,48 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert failed.state is State.FAILED
     assert "absent" in failed.reason
     assert "Traceback" in (folder / "trials" / "002" / "traceback.txt").read_text()
+
+
+def test_sizes_are_found_for_a_trial_and_kept_by_its_files_its_resume_and_its_lock(home, monkeypatch):
+    write_data(home)
+    base = {**BASE, "data": {"trainset": "sums"}, "generate": {}}
+    (home / "base.yaml").write_text(yaml.safe_dump(base))
+    space = load_space("space.yaml")
+    assert space.base_config.data.max_seq_len == "auto"
+    study = create(space, None, Worker.check(space))
+    folder = study_dir(study.study_name)
+    process = WorkerProcess(Worker, folder)
+    found = {
+        **{"data.max_seq_len": 24, "generate.max_prompt_tokens": 16},
+        **{"generate.max_new_tokens": 16, "generate.batch_size": 32},
+    }
+    keys = set()
+    for number, rate in enumerate((1e-3, 2e-3)):
+        slot = process.attach(number, space.config({"train.learning_rate": rate}), None)
+        assert process.advance(slot, 3).state is State.RUNNING
+        process.detach(slot)
+        config = load_config(folder / "trials" / f"{number:03d}" / "config.yaml")
+        assert {key: config.get(key) for key in found} == found
+        keys.add(config.program_key)
+    assert len(keys) == 1
+    assert all(times == 1 for *_, times in process.stats()["compiles"])  # one program for both
+
+    # A resume keeps the numbers, whatever would be found now.
+    monkeypatch.setattr("trainer.programs.library.lengths_of", lambda _: pytest.fail("sizes are looked for"))
+    monkeypatch.setattr("trainer.programs.library.UNKNOWN_BATCH", 7)
+    slot = process.attach(1, space.config({"train.learning_rate": 2e-3}), None)
+    assert process.advance(slot, 6).state is State.COMPLETE
+    process.detach(slot)
+    assert load_config(folder / "trials" / "001" / "config.yaml") == config
+
+    lineage = {"overrides": {"train.learning_rate": 2e-3}, "step": 6, "reports": {}, "dir": folder / "trials" / "001"}
+    trial = TrialView(number=1, state=State.COMPLETE, value=1.0, space=space, **lineage)
+    assert trial.config.data.max_seq_len == "auto"
+    assert trial.run_config == config
+    promoted = record(study_view(study), trial)
+    assert promoted.config == config.model_dump(mode="json")
+    lock = write_lock(promoted, "sized")
+    assert lock.run_config().hash == config.hash == lock.hashes["config"]
 
 
 def test_a_report_counts_what_was_cut(home):
