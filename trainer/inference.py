@@ -78,7 +78,9 @@ def open_untrained(config: RunConfig, prompts: Sequence[Prompt] = ()) -> Iterato
         UsageError: as `load_base` and `ProgramLibrary.resolve` do.
     """
     library = ProgramLibrary()
-    run = TrainingRun(library.resolve(config, lambda: prompts), Path(), library)  # no folder: a run that only predicts writes and reads none
+    run = TrainingRun(
+        library.resolve(config, lambda: prompts), Path(), library
+    )  # no folder: a run that only predicts writes and reads none
     try:
         yield TrainedRun(run, 0, library, None)
     finally:

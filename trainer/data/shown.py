@@ -27,7 +27,8 @@ def show_example(folder: Path, line: int, tokenizer: Tokenizer, data: DataConfig
         (sequence,) = template.sequences([example])
     except BadExample as error:
         raise UsageError(f"trainset {folder.name!r}, line {line}: {error}") from error
-    kept = data.max_seq_len + 1  # the last token is only a target
+    # The last token is only a target. What is auto holds the whole example.
+    kept = len(sequence.ids) if data.max_seq_len == "auto" else data.max_seq_len + 1
     cut = f"; cut after {kept}, by data.max_seq_len={data.max_seq_len}" if len(sequence.ids) > kept else ""
     learned = sequence.learned[:kept].sum()
     about = f"{len(sequence.ids)} tokens, {learned} learned (+){cut}"
