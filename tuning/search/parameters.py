@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol, Self, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Protocol, Self, Union, get_args, get_origin
 
 from pydantic import Field, field_validator, model_validator
 
@@ -245,6 +246,8 @@ def field_type(key: str) -> Any:
     section, name = key.split(".")
     outer = RunConfig.model_fields[section].annotation
     declared = outer.model_fields[name].annotation  # type: ignore[union-attr]
+    if get_origin(declared) not in (Union, UnionType):
+        return declared
     kinds = [get_args(part)[0] if get_origin(part) is Annotated else part for part in get_args(declared)]
     return next((kind for kind in kinds if kind in (int, float)), declared)
 

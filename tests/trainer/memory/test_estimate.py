@@ -130,7 +130,9 @@ def test_three_fixes_that_can_be_typed() -> None:
     assert found() == [halved, "--set lora.enabled=true", "--set train.optimizer=adafactor"]
     assert found(train__remat="none")[:2] == ["--set train.remat=full", halved]
     last = {"lora__enabled": True, "model__base_dtype": "int8", "train__optimizer": "adafactor", "train__batch_size": 1}
-    assert found(**last) == ["--set data.max_seq_len=32", "--set lora.rank=4", "--set train.dtype=bfloat16"]
+    shorter, narrower = "--set data.max_seq_len=32", ["--set lora.rank=4", "--set train.dtype=bfloat16"]
+    assert found(**last, data__max_seq_len=64) == [shorter, *narrower]
+    assert found(**last) == narrower  # auto, when the model itself does not fit
 
 
 @pytest.mark.parametrize("memory_gb", [0.001, 0.009])  # less than the weights; enough for those, not for a step

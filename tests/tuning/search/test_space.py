@@ -44,7 +44,7 @@ def test_without_a_number_a_trial_is_scored_six_times(write_space):
     plain = {"scheduler": "none", "report_every_steps": None}
     assert load_space(write_space(**plain, parameters=steps)).report_every_steps == 33
     assert load_space(write_space(**plain, overrides={"train.max_steps": 4})).report_every_steps == 1
-    assert load_space(write_space(report_every_steps=None)).report_every_steps == 15  # of 90, the base config's
+    assert load_space(write_space(**plain)).report_every_steps == 15  # of 90, the base config's
 
 
 def test_a_size_may_be_searched_beside_auto_and_computed(write_space):
