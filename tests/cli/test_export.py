@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, library: ProgramLibrary) -> Tr
             **{"train.max_steps": 3, "train.learning_rate": 0.03, "lora.rank": 2, "train.remat": "none"},
         }
     )
-    training_run = TrainingRun(config, folder / "run", library)
+    training_run = TrainingRun(library.resolve(config, tuple), folder / "run", library)
     training_run.advance(3, Deadline.after(None))
     training_run.save()
     training_run.close()

@@ -13,6 +13,7 @@ from podium.core.config import RunConfig, load_config
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
 from podium.core.records import ReasoningTrace
+from podium.core.resolved import resolved
 from podium.core.states import State
 from trainer.data.trainsets import read_examples, write_trainset
 from trainer.programs.library import ProgramLibrary
@@ -73,7 +74,7 @@ def test_the_folder_says_what_was_run(start: Callable, forever: Deadline) -> Non
     run = start()
     run.advance(1, forever)
     run.close()
-    assert load_config(run.out / "config.yaml") == run.config
+    assert resolved(load_config(run.out / "config.yaml")) == run.config
     facts = read_json(run.out / "provenance.json")
     assert facts["device"] == {"asked": "auto", "platform": "cpu", "kind": "cpu", "count": facts["device"]["count"]}
     counts = {"n_examples": 100, "n_rows": 100, "n_truncated": 0, "n_dropped": 0}
