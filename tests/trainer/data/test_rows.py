@@ -196,7 +196,7 @@ def test_the_expected_answer_is_written_as_the_answers_of_the_trainset() -> None
     ]
 
     def expected(*examples: Example) -> list[str]:
-        trained = tokenize_with("t", "0", examples, template, config)
+        trained = in_rows(encode("t", "0", examples, template, config), config)
         rows = answer_rows(items, tiny, config, trained)
         assert rows is not None
         return [
