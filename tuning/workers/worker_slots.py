@@ -38,6 +38,7 @@ class WorkerSlot:
         self.cannot_start = False  # the newest `start` gave up
         self.program_keys: set[str] = set()  # of the programs that the worker has compiled
         self.n_deaths = 0  # of workers in this slot
+        self._discarded: Any = None  # the worker whose death was counted last, until another one is started
         self.busy_s = self.last_call_s = 0.0
         self.first_call_s: float | None = None
 
@@ -83,15 +84,16 @@ class WorkerSlot:
         """Give up a worker that no longer answers."""
         self.kill()  # it may only have lost its connection, and would keep the devices
         self.n_deaths, self.program_keys = self.n_deaths + 1, set()
+        self._discarded = self._actor
 
     async def usage(self, timeout_s: float) -> dict[str, Any]:
         """The worker's `stats` if it answers in time, how long this slot was busy, and how many workers died in it."""
         stats: dict[str, Any] = {}
-        n_deaths = self.n_deaths
+        n_deaths, is_counted = self.n_deaths, self._actor is self._discarded
         try:
             stats = await asyncio.wait_for(self._actor.stats.remote(), timeout_s)
         except TimeoutError:
             pass
         except WORKER_DIED:  # it died while idle, or is being replaced now
-            n_deaths += not self.cannot_start
+            n_deaths += not (self.cannot_start or is_counted)
         return {**stats, "busy_s": self.busy_s, "deaths": max(self.n_deaths, n_deaths)}

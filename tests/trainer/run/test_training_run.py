@@ -78,7 +78,7 @@ def test_the_folder_says_what_was_run(start: Callable, forever: Deadline) -> Non
     facts = read_json(run.out / "provenance.json")
     assert facts["device"] == {"asked": "auto", "platform": "cpu", "kind": "cpu", "count": facts["device"]["count"]}
     counts = {"n_examples": 100, "n_rows": 100, "n_truncated": 0, "n_dropped": 0}
-    assert facts["trainset"] == {"name": "sums", **counts, "template": "plain"}
+    assert facts["trainset"] == {"name": "sums", **counts, "template": "plain", "layout": "steps", "notes": []}
     assert facts["model_id"] == "tiny" and set(facts["sha256"]) == {"model", "tokenizer", "trainset"}
     assert facts["config_sha256"] == run.config.hash and facts["dtype"] == "float32"
 
