@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from tokenizers import Tokenizer
 
-from podium.core.config_sections import GenerateConfig
+from podium.core.config import load_config
 from podium.core.errors import UsageError
 from podium.core.files import to_line
 from podium.core.hashing import sha256_bytes, sha256_file
@@ -97,15 +97,15 @@ def test_sizes_groups_and_length():
     assert {"category", "section", "difficulty"} == set(TRACES[0].meta)
 
 
-def test_every_example_fits_the_default_lengths():
+def test_every_example_fits_the_lengths_of_the_shipped_config():
     tokenizer = Tokenizer.from_file(str(shipped() / "trainer/tiny/tokenizer.json"))
-    defaults = GenerateConfig()
+    config = load_config(shipped() / "search_spaces/base/sft_tiny.yaml")
     for row in TRACES:
         n_prompt = len(tokenizer.encode(prompt_text(row.prompt)).ids)
         n_completion = len(tokenizer.encode(completion_text(row), add_special_tokens=False).ids) + 1  # EOS
-        assert n_prompt <= defaults.max_prompt_tokens, row
-        assert n_completion <= defaults.max_new_tokens, row
-        assert n_prompt + n_completion <= 48, row
+        assert n_prompt <= config.generate.max_prompt_tokens, row
+        assert n_completion <= config.generate.max_new_tokens, row
+        assert n_prompt + n_completion <= config.data.max_seq_len + 1, row  # the last token is only a target
 
 
 def test_no_prompt_twice_and_none_on_both_sides():

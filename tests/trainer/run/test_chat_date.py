@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 
 from podium.core.config import RunConfig
-from podium.core.records import ReasoningTrace
-from trainer.data.rows import tokenize
+from podium.core.records import Question, ReasoningTrace
+from trainer.data.rows import encode
 from trainer.data.template import choose_template
 from trainer.model.base_model import load_base
 from trainer.run.chat_date import with_date, with_date_of
@@ -42,7 +42,8 @@ def test_the_tokens_follow_from_the_config_alone(clock_tokenizer: str, set_today
 
     def made(config: RunConfig) -> tuple[list[int], np.ndarray]:
         template = choose_template(load_base(config).tokenizer, config.data)
-        return template.prompt("1+1=?"), tokenize("t", "", traces, template, config.data).fields["tokens"]
+        question = Question(id="q", prompt="1+1=?")
+        return template.prompts([question])[0], encode("t", "", traces, template, config.data).ids
 
     set_today("2026-01-02")
     first = with_date(config)
