@@ -41,6 +41,7 @@ from trainer.data.importers import import_examples
 from trainer.data.rows import load_trainset
 from trainer.data.tokenizer import Tokenizer
 from trainer.data.trainsets import import_trainset
+from transformers import AutoTokenizer  # which Podium imports when it needs it
 started_s = time.perf_counter()
 chosen, rows = choose_format(Source(file).rows(), "auto")
 folder = Path(out) / "trainset"
