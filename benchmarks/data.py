@@ -46,7 +46,7 @@ started_s = time.perf_counter()
 chosen, rows = choose_format(Source(file).rows(), "auto")
 folder = Path(out) / "trainset"
 import_trainset(import_examples(rows, chosen), chosen.name, folder, name="conversations")
-found = load_trainset(folder, Tokenizer(Path(tokenizer_folder)), DataConfig(max_seq_len=1 << 14, template="chat"))
+found = load_trainset(folder, Tokenizer(Path(tokenizer_folder)), DataConfig(template="chat"))
 n, total = len(found.ids), int(found.ids.sum(dtype=np.int64))
 seconds = time.perf_counter() - started_s
 """,
