@@ -85,3 +85,25 @@ def test_two_items_of_gsm8k_are_nearly_in_its_training_set(realdata):
     ]
     near = [questions[0][i][:20] for i, (_, shared) in enumerate(most_similar(*questions)) if shared >= 0.5]
     assert near == ["A plane travels 1200", "Max bought stamps at"] or near == near[::-1]
+
+
+def talk(*contents):
+    """Turns of the user and of the assistant in turn."""
+    return [{"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(contents)]
+
+
+def test_every_user_turn_of_a_conversation_is_a_training_prompt(tmp_path):
+    lines = [{"messages": talk("Hello", "Hi", STORY, "2", "Why?", "So.")}, {"prompt": "other", "final_answer": "1"}]
+    write_jsonl(tmp_path / "train/traces.jsonl", lines)
+    facts = {"expected_answer": "1", "section": "core", "category": "c", "difficulty": "easy"}
+    asked = {
+        "first": {"prompt": "hello "},
+        "second": {"prompt": STORY},
+        "both": {"messages": talk("Hello", "Good morning", STORY)},
+        "near": {"messages": talk("Hello", "Hi", STORY.replace("Max", "Bella"))},
+        "follow-up": {"messages": talk("What is seven?", "A number.", "Why?")},  # its last turn alone says nothing
+    }
+    write_jsonl(tmp_path / "set.jsonl", [{"id": id_, **said, **facts} for id_, said in asked.items()])
+    fact = contamination(load_evalset(tmp_path / "set.jsonl"), tmp_path / "train")
+    assert fact.exact == ("first", "second", "both")
+    assert [(found.id, found.line) for found in fact.near] == [("near", 1)]

@@ -1,7 +1,8 @@
 import pytest
 
 from podium.core.errors import UsageError
-from trainer.data.from_predictions import RightAnswer, trace_of, trainset_from
+from podium.core.records import Message
+from trainer.data.from_predictions import RightAnswer, conversation_of, trace_of, trainset_from
 from trainer.data.trainsets import read_examples, read_manifest
 
 PROGRAM = "def solve(grid):\n    #### the rule\n    return grid\n"
@@ -58,3 +59,19 @@ def test_refusals_write_nothing(tmp_path, name, answers, message):
     with pytest.raises(UsageError, match=message):
         trainset_from([RightAnswer("p", text) for text in answers], tmp_path / name, name=name, source="answer")
     assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
+
+
+def test_an_answer_to_messages_is_the_only_reply_that_is_learned():
+    said = (
+        {"role": "user", "content": "2+2?"},
+        {"role": "assistant", "content": "4"},
+        {"role": "user", "content": "3+3?"},
+    )
+    messages = tuple(map(Message.model_validate, said))
+    found = conversation_of(RightAnswer("", " 6\n", messages=messages))
+    assert [(turn.role, turn.content, turn.weight) for turn in found.messages] == [
+        *(("user", "2+2?", 1), ("assistant", "4", 0), ("user", "3+3?", 1), ("assistant", " 6\n", 1))
+    ]
+    assert (
+        conversation_of(RightAnswer("", "x", PROGRAM, messages=messages)).messages[-1].content.startswith("```python\n")
+    )
