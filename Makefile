@@ -50,7 +50,7 @@ setup: .venv/.installed  ## Create .venv with the pinned requirements and the JA
 demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to end (under 4 minutes on 2 cores)
 	@$(BIN)/podium demo
 
-test: check  ## Run `make check` and the default tests (6 to 9 minutes on 2 cores)
+test: check  ## Run `make check` and the default tests (6 to 12 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not realdata"
 
 check: setup  ## Run ruff, mypy and import-linter
