@@ -8,7 +8,7 @@ from podium.core.errors import UsageError
 from podium.core.records import Conversation, Example, Message, Prompt, ReasoningTrace
 from trainer.data.layouts import as_conversation, completion_text, layout_of
 from trainer.data.sequences import BadExample, TokenSequence, joined, of_spans
-from trainer.data.spans import Turnover, blank, frame, framed, marked, positions, spans
+from trainer.data.spans import Frame, Turnover, blank, frame, marked, positions, spans
 from trainer.data.tokenizer import Tokenizer
 from trainer.data.turns import folded, learned_turns, template_message, with_system
 
@@ -51,7 +51,7 @@ class ChatTemplate:
         self._turnover = self._find_turnover()
         self.folds = not self._writes_system()  # a system turn's text is put before the first user turn
         self._rewrites = {thought for thought in ("", THOUGHT) if self._rewrites_reply(thought)}
-        self._frames: dict[tuple[str, ...], list[str] | None] = {}  # by the roles of a conversation
+        self._frames: dict[tuple[str, ...], Frame | None] = {}  # by the roles of a conversation
         self._notes: dict[str, None] = {}
 
     @property
@@ -108,26 +108,35 @@ class ChatTemplate:
     def _spans(self, text: str, turns: Turns, tools: Tools, learned: Sequence[int]) -> list[tuple[int, int]]:
         """(start, end) of what is learned of a conversation's text. Raises UsageError: it cannot be told."""
         around = None if tools else self._frame(tuple("calls" if "tool_calls" in t else t["role"] for t in turns))
-        places = framed(text, around, turns) if around else None
-        for only in (None, "assistant"):  # if the template reads what other roles say, a mark there may change the text
-            if places is None:
-                places = positions(text, self._text(*marked(turns, only), tools=tools), turns, only)
-        if places is None:
-            raise UsageError("the chat template reads the ends of replies, so what is learned cannot be told")
-        found, as_decoded = spans(text + self._closing(turns), places, turns, learned, self._turnover)
+        whole = text + self._closing(turns)
+        found = around.spans(whole, turns, learned) if around else None
+        if around and found is not None:
+            as_decoded = all(around.as_decoded[number] for number in learned)
+        else:
+            found, as_decoded = spans(whole, self._places(text, turns, tools), turns, learned, self._turnover)
         if not as_decoded:
             self._notes[OPENED] = None
-        earlier = [turns[number]["content"] for number in learned[:-1]]
+        earlier = [turns[number]["content"] for number in learned[:-1]] if self._rewrites else []
         if any((THOUGHT if "</think>" in content else "") in self._rewrites for content in earlier):
             self._notes[REWRITTEN] = None
         return found
 
-    def _frame(self, roles: tuple[str, ...]) -> list[str] | None:
+    def _places(self, text: str, turns: Turns, tools: Tools) -> dict[int, int]:
+        """The end of each turn in the text. Raises UsageError: a turn is left out, or its end cannot be told."""
+        for only in (None, "assistant"):  # if the template reads what other roles say, a mark there may change the text
+            found = positions(text, self._text(*marked(turns, only), tools=tools), turns, only)
+            if found is not None:
+                return found
+        raise UsageError("the chat template reads the ends of replies, so what is learned cannot be told")
+
+    def _frame(self, roles: tuple[str, ...]) -> Frame | None:
         if roles not in self._frames:
+            turns = blank(roles)
             try:
-                self._frames[roles] = None if "calls" in roles else frame(self._text(*blank(roles)), len(roles))
+                found = None if "calls" in roles else self._text(*turns)
             except UsageError:
-                self._frames[roles] = None
+                found = None
+            self._frames[roles] = None if found is None else frame(found + self._closing(turns), roles, self._turnover)
         return self._frames[roles]
 
     def _closing(self, turns: Turns) -> str:

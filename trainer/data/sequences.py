@@ -48,9 +48,12 @@ def of_spans(tokens: Sequence[int], encoding: Any, spans: Iterable[tuple[int, in
         end: int = encoding.token_to_chars(token)[1]
         return end
 
+    def ending_after(place: int) -> int:
+        token = encoding.char_to_token(place)  # None for white space that was left out, and after the last token
+        return bisect_right(range(len(ids)), place, key=end_of) if token is None else token
+
     for start, end in spans:
-        first = bisect_right(range(len(ids)), start, key=end_of)
-        learned[first : bisect_right(range(len(ids)), end, lo=first, key=end_of)] = True
+        learned[ending_after(start) : ending_after(end)] = True
     return TokenSequence(ids, learned)
 
 

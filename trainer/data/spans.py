@@ -12,7 +12,7 @@ A turn begins after the text with which the template asks for a reply, as in dec
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import Any
 
 from podium.core.errors import UsageError
@@ -32,28 +32,48 @@ class Turnover:
     closing: str = ""  # added at the end of a conversation, if the template ends a reply with no token
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What a template writes around the turns of every conversation with the same roles."""
+
+    around: tuple[str, ...]  # before each turn, and after the last
+    reach: Mapping[int, tuple[int, int]]  # of each reply, the characters before and after its text that belong to it
+    as_decoded: Mapping[int, bool]  # of each reply, whether it begins as one does in decoding
+
+    def spans(self, text: str, turns: Sequence[Turn], learned: Sequence[int]) -> list[tuple[int, int]] | None:
+        """As `spans`; None if the frame and the contents, as they are or trimmed, do not make up the text."""
+        for contents in ([turn["content"] for turn in turns], [turn["content"].strip() for turn in turns]):
+            pieces = [piece for pair in zip(self.around, contents, strict=False) for piece in pair]
+            if "".join(pieces) + self.around[-1] == text:
+                ends = list(accumulate(map(len, pieces)))
+                return [
+                    (ends[2 * number] - self.reach[number][0], ends[2 * number + 1] + self.reach[number][1])
+                    for number in learned
+                ]
+        return None
+
+
 def blank(roles: Sequence[str]) -> list[Turn]:
     """Turns that consist of marks only."""
     return marked([{"role": role, "content": ""} for role in roles])
 
 
-def frame(text: str, n_turns: int) -> list[str] | None:
-    """What the template writes before each turn of `blank`, and after the last; None if it does not write each once."""
-    parts = MARK.split(text)
-    return parts[::2] if parts[1::2] == [str(number) for number in range(n_turns)] else None
-
-
-def framed(text: str, around: Sequence[str], turns: Sequence[Turn]) -> dict[int, int] | None:
-    """As `positions`, if `around` and the contents, as they are or trimmed, make up the text."""
-    for contents in ([turn["content"] for turn in turns], [turn["content"].strip() for turn in turns]):
-        pieces = [piece for pair in zip(around, contents, strict=False) for piece in pair]
-        if "".join(pieces) + around[-1] == text:
-            ends = accumulate(map(len, pieces))
-            return {
-                number: end - len(content) + len(content.rstrip())
-                for number, (content, end) in enumerate(zip(contents, islice(ends, 1, None, 2), strict=True))
-            }
-    return None
+def frame(rendered: str, roles: Sequence[str], turnover: Turnover) -> Frame | None:
+    """The frame that the rendered turns of `blank` show; None if they show none."""
+    parts = MARK.split(rendered)
+    if parts[1::2] != [str(number) for number in range(len(roles))]:
+        return None
+    text, turns = "".join(parts[::2]), [{"role": role, "content": ""} for role in roles]
+    places = dict(enumerate(accumulate(map(len, parts[:-1:2]))))
+    reach, as_decoded = {}, {}
+    for number, role in enumerate(roles):
+        if role == "assistant":
+            try:
+                ((start, end),), as_decoded[number] = spans(text, places, turns, [number], turnover)
+            except UsageError:
+                return None
+            reach[number] = places[number] - start, end - places[number]
+    return Frame(tuple(parts[::2]), reach, as_decoded)
 
 
 def marked(turns: Sequence[Turn], only: str | None = None) -> list[Turn]:
