@@ -78,9 +78,8 @@ def open_untrained(config: RunConfig, prompts: Sequence[Prompt] = ()) -> Iterato
         UsageError: as `load_base` and `ProgramLibrary.resolve` do.
     """
     library = ProgramLibrary()
-    run = TrainingRun(
-        library.resolve(config, lambda: prompts), Path(), library
-    )  # no folder: a run that only predicts writes and reads none
+    # A run that only predicts reads and writes no folder.
+    run = TrainingRun(library.resolve(config, lambda: prompts), Path(), library)
     try:
         yield TrainedRun(run, 0, library, None)
     finally:

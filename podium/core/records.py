@@ -218,13 +218,8 @@ def read_records(cls: type[R], path: Path) -> list[R]:
     return [parse_record(cls, value, f"{path}:{number}") for number, value in read_jsonl(path)]
 
 
-def read_examples(path: Path) -> list[Example]:
-    """Every example of a trainset's traces.jsonl. Raises UsageError with file, line and reason."""
-    return list(iter_examples(path))
-
-
 def iter_examples(path: Path) -> Iterator[Example]:
-    """As `read_examples`, one after another."""
+    """The examples of a trainset's traces.jsonl, in order. Raises UsageError with file, line and reason."""
     return (parse_example(value, f"{path}:{number}") for number, value in read_jsonl(path))
 
 

@@ -9,9 +9,9 @@ from podium.core.records import (
     Report,
     Sample,
     example_row,
+    iter_examples,
     parse_example,
     parse_record,
-    read_examples,
     read_records,
     user_turns,
 )
@@ -83,7 +83,7 @@ def test_a_file_holds_traces_and_conversations_which_are_written_as_they_were_re
     ]
     path = tmp_path / "traces.jsonl"
     path.write_text("".join(map(to_line, lines)))
-    examples = read_examples(path)
+    examples = list(iter_examples(path))
     assert [type(example) for example in examples] == [ReasoningTrace, Conversation, Conversation, Conversation]
     assert "".join(to_line(example_row(example)) for example in examples) == path.read_text()
     assert [user_turns(example) for example in examples] == [("p",), ("2+2?", "2+2?"), ("2+2?",), ("2+2?",)]

@@ -4,6 +4,7 @@ So a user of transformers asks an exported model as Podium did, without knowing 
 """
 
 import json
+import re
 
 from podium.core.config_sections import DataConfig
 from trainer.data.chat_template import ChatTemplate
@@ -36,7 +37,11 @@ def exported_template(tokenizer: Tokenizer, data: DataConfig) -> str | None:
         text, before = tokenizer.chat_template, FOLDED if template.folds else BEFORE
     else:
         text, before = PLAIN.replace("BOS", "" if tokenizer.bos_id is None else "{{- bos_token }}"), BEFORE
-    for name, value in (("SYSTEM", f"{data.system}\n\n"), ("ALONE", data.system)):
-        before = before.replace(name, json.dumps(value))  # a string of JSON is one of Jinja
+    # A string of JSON is one of Jinja, except that Jinja does not join surrogate pairs.
+    strings = {
+        "SYSTEM": json.dumps(f"{data.system}\n\n", ensure_ascii=False),
+        "ALONE": json.dumps(data.system, ensure_ascii=False),
+    }
+    before = re.sub("|".join(strings), lambda name: strings[name[0]], before)
     # Jinja drops a line break after a block, but one that begins the template is part of the text.
     return before + ("\n" if text.startswith("\n") else "") + text

@@ -35,11 +35,7 @@ PLAIN = {
 
 
 class Tokenizer:
-    """A Hugging Face tokenizer folder.
-
-    A prompt and its completion are encoded separately, so that a completion has the same ids after any prompt, in
-    training and in decoding.
-    """
+    """A Hugging Face tokenizer folder."""
 
     def __init__(self, folder: Path, vocab_size: int | None = None) -> None:
         """`vocab_size` is the model's, if it is known. The tokenizer may have more tokens, for example for images, but
@@ -65,14 +61,6 @@ class Tokenizer:
         self._limit = vocab_size
         self._date: date | None = None
         self._refuse_unknown([[self.eos_id, *([] if self.bos_id is None else [self.bos_id])]])
-
-    def encode_prompt(self, prompt: str) -> list[int]:
-        """The prompt, after BOS if the tokenizer uses one."""
-        return [*([] if self.bos_id is None else [self.bos_id]), *self._encode(prompt)]
-
-    def encode_completion(self, text: str) -> list[int]:
-        """The text and EOS."""
-        return [*self._encode(text), self.eos_id]
 
     def at_date(self, day: date | None) -> "Tokenizer":
         """This tokenizer with a chat template that reads `day` from the clock, at midnight; None for the real clock."""
@@ -171,9 +159,6 @@ class Tokenizer:
         """A hash of the names and contents of the tokenizer's files."""
         return sha256_files(self.folder, tokenizer_files(self.folder), sha256_file_cached)
 
-    def _encode(self, text: str) -> list[int]:
-        return self.encode([text])[0]
-
     def _refuse_unknown(self, texts: Iterable[Sequence[int]]) -> None:
         """Raises UsageError, naming the token, if the model has no embedding for one of the ids."""
         unknown = 0 if self._limit is None else max((max(ids, default=0) for ids in texts), default=0)
@@ -188,7 +173,7 @@ class Tokenizer:
 
 def reads_clock(folder: Path) -> bool:
     """Whether the chat template of the tokenizer in `folder` can read the clock."""
-    files = (folder / name for name in ("tokenizer_config.json", "chat_template.jinja"))
+    files = (folder / name for name in ("tokenizer_config.json", CHAT_TEMPLATE))
     return any(CLOCK in read_text(file) for file in files if file.is_file())
 
 

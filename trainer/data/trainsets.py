@@ -82,11 +82,6 @@ def read_manifest(folder: Path) -> TrainsetManifest:
     return manifest
 
 
-def read_examples(folder: Path) -> list[Example]:
-    """Every example. Raises UsageError as `iter_examples` does."""
-    return list(iter_examples(folder))
-
-
 def iter_examples(folder: Path) -> Iterator[Example]:
     """The examples in order. Raises UsageError as `read_manifest` does, or if a line is malformed or there are none."""
     read_manifest(folder)

@@ -15,7 +15,7 @@ from trainer.data.tokenizer import Tokenizer
 from trainer.data.turns import template_message
 from trainer.tiny import make
 
-SYSTEM = 'Say "ja", \\n or {{ nothing }}.\nBe brief — 短.'
+SYSTEM = 'Say "ja", \\n or {{ nothing }}.\nBe brief — 短 😀. Answer ALONE, as the SYSTEM says.'
 TURNS = [Message(role="user", content="2+2?")]
 LONGER = [*TURNS, Message(role="assistant", content="4"), Message(role="user", content="And 3+3?")]
 WITH_SYSTEM = [Message(role="system", content="Be kind."), *LONGER]

@@ -3,7 +3,7 @@ import pytest
 from podium.core.errors import UsageError
 from podium.core.records import Message
 from trainer.data.from_predictions import RightAnswer, conversation_of, trace_of, trainset_from
-from trainer.data.trainsets import read_examples, read_manifest
+from trainer.data.trainsets import iter_examples, read_manifest
 
 PROGRAM = "def solve(grid):\n    #### the rule\n    return grid\n"
 
@@ -43,7 +43,7 @@ def test_a_trainset(tmp_path):
     manifest = trainset_from(answers, tmp_path / "mine", name="mine", source="answer")
     assert (manifest.recipe, manifest.count, manifest.composition) == ("from-predictions:answer", 2, {"arc": 1, "c": 1})
     assert read_manifest(tmp_path / "mine") == manifest
-    assert read_examples(tmp_path / "mine") == [trace_of(answer) for answer in answers]
+    assert list(iter_examples(tmp_path / "mine")) == [trace_of(answer) for answer in answers]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from podium.core.config_sections import DataConfig
 from podium.core.errors import UsageError
 from podium.core.records import Question, ReasoningTrace, TraceStep
 from tests.trainer.data.chats import CALL, TOOL, conversation, shown, with_template
+from tests.trainer.encoding import completion_ids, prompt_ids
 from trainer.data.layouts import completion_text, prompt_text
 from trainer.data.sequences import BadExample
 from trainer.data.template import ChatTemplate, PlainTemplate, choose_template
@@ -52,7 +53,7 @@ def test_auto_is_plain_without_a_chat_template_and_chat_with_one(tmp_path: Path)
 def test_the_plain_form_of_a_trace() -> None:
     tiny = Tokenizer(TINY)
     plain = choose_template(tiny, DataConfig())
-    prompt, completion = tiny.encode_prompt("1+2+1=?\n"), tiny.encode_completion(completion_text(TRACE))
+    prompt, completion = prompt_ids(tiny, "1+2+1=?\n"), completion_ids(tiny, completion_text(TRACE))
     assert plain.prompts([ASKED]) == [prompt]
     (sequence,) = plain.sequences([TRACE])
     assert sequence.ids.tolist() == [*prompt, *completion]
@@ -70,7 +71,7 @@ def test_the_plain_form_of_roles() -> None:
     assert asked == sequence.ids[: len(asked)].tolist() and sequence.learned[len(asked)]
     # A reply has the same ids after any prompt, and one turn has the form of a trace's prompt.
     (one,) = plain.sequences([conversation(("user", "2+2?"), ("assistant", "6"))])
-    assert one.ids.tolist() == [*tiny.encode_prompt("2+2?\n"), *tiny.encode_completion("6")]
+    assert one.ids.tolist() == [*prompt_ids(tiny, "2+2?\n"), *completion_ids(tiny, "6")]
 
 
 def test_data_system_in_the_plain_form() -> None:
@@ -78,7 +79,7 @@ def test_data_system_in_the_plain_form() -> None:
     plain = choose_template(tiny, DataConfig(system="Add."))
     assert shown(tiny, plain.sequences([TRACE])[0]).startswith("<bos>Add.\n\n1+2+1=?\n⟦1+2=3")
     assert shown(tiny, plain.sequences([conversation(*CHAT)])[0]).startswith("<bos>Add.\n\nBe brief.\n\n2+2?\n⟦")
-    assert plain.prompts([ASKED]) == [tiny.encode_prompt("Add.\n\n1+2+1=?\n")]
+    assert plain.prompts([ASKED]) == [prompt_ids(tiny, "Add.\n\n1+2+1=?\n")]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from podium.core.errors import UsageError
+from tests.trainer.encoding import completion_ids, prompt_ids
 from trainer.data.layouts import completion_text, prompt_text
 from trainer.data.tokenizer import Tokenizer, reads_clock
 from trainer.recipes import SEED, trainset_recipe
@@ -32,7 +33,7 @@ def copy_with(tmp_path: Path, **settings: object) -> Path:
 
 def test_a_prompt_starts_with_bos_and_a_completion_ends_with_eos(tiny: Tokenizer) -> None:
     assert (tiny.pad_id, tiny.bos_id, tiny.eos_id) == (0, 1, 2)
-    prompt, completion = tiny.encode_prompt("3+4=?\n"), tiny.encode_completion("7")
+    prompt, completion = prompt_ids(tiny, "3+4=?\n"), completion_ids(tiny, "7")
     assert prompt[0] == tiny.bos_id
     assert completion[-1] == tiny.eos_id
     assert tiny.bos_id not in prompt[1:] + completion
@@ -41,19 +42,19 @@ def test_a_prompt_starts_with_bos_and_a_completion_ends_with_eos(tiny: Tokenizer
 
 def test_the_text_comes_back(tiny: Tokenizer) -> None:
     for text in ("3+4=7\n<answer>7</answer>", "  two  spaces, 1234", "Größe → 42 ✓", ""):
-        assert tiny.decode(tiny.encode_completion(text)) == text
-        assert tiny.decode(tiny.encode_prompt(text)) == text
+        assert tiny.decode(completion_ids(tiny, text)) == text
+        assert tiny.decode(prompt_ids(tiny, text)) == text
 
 
 def test_every_trace_comes_back(tiny: Tokenizer) -> None:
     for trace in trainset_recipe("tiny-reasoning").traces(SEED)[:200]:
         for text in (prompt_text(trace.prompt), completion_text(trace)):
-            assert tiny.decode(tiny.encode_completion(text)) == text
+            assert tiny.decode(completion_ids(tiny, text)) == text
 
 
 def test_digits_and_lone_letters_are_tokens_of_their_own(tiny: Tokenizer) -> None:
-    assert len(tiny.encode_completion("1234")) == 5
-    assert tiny.encode_completion("letter 1 is t")[-2] == tiny.encode_completion("t")[0]
+    assert len(completion_ids(tiny, "1234")) == 5
+    assert completion_ids(tiny, "letter 1 is t")[-2] == completion_ids(tiny, "t")[0]
 
 
 def test_making_it_again_gives_the_committed_bytes(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_bos_that_the_tokenizer_does_not_use_is_not_added(tmp_path: Path) -> N
     (folder / "tokenizer.json").write_text(json.dumps(values))
     tokenizer = Tokenizer(folder)
     assert tokenizer.bos_id is None
-    assert tokenizer.encode_prompt("t") == tokenizer.encode_completion("t")[:-1]
+    assert prompt_ids(tokenizer, "t") == tokenizer.encode(["t"])[0]
 
 
 def test_the_hash_follows_the_files(tiny: Tokenizer, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_whether_a_template_reads_the_clock(tmp_path: Path) -> None:
 
 
 def test_special_tokens_are_decoded_on_request_and_taken_out(tiny: Tokenizer) -> None:
-    ids = tiny.encode_completion("ab")
+    ids = completion_ids(tiny, "ab")
     assert (tiny.decode(ids), tiny.decode(ids, special=True)) == ("ab", "ab<eos>")
     assert tiny.without_special("<bos>ab<eos> c") == "ab c"
 
@@ -145,6 +146,6 @@ def test_a_real_tokenizer(realdata: Path) -> None:
     tokenizer = Tokenizer(realdata / "stories15m")
     assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.vocab_size) == (1, 2, 32000)
     for text in ("Once upon a time", "48/2 = <<48/2=24>>24\n#### 72", " two  spaces", "\nline"):
-        assert tokenizer.encode_prompt(text)[0] == 1
-        assert tokenizer.encode_completion(text)[-1] == 2
-        assert tokenizer.decode(tokenizer.encode_completion(text)) == text
+        assert prompt_ids(tokenizer, text)[0] == 1
+        assert completion_ids(tokenizer, text)[-1] == 2
+        assert tokenizer.decode(completion_ids(tokenizer, text)) == text

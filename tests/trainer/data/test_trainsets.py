@@ -7,7 +7,7 @@ from podium.core.formats import choose_format
 from podium.core.records import ReasoningTrace
 from podium.core.sources import Source
 from trainer.data.importers import import_examples
-from trainer.data.trainsets import build_trainset, import_trainset, read_examples, read_manifest, write_trainset
+from trainer.data.trainsets import build_trainset, import_trainset, iter_examples, read_manifest, write_trainset
 
 
 def write(folder, *traces):
@@ -27,7 +27,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert manifest.composition == {"test": 1, "x": 1}
     assert manifest.count == 2
     assert read_manifest(tmp_path / "t") == manifest
-    assert read_examples(tmp_path / "t") == traces
+    assert list(iter_examples(tmp_path / "t")) == traces
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path):
@@ -52,7 +52,7 @@ def test_missing_malformed_and_empty(tmp_path):
         read_manifest(tmp_path)
     write(tmp_path)
     with pytest.raises(UsageError, match="holds no examples"):
-        read_examples(tmp_path)
+        list(iter_examples(tmp_path))
     (tmp_path / "manifest.json").write_text(json.dumps({"name": "t"}))
     with pytest.raises(UsageError, match=r"manifest.json: recipe is missing"):
         read_manifest(tmp_path)
@@ -82,7 +82,7 @@ def test_import_refuses_what_is_there_and_writes_nothing_on_a_bad_line(tmp_path)
     assert files(folder) == before
     source.write_text('{"prompt": "p", "final_answer": "other"}\n')
     import_file(source, folder, replace=True)
-    assert read_examples(folder)[0].final_answer == "other"
+    assert next(iter_examples(folder)).final_answer == "other"
 
 
 def test_a_conversation_is_written_without_what_is_not_said(tmp_path):

@@ -11,6 +11,7 @@ from flax import nnx
 from podium.core.clock import Deadline, FakeClock
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
+from tests.trainer.encoding import completion_ids, prompt_ids
 from trainer.data.layouts import prompt_text
 from trainer.decoding.generate import _Rows, pad_prompts, prompt_buckets
 from trainer.export import save_hf
@@ -67,7 +68,7 @@ def test_decoding_with_the_cache_is_the_full_forward_pass(
         return jnp.argmax(logits(hidden[0, n - 1], decoder.head(), base.arch.final_softcap))
 
     def by_full_forward(prompt: str) -> str:
-        ids, new = base.tokenizer.encode_prompt(prompt_text(prompt)), []
+        ids, new = prompt_ids(base.tokenizer, prompt_text(prompt)), []
         assert len(ids) <= run.config.generate.max_prompt_tokens
         while len(new) < run.config.generate.max_new_tokens:
             row = np.zeros((1, length), np.int32)
@@ -267,7 +268,7 @@ def test_an_answer_ends_at_every_token_that_generation_config_names(
     samples = make_samples(*PROMPTS)
     before = run.predict(samples, forever)
     tokenizer = run.library.base(run.config).tokenizer
-    end = tokenizer.encode_completion("=")[0]
+    end = completion_ids(tokenizer, "=")[0]
     source = tmp_path / "model"
     trainable, frozen = run._weights
     save_hf(source, run.library.base(run.config), trainable, frozen, run.config.lora)
@@ -289,8 +290,8 @@ def test_a_special_token_can_be_a_stop_string(run: TrainingRun, make_samples: Ca
     samples = make_samples(*PROMPTS[:1])
     tokenizer = run.library.base(run.config).tokenizer
     rows = _Rows([], tokenizer, run.config.generate.model_copy(update={"stop": ("<bos>\n", "zz")}), None, None)
-    text = tokenizer.encode_completion("1+1=2")[:-1]
-    new_line, bos = tokenizer.encode_completion("\n")[:-1], tokenizer.bos_id
+    text = tokenizer.encode(["1+1=2"])[0]
+    new_line, bos = tokenizer.encode(["\n"])[0], tokenizer.bos_id
     assert rows._stopped([*text, bos]) is None
     assert rows._stopped([*text, bos, *new_line, *text]) == ("1+1=2", len(text) + 1 + len(new_line))
     assert rows._stopped([bos, *text, bos, *new_line]) == ("1+1=2", len(text) + 2 + len(new_line))

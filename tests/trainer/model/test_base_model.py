@@ -192,10 +192,10 @@ def test_the_tokenizer_may_have_a_token_more_than_the_model(folder: Path, tmp_pa
     values["added_tokens"] += [{"id": first + n, "content": content, **flags} for n, content in enumerate(more)]
     (source / "tokenizer.json").write_text(json.dumps(values))
     tokenizer = load_base(PLAIN.with_overrides({"model.source": str(source)})).tokenizer
-    assert tokenizer.encode_prompt("1+1=?") == load_base(PLAIN).tokenizer.encode_prompt("1+1=?")
-    for encode in (tokenizer.encode_prompt, tokenizer.encode_completion):
+    assert tokenizer.encode(["1+1=?"]) == load_base(PLAIN).tokenizer.encode(["1+1=?"])
+    for encode in (tokenizer.encode, tokenizer.encodings):
         with pytest.raises(UsageError) as caught:
-            encode("what is in <image_soft_token>?")
+            encode(["what is in <image_soft_token>?"])
         assert str(caught.value) == (
             f"{source}: token '<image_soft_token>' has id {rows}, but the model has only vocab_size={rows} tokens; "
             "take it out of the text, or give the tokenizer of the same model"

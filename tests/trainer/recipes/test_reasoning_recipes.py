@@ -17,7 +17,7 @@ from podium.core.paths import shipped
 from podium.core.records import ReasoningTrace, TrainsetManifest, read_record
 from tests.near_duplicates import near_pairs, repeats
 from tests.trainer.reasoning_answers.tools import Prompt, Solver
-from trainer.data.trainsets import build_trainset, read_examples
+from trainer.data.trainsets import build_trainset, iter_examples
 from trainer.recipes import SEED, TRAINSETS
 from trainer.recipes.reasoning_problems import SYNTHETIC, TOPICS, templates
 from trainer.recipes.reasoning_problems.problem import Draw, Problem, Template
@@ -68,7 +68,7 @@ def test_builds_to_the_committed_manifest(name: str, tmp_path: Path) -> None:
     assert manifest == read_record(TrainsetManifest, shipped() / "trainsets" / name / "manifest.json")
     assert manifest.composition == COMPOSITIONS[name]
     assert manifest.count == sum(COMPOSITIONS[name].values())
-    assert read_examples(tmp_path / "set") == traces(name)
+    assert list(iter_examples(tmp_path / "set")) == traces(name)
 
 
 def test_shares_of_dev_reasoning_v2() -> None:

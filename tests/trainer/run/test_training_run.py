@@ -15,7 +15,7 @@ from podium.core.files import read_json
 from podium.core.records import ReasoningTrace
 from podium.core.resolved import resolved
 from podium.core.states import State
-from trainer.data.trainsets import read_examples, write_trainset
+from trainer.data.trainsets import iter_examples, write_trainset
 from trainer.programs.library import ProgramLibrary
 from trainer.run.checkpoint import restore_tree
 from trainer.run.metrics_log import MetricsLog
@@ -287,7 +287,7 @@ def test_a_checkpoint_of_another_config_or_other_data_is_refused(
     start: Callable, forever: Deadline, tmp_path: Path, trainset: Path
 ) -> None:
     data = tmp_path / "data"
-    traces = read_examples(trainset)
+    traces = list(iter_examples(trainset))
     facts = {"name": "d", "recipe": "r", "recipe_version": "1", "seed": None}
     write_trainset(data, traces, **facts)
     run = start(data__trainset=str(data))
