@@ -87,6 +87,7 @@ def _trial_lines(trial: TrialView) -> list[str]:
     return [
         title + (f"; {trial.reason}" if trial.reason else ""),
         *(f"  {key}: {value}" for key, value in trial.overrides.items()),
+        *(f"  untrained: {score_text(value)}" for name, value in trial.untrained.items() if name == trial.space.metric),
         *(f"  at step {step}: {score_text(value)}" for step, value in trial.reports.items()),
         *(_mutation_line(mutation) for mutation in trial.lineage.mutations),
         *(f"  {name}: {value:.6g}" for name, value in sorted(trial.metrics.items())),

@@ -183,4 +183,8 @@ def _against_baseline(study: StudyView) -> str:
     from podium.cli.sweep_display import score_text
 
     base = next((trial for trial in study.trials if trial.baseline and trial.state is State.COMPLETE), None)
-    return f" (the base config: {score_text(base.value)} at step {base.step})" if base else ""
+    if base is None:
+        return ""
+    untrained = base.untrained.get(study.space.metric)
+    before = "" if untrained is None else f", {score_text(untrained)} untrained"
+    return f" (the base config: {score_text(base.value)} at step {base.step}{before})"

@@ -18,6 +18,7 @@ TRIALS_DIR = "trials"
 WORKERS_DIR = "workers"  # the log of each worker process
 # In the folder of a trial, beside those of every run (podium/core/run_files.py).
 REPORT_FILE, POINTER_FILE = "report.json", "pointer.json"
+UNTRAINED_FILE = "untrained.json"  # of the base config: the scores of its model before the first step
 END_FILE = "end"
 EVENTS_FILE = "events.jsonl"  # written by the tracker, one line per event
 MLFLOW_RUN_FILE = "mlflow_run_id"  # written by the tracker

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from podium.core.config import RunConfig, load_config
-from podium.core.files import read_text
+from podium.core.files import read_json, read_text
 from podium.core.resolved import open_keys, with_sizes_of
 from podium.core.run_files import CONFIG
 from podium.core.states import State
 from tuning.search.population import Lineage
 from tuning.search.space import SearchSpace
-from tuning.study.files import MLFLOW_RUN_FILE, trial_dir
+from tuning.study.files import MLFLOW_RUN_FILE, UNTRAINED_FILE, trial_dir
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -83,6 +83,12 @@ class TrialView:
             return {}
         others = [name for name, _ in self.space.aims[1:]]
         return {self.space.metric: self.value, **{name: self.metrics[name] for name in others}}
+
+    @property
+    def untrained(self) -> dict[str, float]:
+        """The scores of its model before the first step, by metric; empty unless its config is the base config."""
+        path = self.dir / UNTRAINED_FILE
+        return read_json(path) if path.is_file() else {}
 
     @property
     def mlflow_run_id(self) -> str | None:

@@ -55,6 +55,8 @@ def points(trial: TrialView) -> list[Point]:
     for line in MetricsLog(trial.dir / METRICS).lines():
         for name, value in _logged(line):
             found.setdefault((name, line["step"]), (value, _time_of(line, reports)))
+    for name, value in trial.untrained.items():
+        found.setdefault((RENAMED.get(name, name), 0), (value, reports[0]["time_ms"] if reports else now_ms()))
     metric = trial.space.metric
     ordered = sorted(found.items(), key=lambda item: (item[0][0] != metric, item[0][1]))
     return [(name, float(value), step, time_ms) for (name, step), (value, time_ms) in ordered]

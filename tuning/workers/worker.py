@@ -3,6 +3,7 @@
 It has four calls, each for one slot. Calls for different slots may overlap. A slot holds one trial.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,7 @@ from podium.core.states import State
 from tuning.search.space import SearchSpace
 from tuning.study import cuts
 from tuning.study.data import data_hashes
-from tuning.study.files import asked_to_end, trial_dir
+from tuning.study.files import UNTRAINED_FILE, asked_to_end, trial_dir
 from tuning.study.study import load_study_space
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class _Slot:
     evalset: Evalset
     samples: tuple[Sample, ...]  # of the dev split
     compile_counts: tuple[int, int]  # `Worker._compile_counts` when the trial was attached
+    is_base: bool  # its config is the base config of the study
 
 
 class Worker:
@@ -71,7 +73,8 @@ class Worker:
         from trainer.programs.library import ProgramLibrary
 
         self._folder = study_folder
-        self._device = select(load_study_space(study_folder).base_config.device)
+        self._base_config = load_study_space(study_folder).base_config
+        self._device = select(self._base_config.device)
         use_compile_cache()
         self._library = ProgramLibrary()
         self._slots: dict[int, _Slot] = {}
@@ -100,20 +103,27 @@ class Worker:
         from trainer.run.training_run import TrainingRun
 
         evalset, folder = self._evalset(config.eval.evalset), trial_dir(self._folder, trial_id)
+        is_base = config == self._base_config
         if (folder / CONFIG).is_file():
             config = with_sizes_of(config, load_config(folder / CONFIG))
         run = TrainingRun(self._library.resolve(config, lambda: evalset.samples), folder, self._library)
         newest = run.newest()
         is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # the trial has trained beyond it
         run.restore(None if is_ahead else checkpoint)
-        self._slots[trial_id] = _Slot(run, evalset, evalset.split("dev", config.eval.max_items), self._compile_counts())
+        samples = evalset.split("dev", config.eval.max_items)
+        self._slots[trial_id] = _Slot(run, evalset, samples, self._compile_counts(), is_base)
         return trial_id
 
     def advance(self, slot: int, until_step: int) -> Report:
-        """Train to `until_step`, then predict and score the dev split. A trial that ended before has no score."""
+        """Train to `until_step`, then predict and score the dev split. A trial that ended before has no score.
+
+        The model of the base config is scored before its first step, too.
+        """
         from trainer.loop import advance_with_checkpoints
 
         trial, stop = self._slots[slot], partial(asked_to_end, self._folder, slot)
+        if trial.is_base and trial.run.step == 0:
+            _score_untrained(trial)
         # A checkpoint becomes whole while the model predicts, or before the slot is given back.
         *_, report = advance_with_checkpoints(trial.run, until_step, Deadline.after(None), stop)
         report = self._with_score(trial, report)
@@ -159,6 +169,14 @@ class Worker:
     def _compile_counts(self) -> tuple[int, int]:
         """How many programs this process has compiled so far, and how many of them came from JAX's cache on disk."""
         return sum(self._library.compiles.values()), self._library.cache_hits
+
+
+def _score_untrained(trial: _Slot) -> None:
+    """Write the scores of the model before the first step, unless an earlier attempt has."""
+    path = trial.run.out / UNTRAINED_FILE
+    with contextlib.suppress(RunFailed):  # a failed run stays failed: its next report says why
+        if not path.exists():
+            write_json(path, {name: value for name, value in _score(trial).items() if name not in cuts.COUNTS})
 
 
 def _score(trial: _Slot) -> dict[str, float]:

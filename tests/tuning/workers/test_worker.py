@@ -64,6 +64,21 @@ def folder(space):
     return study_dir(create(space, None, Worker.check(space)).study_name)
 
 
+def test_the_base_config_is_scored_before_its_first_step(folder, space):
+    process = WorkerProcess(Worker, folder)
+    for number, config in enumerate(
+        [space.base_config, space.base_config.with_overrides({"train.learning_rate": 1e-3})]
+    ):
+        slot = process.attach(number, config, None)
+        process.advance(slot, 3)
+        process.detach(slot)
+    base, other = folder / "trials" / "000", folder / "trials" / "001"
+    untrained = read_json(base / "untrained.json")
+    assert untrained.keys() == {"dev/answer_correctness", "dev/primary_score", "dev/loss"}
+    assert untrained["dev/answer_correctness"] == 0
+    assert not (other / "untrained.json").exists()
+
+
 def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     process = WorkerProcess(Worker, folder)
     slot = process.attach(0, space.base_config, None)
@@ -219,7 +234,7 @@ def test_a_trial_that_runs_out_of_memory_is_oom_wherever_that_was(folder, space,
 
     process = WorkerProcess(Worker, folder)
     monkeypatch.setattr(where, full)
-    slot = process.attach(0, space.base_config, None)
+    slot = process.attach(0, space.base_config.with_overrides({"train.learning_rate": 1e-3}), None)
     report = process.advance(slot, 3)
     process.detach(slot)
     assert (report.state, report.step) == (State.OOM, step)
