@@ -60,6 +60,7 @@ def scores(config: RunConfig, library: ProgramLibrary, trainable: nnx.State, fro
     return np.asarray(forward(trainable, frozen))
 
 
+@pytest.mark.slow
 def test_an_exported_run_reads_back_with_the_same_logits(
     podium: Podium, run: TrainingRun, library: ProgramLibrary, home: Path
 ) -> None:

@@ -28,6 +28,7 @@ def a_second_a_step(clock: FakeClock) -> Callable[[], bool]:
     return stop
 
 
+@pytest.mark.slow
 def test_the_steps_that_fit_are_planned_and_then_done(
     tmp_path: Path, library: ProgramLibrary, config: RunConfig, clock: FakeClock, a_second_a_step: Callable
 ) -> None:

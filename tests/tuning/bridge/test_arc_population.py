@@ -80,6 +80,7 @@ def here(home: Path, store: Path) -> Path:  # noqa: ARG001
     return home
 
 
+@pytest.mark.slow
 def test_a_population_is_swept_learned_from_and_submitted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     imported = ("evalset", "import", "known.json", "--solutions", "solutions.json", "--format", "arc", "--as", "known")
     assert command(*imported, "--scorer", "arc_program") == 0

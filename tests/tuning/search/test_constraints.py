@@ -61,6 +61,7 @@ def test_optuna_has_them_the_sampler_heeds_them_and_nobody_chooses_what_breaks_o
     assert f"trial {bound.best().number}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_warm_start_judges_older_trials_by_the_new_constraints(run_sweep):
     old = run_sweep(SPACE, name="old", worker=Tempting)
     new = run_sweep({**SPACE, "constraints": [MEMORY], "trials": 6}, name="new", worker=Tempting, warm_start="old")

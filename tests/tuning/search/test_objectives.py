@@ -84,6 +84,7 @@ def _assert_podium_shows(study, capsys):
     assert [set(shares) for shares in importance(study.name).values()] == [set(study.space.parameters)] * 2
 
 
+@pytest.mark.slow
 def test_with_nsga_a_resumed_study_ends_as_an_undisturbed_one(run_both):
     nsga = {"sampler": {"name": "nsga2", "seed": 1, "population_size": 3}, "trials": 9}
     undisturbed = run_both(nsga, name="undisturbed")

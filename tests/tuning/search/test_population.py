@@ -153,6 +153,7 @@ def test_the_base_config_keeps_its_own_and_a_crashed_member_ends(run_pbt):
     assert [study.trial(number).state for number in (0, 1, 3, 4)] == [State.COMPLETE] * 4
 
 
+@pytest.mark.slow
 def test_a_stopped_population_ends_as_an_undisturbed_one(run_pbt):
     undisturbed = run_pbt(name="undisturbed")
     stopped = run_pbt(name="stopped", ask=("stop-2",))

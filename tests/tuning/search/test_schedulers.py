@@ -93,6 +93,7 @@ def test_most_trials_are_in_the_first_bracket_and_always_in_the_same():
     assert {bracket_of(number, 1) for number in range(9)} == {0}
 
 
+@pytest.mark.slow
 def test_hyperband_saves_steps_and_gives_some_trials_longer(run_sweep):
     """On the analytic curves, where none diverges: ASHA saves most, hyperband some, and all find the same best."""
     tame = {"train.learning_rate": {"type": "float", "low": 1e-4, "high": 4e-2, "log": True}}

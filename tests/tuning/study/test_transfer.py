@@ -60,6 +60,7 @@ def test_scores_on_other_data_say_nothing(run_sweep, old, monkeypatch):  # noqa:
     assert len(study.trials) == 2
 
 
+@pytest.mark.slow
 def test_a_warm_started_study_is_resumed_as_an_undisturbed_one(run_sweep, old):  # noqa: ARG001
     changes = {**OLD, "trials": 6, "sampler": {"name": "tpe", "seed": 1, "n_startup_trials": 4}}
     undisturbed = run_sweep(changes, name="undisturbed", warm_start="old")
@@ -70,6 +71,7 @@ def test_a_warm_started_study_is_resumed_as_an_undisturbed_one(run_sweep, old): 
     assert [trial.overrides for trial in resumed.trials] == [trial.overrides for trial in undisturbed.trials]
 
 
+@pytest.mark.slow
 def test_a_population_begins_with_an_older_study_and_a_study_with_an_older_population(run_sweep, old):
     changes = {**OLD, "scheduler": {"name": "pbt", "perturb_every_steps": 20, "quantile": 0.5}, "trials": 5}
     population = run_sweep(changes, name="population", warm_start="old", worker=PopulationWorker)

@@ -135,6 +135,7 @@ def test_a_trial_trains_reports_and_leaves_its_files(folder, space):
     assert "Traceback" in (folder / "trials" / "002" / "traceback.txt").read_text()
 
 
+@pytest.mark.slow
 def test_sizes_are_found_for_a_trial_and_kept_by_its_files_its_resume_and_its_lock(home, monkeypatch):
     write_data(home)
     base = {**BASE, "data": {"trainset": "sums"}, "generate": {}}
