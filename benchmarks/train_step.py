@@ -32,6 +32,7 @@ from flax import nnx
 from benchmarks import handwritten, tunix_gemma3
 from benchmarks.gemma3_1b import ALPHA, ARCH, RANK, lora_config, our_program, shapes_of
 from benchmarks.report import Report, arguments
+from trainer.device.cards import card
 from trainer.model.decoder import Decoder
 from trainer.model.weights import save_weights
 from trainer.programs.compiler import CompileRequest
@@ -44,8 +45,6 @@ SMALL = replace(
     **{"windows": (128,) * 5 + (0,), "attention_scale": 64**-0.5, "embedding_scale": 384**0.5},
 )
 RATE = 1e-3
-# Dense bfloat16 FLOP/s from the data sheets.
-PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "B200": 2250e12, "L40S": 362e12, "L4": 121e12, "A10": 125e12}
 Engine = Callable[[Sequence[np.ndarray]], list[float]]  # trains one step per batch (batch, seq); returns the losses
 
 
@@ -177,16 +176,11 @@ def compare(report: Report, options: Any) -> None:
         report.goal(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
 
 
-def peak_of(kind: str) -> float | None:
-    """The peak FLOP/s of a card by its device kind, such as `NVIDIA H200`; None if it is not in PEAKS."""
-    return next((peak for name, peak in PEAKS.items() if name in kind.replace("-", " ").split()), None)
-
-
 def share_of_peak(report: Report, batch: int = 8, length: int = 512, steps: int = 20) -> None:
     """Measure our step on the shapes of Gemma 3 1B; the faster of remat `none` and `full` counts."""
     device = jax.devices()[0]
-    peak = peak_of(device.device_kind) if device.platform == "gpu" else None
-    if peak is None:
+    known = card(device.device_kind)
+    if known is None:
         report.figure("share of a GPU's peak", f"not measured: the peak of {device.device_kind} is not known")
         return
     shapes = shapes_of(ARCH, "bfloat16")
@@ -203,8 +197,8 @@ def share_of_peak(report: Report, batch: int = 8, length: int = 512, steps: int 
             report.figure(what, "out of memory")
             continue
         report.figure(what, tokens_per_s, "tokens/s")
-        shares.append(100 * 4 * sum(leaf.size for leaf in jax.tree.leaves(params)) * tokens_per_s / peak)
-    report.goal(f"share of {peak / 1e12:.0f} TFLOP/s", max(shares, default=None), ">= 30", "%")
+        shares.append(100 * 4 * sum(leaf.size for leaf in jax.tree.leaves(params)) * tokens_per_s / known.flops)
+    report.goal(f"share of {known.flops / 1e12:.0f} TFLOP/s", max(shares, default=None), ">= 30", "%")
 
 
 def speed(params: nnx.State, batch: int, length: int, steps: int, remat: str) -> float:

@@ -16,7 +16,6 @@ from podium.core.states import State
 from trainer.device.memory import device_bytes, gb, tree_bytes
 from trainer.memory.fixes import fixes
 from trainer.model.architecture import Architecture
-from trainer.step.loss import CHUNK_ELEMENTS
 
 Tree = Any
 
@@ -53,17 +52,20 @@ def estimate(
     config: RunConfig,
     arch: Architecture,
     dtype: Any,
+    chunk: int,
     length: int,
     trainable: Tree,
     frozen: Tree,
     opt_state: Tree,
     n_devices: int = 1,
 ) -> Memory:
-    """Estimate the memory of a step on rows of `length` tokens. The trees hold arrays or shapes. Computes nothing."""
+    """Estimate the memory of a step on rows of `length` tokens, with the logits of `chunk` tokens at once.
+
+    The trees hold arrays or shapes. Computes nothing.
+    """
     batch, micro_batches = config.train.batch_size // n_devices, config.train.gradient_accumulation_steps
     itemsize = jnp.dtype(dtype).itemsize
     kept, work = layer_bytes(arch, batch, length, itemsize, config.train.remat)
-    chunk = min(batch * length * arch.vocab_size, max(CHUNK_ELEMENTS, batch * arch.vocab_size))
     gathered = (tree_bytes((trainable, frozen), whole=True) - tree_bytes((trainable, frozen))) // arch.layers
     return Memory(
         shape=(batch, length),
@@ -71,7 +73,7 @@ def estimate(
         optimizer=tree_bytes(opt_state),
         gradients=tree_bytes(trainable) * (2 if micro_batches > 1 else 1),
         activations=arch.layers * kept + work + gathered,
-        loss=int(LOGITS * chunk * 4),
+        loss=int(LOGITS * min(chunk, batch * length) * arch.vocab_size * 4),
     )
 
 

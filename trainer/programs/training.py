@@ -15,6 +15,7 @@ from trainer.device.sharding import batch_sharding, parameter_shapes, put, repli
 from trainer.memory.estimate import Memory, estimate, with_compiled
 from trainer.model.base_model import BaseModel, build_decoder, init_state
 from trainer.programs.compiler import Compile, Compiler, CompileRequest
+from trainer.step.loss import chunk_tokens
 from trainer.step.loss_scale import initial_scale
 from trainer.step.optimizer import build_optimizer, hyperparameters
 from trainer.step.train_step import make_summed_loss, make_train_step
@@ -33,6 +34,7 @@ class TrainingProgram:
         self.config, self.base, self.mesh = config, base, base.mesh
         self.compiler = Compiler(config.program_key, compile_)
         self.graphdef, self.dtype = build_decoder(base, config), compute_dtype(config.train.dtype)
+        self.chunk = chunk_tokens(base.arch.vocab_size, self.mesh.devices.flat[0].device_kind)
         self.hyperparameters = replicated_shapes(self.mesh, hyperparameters(config))
         # Adapters on a model without weight files: the seed also makes the frozen base. Otherwise the frozen base is
         # loaded, and full fine-tuning has none.
@@ -85,7 +87,7 @@ class TrainingProgram:
     def memory_of(self, length: int) -> Memory:
         """The device memory that `step_of(length)` needs: an estimate, or the compiler's figures if it is compiled."""
         trees = self.trainable, self.frozen_shapes, self.opt_state
-        memory = estimate(self.config, self.base.arch, self.dtype, length, *trees, n_devices=self.mesh.size)
+        memory = estimate(self.config, self.base.arch, self.dtype, self.chunk, length, *trees, n_devices=self.mesh.size)
         compiled = self.compiler.find("train", self._batch_shape(length))
         return with_compiled(memory, compiled) if compiled else memory
 
@@ -116,7 +118,7 @@ class TrainingProgram:
         batch = {field: jax.ShapeDtypeStruct(shape, dtype, sharding=rows) for field, dtype in FIELDS.items()}
         step = replicated_shapes(self.mesh, SCALAR)
         return CompileRequest(
-            make_train_step(self.graphdef, self.base.arch, self.config, self.dtype),
+            make_train_step(self.graphdef, self.base.arch, self.config, self.dtype, self.chunk),
             arguments=(self.trainable, self.opt_state, self.frozen_shapes, batch, self.hyperparameters, step),
             out_shardings=(*shardings((self.trainable, self.opt_state)), replicated(self.mesh)),
             mesh=self.mesh,
@@ -126,7 +128,7 @@ class TrainingProgram:
     def _loss_request(self, shape: tuple[int, int]) -> CompileRequest:
         rows = {field: jax.ShapeDtypeStruct(shape, dtype) for field, dtype in FIELDS.items()}
         return CompileRequest(
-            make_summed_loss(self.graphdef, self.base.arch, self.config, self.dtype),
+            make_summed_loss(self.graphdef, self.base.arch, self.config, self.dtype, self.chunk),
             arguments=(self.trainable, self.frozen_shapes, replicated_shapes(self.mesh, rows), self.hyperparameters),
             out_shardings=replicated(self.mesh),
             mesh=self.mesh,

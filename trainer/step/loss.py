@@ -7,11 +7,20 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from trainer.device.cards import ridge
 from trainer.device.sharding import mesh_size, shard_rows_over_data
 from trainer.model.attention import softcap as _softcap
 
-# Logits per chunk, in float32: 128 MiB. With a vocabulary of 262,144 this is 128 tokens per chunk.
-CHUNK_ELEMENTS = 2**25
+# The fewest logits per chunk, in float32: 16 MiB. A smaller chunk costs more in overhead than it saves.
+CHUNK_ELEMENTS = 2**22
+
+
+def chunk_tokens(vocab_size: int, device_kind: str) -> int:
+    """The number of tokens whose logits exist at once on a device.
+
+    The head is read once per chunk, so a chunk has enough tokens for the device to compute all the time.
+    """
+    return max(ridge(device_kind), CHUNK_ELEMENTS // vocab_size)
 
 
 def logits(hidden: Array, head: Array, softcap: float | None) -> Array:
@@ -28,19 +37,20 @@ def chunked_cross_entropy(
     *,
     softcap: float | None,
     label_smoothing: Array | float,
-    chunk_elements: int = CHUNK_ELEMENTS,
+    chunk: int,
 ) -> tuple[Array, Array]:
     """(sum of weighted losses, sum of weights), both float32 scalars.
 
-    Processes the sequence in chunks whose logits are at most `chunk_elements` per device (or one token of each row),
-    and computes their gradient at the same time, so memory grows with the chunk and not with tokens x vocab. A token of
-    weight 0 is ignored, whatever its logits are.
+    Processes the tokens in chunks of `chunk` per device (or one of each row), and computes their gradient at the same
+    time, so memory grows with the chunk and not with tokens x vocab. A token of weight 0 is ignored, whatever its
+    logits are: the learned tokens come first, and a chunk without any is skipped.
     hidden: (..., seq, hidden); head: (vocab, hidden); targets, weights: (..., seq); label_smoothing: scalar (Szegedy et
     al. 2015, arXiv 1512.00567).
     """
+    if mesh_size() == 1:  # so that tokens of all rows share a chunk; over several devices, each has its own rows
+        hidden, targets, weights = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1), weights.reshape(-1)
     *_, length = targets.shape
-    token_logits = targets.size // length * head.shape[0]  # logits of one token of each row
-    chunk = max(1, min(length, chunk_elements * mesh_size() // token_logits))
+    chunk = max(1, min(length, chunk * mesh_size() * length // targets.size))  # of each row
     chunks = -(-length // chunk)
 
     def split(x: Array) -> Array:  # (chunks, ..., chunk, ...); the last chunk is padded with zeros, so with weight 0
@@ -48,10 +58,32 @@ def chunked_cross_entropy(
         x = jnp.pad(x, [(0, (chunks * chunk - length) * (n == axis)) for n in range(x.ndim)])
         return jnp.moveaxis(x.reshape(*x.shape[:axis], chunks, chunk, *x.shape[axis + 1 :]), axis, 0)
 
+    if chunks > 1:
+        order = jnp.argsort(weights <= 0, axis=-1, stable=True)
+        targets, weights = (jnp.take_along_axis(x, order, axis=-1) for x in (targets, weights))
+        hidden = _reorder(hidden, order)
     weights = weights.astype(jnp.float32)
     smoothing = jnp.asarray(label_smoothing, jnp.float32)
     total = _total(split(hidden), head, split(targets), split(weights), smoothing, softcap)
     return total, jnp.sum(weights)
+
+
+@jax.custom_vjp
+def _reorder(hidden: Array, order: Array) -> Array:
+    """The tokens of each row in this order. hidden: (..., seq, hidden); order: (..., seq), a permutation per row."""
+    return jnp.take_along_axis(hidden, order[..., None], axis=-2)
+
+
+def _reorder_forward(hidden: Array, order: Array) -> tuple[Array, Array]:
+    return _reorder(hidden, order), order
+
+
+def _reorder_backward(order: Array, gradient: Array) -> tuple[Array, None]:
+    """The inverse permutation. JAX's own gradient is a scatter, which a CPU computes on one core."""
+    return jnp.take_along_axis(gradient, jnp.argsort(order, axis=-1)[..., None], axis=-2), None
+
+
+_reorder.defvjp(_reorder_forward, _reorder_backward)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
@@ -65,7 +97,10 @@ def _total(
     """
 
     def one_chunk(total: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
-        return total + _chunk_loss(inputs[0], head, *inputs[1:], label_smoothing, softcap), None
+        def learned() -> Array:
+            return total + _chunk_loss(inputs[0], head, *inputs[1:], label_smoothing, softcap)
+
+        return jax.lax.cond(jnp.any(inputs[2] > 0), learned, lambda: total), None
 
     return jax.lax.scan(one_chunk, jnp.zeros((), jnp.float32), (hidden, targets, weights))[0]
 
@@ -77,9 +112,12 @@ def _total_forward(
     trains_head = head.perturbed
 
     def one_chunk(sums: tuple[Array, Any], inputs: tuple[Array, Array, Array]) -> tuple[tuple[Array, Any], Array]:
-        gradient = jax.value_and_grad(_chunk_loss, (0, 1) if trains_head else (0,))
-        loss, (of_hidden, *of_head) = gradient(inputs[0], head.value, *inputs[1:], label_smoothing.value, softcap)
-        return jax.tree.map(jnp.add, sums, (loss, of_head)), of_hidden
+        def learned() -> tuple[Any, Array]:
+            gradient = jax.value_and_grad(_chunk_loss, (0, 1) if trains_head else (0,))
+            loss, (of_hidden, *of_head) = gradient(inputs[0], head.value, *inputs[1:], label_smoothing.value, softcap)
+            return jax.tree.map(jnp.add, sums, (loss, of_head)), of_hidden
+
+        return jax.lax.cond(jnp.any(inputs[2] > 0), learned, lambda: (sums, jnp.zeros_like(inputs[0])))
 
     zeros = jnp.zeros((), jnp.float32), [jnp.zeros_like(head.value)] * trains_head
     inputs = hidden.value, targets.value, weights.value

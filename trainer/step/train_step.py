@@ -25,18 +25,18 @@ Batch = dict[str, jax.Array]  # trainer.data.rows.FIELDS, each (accumulation, ba
 
 
 def make_train_step(
-    graphdef: nnx.GraphDef, arch: Architecture, config: ResolvedConfig, dtype: Any
+    graphdef: nnx.GraphDef, arch: Architecture, config: ResolvedConfig, dtype: Any, chunk: int
 ) -> Callable[..., Any]:
     """`step(trainable, opt_state, frozen, batch, hp, step) -> (trainable, opt_state, metrics)`, to be compiled.
 
-    Reads only the program-key fields of `config`. The loss is the mean over all learned tokens of the accumulated
-    batch, so 4 x 2 examples weigh the same as 1 x 8. Metrics are scalars: loss and grad_norm before the update,
-    learning_rate, n_tokens (without padding), `finite` and `overflow`. If `finite` is False or `overflow` is True, the
-    update was not applied, so a NaN never enters the parameters. Only float16 gradients overflow, until the loss scale
-    in `opt_state` has been halved often enough.
+    Reads only the program-key fields of `config`. `chunk`: tokens per device whose logits exist at once. The loss is
+    the mean over all learned tokens of the accumulated batch, so 4 x 2 examples weigh the same as 1 x 8. Metrics are
+    scalars: loss and grad_norm before the update, learning_rate, n_tokens (without padding), `finite` and `overflow`.
+    If `finite` is False or `overflow` is True, the update was not applied, so a NaN never enters the parameters. Only
+    float16 gradients overflow, until the loss scale in `opt_state` has been halved often enough.
     """
 
-    summed_loss = make_summed_loss(graphdef, arch, config, dtype)
+    summed_loss = make_summed_loss(graphdef, arch, config, dtype, chunk)
 
     def micro_loss(
         trainable: Tree, frozen: Tree, micro: Batch, hp: Hyperparameters, key: jax.Array, factor: jax.Array | float
@@ -92,11 +92,11 @@ def make_train_step(
 
 
 def make_summed_loss(
-    graphdef: nnx.GraphDef, arch: Architecture, config: ResolvedConfig, dtype: Any
+    graphdef: nnx.GraphDef, arch: Architecture, config: ResolvedConfig, dtype: Any, chunk: int
 ) -> Callable[..., Any]:
     """`loss(trainable, frozen, rows, hp, dropout=None, label_smoothing=0.0) -> (summed loss, learned tokens)`.
 
-    Each field of `rows` is (batch, seq).
+    Each field of `rows` is (batch, seq). `chunk`: tokens per device whose logits exist at once.
     """
 
     def summed_loss(
@@ -124,6 +124,7 @@ def make_summed_loss(
             rows["weights"],
             softcap=arch.final_softcap,
             label_smoothing=label_smoothing,
+            chunk=chunk,
         )
 
     return summed_loss
