@@ -1,6 +1,5 @@
 """Exports a trained model to a Hugging Face folder, for transformers and other programs that read its format."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json, write_json, write_text
 from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import CHECKPOINTS
+from podium.core.temporary import temporary_folder
 from trainer.data.exported_template import exported_template
 from trainer.data.tokenizer import CHAT_TEMPLATE, tokenizer_files
 from trainer.model.base_model import BaseModel, param_dtype
@@ -74,21 +74,19 @@ def save_hf(
     """
     check_absent(folder)
     params = merge(frozen, trainable, lora) if jax.tree.leaves(frozen) else trainable
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        temporary.mkdir(parents=True)
-        save_weights(temporary, base.arch, params, dtype=dtype)
-        write_json(temporary / "config.json", _config(base.folder, dtype or str(jax.tree.leaves(params)[0].dtype)))
-        write_json(temporary / GENERATION, _generation_config(base))
-        for file in tokenizer_files(base.tokenizer.folder):
-            shutil.copyfile(file, temporary / file.name)
-        if template is not None:
-            write_text(temporary / CHAT_TEMPLATE, template)  # which transformers prefers to tokenizer_config.json
-        temporary.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder) as temporary:
+            save_weights(temporary, base.arch, params, dtype=dtype)
+            write_json(temporary / "config.json", _config(base.folder, dtype or str(jax.tree.leaves(params)[0].dtype)))
+            write_json(temporary / GENERATION, _generation_config(base))
+            for file in tokenizer_files(base.tokenizer.folder):
+                shutil.copyfile(file, temporary / file.name)
+            if template is not None:
+                write_text(temporary / CHAT_TEMPLATE, template)  # which transformers prefers to tokenizer_config.json
+            temporary.rename(folder)
     except (OSError, SafetensorError) as error:
         raise PodiumError(f"cannot write {folder}: {error}; nothing was left there") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_absent(folder: Path) -> None:

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import secrets
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.redaction import one_line
+from podium.core.temporary import temporary_file, temporary_folder
 
 GZIP = b"\x1f\x8b"  # the first bytes of every gzip file
 
@@ -35,19 +35,22 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_parts(path: Path, parts: Iterable[bytes]) -> None:
     """Like `write_bytes`, one part at a time. If `parts` raises, the old file is unchanged."""
-    temporary = _temporary(path)
+    with _written(path, parts) as temporary:
+        temporary.replace(path)
+
+
+@contextlib.contextmanager
+def _written(path: Path, parts: Iterable[bytes]) -> Iterator[Path]:
+    """A temporary file beside `path` that holds `parts`, flushed to the disk."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary_file(path) as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            yield Path(file.name)
     except OSError as error:
         raise PodiumError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -151,17 +154,17 @@ def _parsed(text: str, path: Path, line: int = 1) -> Any:
 
 
 def create_exclusively(path: Path, text: str) -> bool:
-    """Create `path` with `text`, and return whether it did: False if `path` already exists. Atomic across processes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Create `path` with `text`, and return whether it did: False if `path` already exists. Atomic across processes.
+
+    Raises:
+        PodiumError: the disk refused the file.
+    """
     # A hard link to a finished file is atomic and exclusive, so no reader sees a part of the winner's file.
-    temporary = _temporary(path)
-    write_text(temporary, text)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _written(path, [text.encode("utf-8")]) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
     return True
 
 
@@ -173,17 +176,17 @@ def link_tree(source: Path, target: Path) -> None:
     Raises:
         PodiumError: the disk refused the copy.
     """
-    folder, temporary = target.parent, _temporary(target.parent)
+    folder = target.parent
     try:
-        temporary.mkdir(parents=True)
-        if source.is_dir():
-            shutil.copytree(source, temporary / target.name, copy_function=_link)
-        else:
-            _link(source, temporary / target.name)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder) as temporary:
+            if source.is_dir():
+                shutil.copytree(source, temporary / target.name, copy_function=_link)
+            else:
+                _link(source, temporary / target.name)
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.replace(folder)
     except (OSError, shutil.Error) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise PodiumError(f"cannot keep {source} as {target}: {error}") from error
 
 
@@ -192,8 +195,3 @@ def _link(source: str | Path, target: str | Path) -> None:
         os.link(source, target)
     except OSError:  # `source` is on another file system, or on one without links
         shutil.copy2(source, target)
-
-
-def _temporary(path: Path) -> Path:
-    """A hidden, random name beside `path`, so that the rename stays on one file system and writers do not collide."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
