@@ -34,8 +34,8 @@ from tuning.study.events import Listener
 from tuning.study.files import SUMMARY_FILE, requested_stop, stop_file
 from tuning.study.locks import DriverLock, WorkersLock
 from tuning.study.overview import steps
-from tuning.study.storage import optuna_storage, storage_in_use
-from tuning.study.study import LIMIT, StudyView, find_study, load_study_space, started_trials, study_view
+from tuning.study.storage import LIMIT, optuna_storage, storage_in_use
+from tuning.study.study import StudyView, find_study, load_study_space, started_trials, study_view
 from tuning.study.transfer import source_for
 from tuning.study.trial import UNFINISHED, best_of
 from tuning.workers.sync import SyncedWorkerKind, Syncer, check_url, sync_driver

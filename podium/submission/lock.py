@@ -19,6 +19,7 @@ from podium.core.provenance import code_commit, code_hash, requirements_hash
 from podium.core.records import PromotionRecord, Record, parse_record
 from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import LOCK
+from podium.core.temporary import remove_leftovers
 from podium.submission.claim import utc_now
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
 from trainer.data.tokenizer import tokenizer_files
@@ -87,7 +88,8 @@ def refuse_taken(name: str) -> None:
     check_name(name, "submission")
     if name.casefold() == PACKAGES:
         raise UsageError(f"submission name {name!r}: submission_runs/{PACKAGES}/ holds packages; choose another name")
-    if submission_dir(name).exists():
+    remove_leftovers(submission_dir(name))  # of a promotion that was killed
+    if any(submission_dir(name).glob("*")):
         raise _taken(name)
 
 

@@ -16,7 +16,7 @@ from podium.core.paths import check_name, study_dir, workspace
 from tuning.search.space import SearchSpace
 from tuning.study.files import SPACE_FILE
 from tuning.study.locks import DriverLock
-from tuning.study.storage import JOURNAL, create_in_storage, discard_storage, open_storage
+from tuning.study.storage import JOURNAL, create_in_storage, open_storage
 from tuning.study.study import DATA, N_ENQUEUED, StudyView, find_study, load_study_space
 from tuning.study.trial import BASELINE
 
@@ -40,10 +40,8 @@ def create(
         UsageError: a study of that name exists.
         PodiumError: the folder or the storage cannot be written.
     """
-    folder = _claim(space, name)
-    with DriverLock(folder):
-        refuse_taken(folder.name)  # another process may have created it in the meantime
-        discard_storage(folder)  # left by a sweep that was killed before it had created its study
+    with contextlib.ExitStack() as held:
+        folder = _claim(space, name, held)
         try:
             study = create_in_storage(folder, [direction for _, direction in space.aims], storage)
         except PodiumError:
@@ -96,8 +94,12 @@ def limit_for(space: SearchSpace, earlier: StudyView | None) -> int:
 
 def refuse_taken(name: str) -> None:
     """Raises UsageError if a new study cannot have the name."""
-    if (study_dir(check_name(name, "study")) / SPACE_FILE).exists():
+    if _is_study(study_dir(check_name(name, "study"))):
         raise UsageError(f"study {name!r} already exists; choose another name, or resume it with --resume {name}")
+
+
+def _is_study(folder: Path) -> bool:
+    return (folder / SPACE_FILE).exists()
 
 
 def reopen(name: str, space: SearchSpace, data: Mapping[str, str], storage: str | None = None) -> Study:
@@ -120,19 +122,30 @@ def reopen(name: str, space: SearchSpace, data: Mapping[str, str], storage: str 
     return study
 
 
-def _claim(space: SearchSpace, name: str | None) -> Path:
-    """Create a study's folder: NAME, or the space's name with the first free number."""
-    try:
-        if name is not None:
-            refuse_taken(name)
-            study_dir(name).mkdir(parents=True, exist_ok=True)
-            return study_dir(name)
-        for number in count(1):
-            folder = study_dir(f"{space.name}-{number:03d}")
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(parents=True)
+def _claim(space: SearchSpace, name: str | None, held: contextlib.ExitStack) -> Path:
+    """Create and lock a study's folder: NAME, or the space's name with the first free number."""
+    if name is not None:
+        refuse_taken(name)
+        held.enter_context(_locked(study_dir(name)))
+        refuse_taken(name)  # another process may have created it in the meantime
+        return study_dir(name)
+    for number in count(1):
+        folder = study_dir(f"{space.name}-{number:03d}")
+        if _is_study(folder):
+            continue
+        with contextlib.suppress(UsageError), contextlib.ExitStack() as lock:  # another sweep is creating it
+            lock.enter_context(_locked(folder))
+            if not _is_study(folder):
+                held.enter_context(lock.pop_all())
                 break
+    return folder
+
+
+def _locked(folder: Path) -> DriverLock:
+    """The lock of a study's folder, which is created unless a killed sweep left it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         why = f"cannot create a study in {study_dir('')}: {error.strerror}"
         raise PodiumError(f"{why}; set PODIUM_WORKSPACE to another folder") from error
-    return folder
+    return DriverLock(folder)

@@ -1,4 +1,5 @@
-"""File locks that keep two sweeps from working on one study. The system frees a process's lock however it ends.
+"""File locks that keep two sweeps from working on one study, or from creating one file. The system frees a process's
+lock however it ends.
 
 Two processes that write to one trial would corrupt it, and the workers of a killed driver continue for a moment.
 """
@@ -7,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Self
 
@@ -16,6 +17,41 @@ from podium.core.errors import PodiumError, UsageError
 from tuning.study.files import DRIVER_LOCK, WORKERS_LOCK
 
 WAIT_S = 30.0
+CREATION_S = 120.0  # MLflow's store takes 5 to 15 s
+
+
+@contextlib.contextmanager
+def one_creator(path: Path, deadline: Deadline | None = None) -> Iterator[None]:
+    """Wait until no other process is within this context for `path`, which need not exist.
+
+    Raises:
+        PodiumError: another process has been within for too long, or the folder cannot be written.
+    """
+    try:
+        lock = path.with_name(f".{path.name}.lock").open("a+")
+    except OSError as error:
+        raise PodiumError(f"cannot create {path}: {error.strerror}; its folder must exist and be writable") from error
+    with lock as file:
+        deadline = deadline or Deadline.after(CREATION_S)
+        if not _locked(file, deadline, _pause):
+            waited = f"after {deadline.elapsed_s():.0f} s"
+            raise PodiumError(f"another process is still creating {path} {waited}; end it, then try again")
+        yield
+
+
+def _pause() -> None:
+    time.sleep(0.1)
+
+
+def _locked(file: IO[str], deadline: Deadline, pause: Callable[[], None]) -> bool:
+    """Wait for an exclusive lock on the file; returns whether it was free before the deadline."""
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        if deadline.expired():
+            return False
+        pause()
 
 
 class WorkersLock:
@@ -31,22 +67,15 @@ class WorkersLock:
         fcntl.flock(self._file, fcntl.LOCK_SH)
         return self
 
-    def wait_for_none(
-        self, deadline: Deadline | None = None, pause: Callable[[], None] = lambda: time.sleep(0.1)
-    ) -> None:
+    def wait_for_none(self, deadline: Deadline | None = None, pause: Callable[[], None] = _pause) -> None:
         """Wait until no worker of an earlier sweep is left. Raises PodiumError if that takes too long."""
         deadline = deadline or Deadline.after(WAIT_S)
         with self._path.open("a+") as file:
-            while True:
-                try:
-                    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if deadline.expired():
-                        raise PodiumError(
-                            f"study {self._path.parent.name!r}: workers of an earlier sweep still run after "
-                            f"{deadline.elapsed_s():.0f} s; end those processes, then resume"
-                        ) from None
-                pause()
+            if not _locked(file, deadline, pause):
+                raise PodiumError(
+                    f"study {self._path.parent.name!r}: workers of an earlier sweep still run after "
+                    f"{deadline.elapsed_s():.0f} s; end those processes, then resume"
+                )
 
 
 class DriverLock:

@@ -19,6 +19,7 @@ from podium.core.files import is_full_disk, read_json, write_json
 from podium.core.redaction import one_line, redact
 from tuning.search.objectives import Direction
 from tuning.study.files import JOURNAL_FILE, SQLITE_FILE, STORAGE_FILE, cannot_continue, no_room
+from tuning.study.locks import one_creator
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -31,6 +32,7 @@ FILES = {JOURNAL: JOURNAL_FILE, SQLITE: SQLITE_FILE}
 SCHEMES = ("sqlite", "postgresql", "mysql")
 CONNECT_TIMEOUT_S = 10
 POSTGRES_DRIVER = ".venv/bin/pip install -e '.[postgres]'"
+LIMIT = "limit"  # Optuna user attribute of a study, from its first sweep on: how many trials the last one was to reach
 
 
 def optuna_storage(setting: str | None = None) -> str:
@@ -53,23 +55,50 @@ def optuna_storage(setting: str | None = None) -> str:
 def create_in_storage(folder: Path, directions: Sequence[Direction], storage: str) -> Study:
     """Create the Optuna study of `folder` in `storage`, which `optuna_storage` returned.
 
+    What a sweep left there that was killed before it had created its study is removed.
+
     Raises:
         PodiumError: the storage cannot be used.
         UsageError: the storage has a study of that name from another workspace.
     """
     import optuna
 
-    with _one_line(folder, storage):
+    record = {"optuna": recorded_url(storage)}
+    began_here = (folder / STORAGE_FILE).is_file() and read_json(folder / STORAGE_FILE) == record
+    _discard_files(folder)
+    write_json(folder / STORAGE_FILE, record)  # first, so that `began_here` is known after a kill
+    with _one_line(folder, storage), _one_creator(storage):
         opened = _open(folder, storage)
+        if began_here:
+            _delete_unused(folder.name, opened)
         try:
-            study = optuna.create_study(study_name=folder.name, storage=opened, directions=list(directions))
+            return optuna.create_study(study_name=folder.name, storage=opened, directions=list(directions))
         except optuna.exceptions.DuplicatedStudyError:
             raise UsageError(
                 f"study {folder.name!r} already exists in {redact(storage)}, from another workspace; "
                 "choose another --name"
             ) from None
-    write_json(folder / STORAGE_FILE, {"optuna": recorded_url(storage)})
-    return study
+
+
+def _discard_files(folder: Path) -> None:
+    """Remove Optuna's files from `folder`."""
+    for name in (STORAGE_FILE, *FILES.values()):
+        for path in folder.glob(f"{name}*"):  # with SQLite's own journal and locks
+            path.unlink()
+
+
+def _one_creator(storage: str) -> contextlib.AbstractContextManager[None]:
+    """Two processes that create the tables of an SQLite file at once would fail; a server is left to Optuna."""
+    return one_creator(Path(storage.partition("///")[2])) if storage.startswith("sqlite:") else contextlib.nullcontext()
+
+
+def _delete_unused(name: str, storage: BaseStorage) -> None:
+    """Delete the study of that name unless a sweep has ever driven it."""
+    import optuna
+
+    with contextlib.suppress(KeyError):
+        if LIMIT not in optuna.load_study(study_name=name, storage=storage).user_attrs:
+            optuna.delete_study(study_name=name, storage=storage)
 
 
 def open_storage(folder: Path, setting: str | None = None) -> Study:
@@ -84,13 +113,6 @@ def open_storage(folder: Path, setting: str | None = None) -> Study:
     storage = _recorded(folder, setting)
     with _one_line(folder, storage):
         return optuna.load_study(study_name=folder.name, storage=_open(folder, storage))
-
-
-def discard_storage(folder: Path) -> None:
-    """Remove Optuna's files from `folder`."""
-    for name in (STORAGE_FILE, *FILES.values()):
-        for path in folder.glob(f"{name}*"):  # with SQLite's own journal and locks
-            path.unlink()
 
 
 def has_storage(folder: Path) -> bool:

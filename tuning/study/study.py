@@ -25,7 +25,7 @@ from podium.core.paths import check_name, study_dir, workspace
 from tuning.search.load import parse_space
 from tuning.search.space import SearchSpace
 from tuning.study.files import SPACE_FILE, SUMMARY_FILE
-from tuning.study.storage import has_storage, open_storage
+from tuning.study.storage import LIMIT, has_storage, open_storage
 from tuning.study.trial import TRANSFERRED_FROM, TrialView, best_of, front, trial_as_dict, trial_view
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 DATA = "data"  # the hashes of what it trains and scores on
 N_ENQUEUED = "n_enqueued"  # how many of its trials were enqueued with given values before the first began
 N_TRANSFERRED, WARM_START = "n_fed", "warm_start"  # how many trials come from another study, and that study's name
-LIMIT = "limit"  # how many trials the last sweep was to reach
 
 
 @dataclass(frozen=True)
