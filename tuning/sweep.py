@@ -16,6 +16,7 @@ from podium.core.files import read_json, write_json
 from podium.core.paths import study_dir
 from podium.core.redaction import redact
 from podium.core.resolved import with_sizes_of
+from podium.core.temporary import remove_leftovers
 from tuning import tracking
 from tuning.backends import make_backend
 from tuning.backends.base import Backend, NoBackend, Sweep, Usage
@@ -31,9 +32,9 @@ from tuning.study.chat_date import with_date, with_date_of
 from tuning.study.create import create, limit_for, refuse_taken, reopen
 from tuning.study.cuts import cuts
 from tuning.study.events import Listener
-from tuning.study.files import SUMMARY_FILE, requested_stop, stop_file
+from tuning.study.files import SUMMARY_FILE, TRIALS_DIR, requested_stop, stop_file
 from tuning.study.locks import DriverLock, WorkersLock
-from tuning.study.overview import steps
+from tuning.study.overview import mlflow_problem, steps
 from tuning.study.storage import LIMIT, optuna_storage, storage_in_use
 from tuning.study.study import StudyView, find_study, load_study_space, started_trials, study_view
 from tuning.study.transfer import source_for
@@ -161,7 +162,7 @@ def _check_population(space: SearchSpace, limit: int, earlier: StudyView | None)
 
 def _without_trials(study: StudyView, plan: _Plan) -> StudyView:
     """The study, which has no trial left to run; adds to MLflow what the last sweep could not write there."""
-    if not study.summary.get("mlflow", {}).get("failures"):
+    if not mlflow_problem(study):
         return study
     with DriverLock(study.dir):
         account = tracking.update_tracking(study, plan.space, plan.tracking_uri)
@@ -187,6 +188,8 @@ def _drive(study: Study, plan: _Plan, limit: int, backend: Backend) -> StudyView
 
     space, options, folder = plan.space, plan.options, study_dir(study.study_name)
     WorkersLock(folder).wait_for_none()
+    for place in (folder, *folder.glob(f"{TRIALS_DIR}/*")):
+        remove_leftovers(place)
     study.set_user_attr(LIMIT, limit)
     stop_file(folder).unlink(missing_ok=True)
     if backend.n_workers:

@@ -11,10 +11,13 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Serve MLflow's pages on this workspace's studies, to compare trials; Ctrl-C stops the server."""
+    from tuning.tracking import log_missing
     from tuning.tracking.server import newest_trials, serve
 
     def say(url: str) -> None:
         typer.echo(f"studies, trials and submissions: {url} (Ctrl-C stops it)")
+        for problem in log_missing():
+            typer.echo(f"warning: {problem}", err=True)
         if newest := newest_trials(port):
             typer.echo(f"the trials of {newest[0]}: {newest[1]}")
 

@@ -7,6 +7,7 @@ import pytest
 from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.submission.small import write_study
+from tests.tuning.conftest import NO_FAILURE
 
 
 @pytest.fixture
@@ -88,6 +89,9 @@ def test_what_mlflow_failed_at_is_shown(podium, study):
     assert f"{line}{rest}" in podium("show", study).out.splitlines()
     summary.write_text(json.dumps({"mlflow": {**account, "unwritten": []}}))
     assert f"{line}everything was written in the end" in podium("show", study).out.splitlines()
+    summary.write_text(json.dumps({"mlflow": {**NO_FAILURE, "unwritten": [1], "study_unwritten": True}}))
+    line = "  warning: MLflow was too slow; 1 trial and the study's own run are missing or out of date there; "
+    assert f"{line}the next sweep with --resume {study} adds them" in podium("show", study).out.splitlines()
 
 
 @pytest.mark.parametrize(

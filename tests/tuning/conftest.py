@@ -32,6 +32,7 @@ SPACE: dict[str, Any] = {
         "train.weight_decay": {"type": "float", "low": 0.0, "high": 0.1},
     },
 }
+NO_FAILURE = {"failures": 0, "last_failure": None, "unwritten": [], "study_unwritten": False}  # MLflow's account
 WriteSpace = Callable[..., Path]
 RunSweep = Callable[..., StudyView]
 

@@ -49,17 +49,22 @@ def steps(study: StudyView) -> dict[str, int]:
 
 
 def mlflow_problem(study: StudyView) -> str | None:
-    """How MLflow failed in the last sweep, and whether it shows the trials now; None if it did not fail."""
+    """How MLflow failed in the last sweep, and whether it shows the study now; None if it did not fail."""
     account = study.summary.get("mlflow", {})
-    if not account.get("failures"):
+    n_failed, n_behind = account.get("failures", 0), len(account.get("unwritten", ()))
+    study_behind = account.get("study_unwritten", False)
+    behind = [f"{n_behind} trial{'s' if n_behind > 1 else ''}"] * bool(n_behind) + [
+        "the study's own run"
+    ] * study_behind
+    if not (n_failed or behind):
         return None
-    if n_behind := len(account["unwritten"]):
-        plural = "trial is" if n_behind == 1 else "trials are"
-        rest = f"{n_behind} {plural} missing or out of date there; the next sweep with --resume {study.name} adds them"
-    else:
-        rest = "everything was written in the end"
-    times = "once" if account["failures"] == 1 else f"{account['failures']} times"
-    return f"MLflow failed {times} ({account['last_failure']}); {rest}"
+    times = "once" if n_failed == 1 else f"{n_failed} times"
+    failed = f"failed {times} ({account['last_failure']})" if n_failed else "was too slow"
+    if not behind:
+        return f"MLflow {failed}; everything was written in the end"
+    are = "are" if n_behind + study_behind > 1 else "is"
+    rest = f"missing or out of date there; the next sweep with --resume {study.name} adds them"
+    return f"MLflow {failed}; {' and '.join(behind)} {are} {rest}"
 
 
 def undistinguished(study: StudyView) -> str | None:

@@ -1,7 +1,15 @@
 """MLflow: a study is a run, its trials are runs below it, and submissions are runs beside them."""
 
-from tuning.tracking.submissions import log_submission, mark_promoted
+from tuning.tracking.submissions import log_missing, log_submission, mark_promoted
 from tuning.tracking.tracker import Tracker, update_tracking
 from tuning.tracking.uri import check_tracking_uri, tracking_uri
 
-__all__ = ["Tracker", "check_tracking_uri", "log_submission", "mark_promoted", "tracking_uri", "update_tracking"]
+__all__ = [
+    "Tracker",
+    "check_tracking_uri",
+    "log_missing",
+    "log_submission",
+    "mark_promoted",
+    "tracking_uri",
+    "update_tracking",
+]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from urllib.request import urlopen
 
 from podium.core.errors import PodiumError, UsageError
@@ -26,8 +27,10 @@ def url(port: int) -> str:
 
 def newest_trials(port: int, uri: str | None = None) -> tuple[str, str] | None:
     """The newest study in the store and the address of the page of its trials; None if there is no study."""
-    client = store.open_client(tracking_uri(uri))
-    found = store.find_runs(client, store.all_experiments(client), {"kind": "study"})  # newest first
+    uri = tracking_uri(uri)
+    with _store_usable(uri):
+        client = store.open_client(uri)
+        found = store.find_runs(client, store.all_experiments(client), {"kind": "study"})  # newest first
     if not found:
         return None
     study = found[0].data.tags["study"]
@@ -67,13 +70,18 @@ def server_command(port: int, uri: str | None = None) -> tuple[list[str], Mappin
         raise UsageError(f"tracking URI {redact(uri)!r} is already a server; open it in a browser")
     check_tracking_uri(uri)
     _check_free(port)
-    store.open_client(uri)
+    with _store_usable(uri):
+        store.open_client(uri)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level error"]
     command += ["--default-artifact-root", default_artifacts().as_uri()]
     # Its job execution starts five processes with 2 GB for features that Podium does not use.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     return command, {**os.environ, **quiet, "PYTHONWARNINGS": "ignore"}
+
+
+def _store_usable(uri: str) -> AbstractContextManager[None]:
+    return store.refusals(f"MLflow cannot use {redact(uri)}")
 
 
 def _answers(port: int) -> bool:

@@ -1,13 +1,16 @@
 """Finds runs in MLflow and writes to them in few requests. MLflow's exceptions are passed on."""
 
+import contextlib
 import logging
 import math
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from podium.core.errors import PodiumError
+from podium.core.redaction import named_line
 from podium.core.states import State
 from tuning.tracking.database import prepare
 from tuning.tracking.uri import default_artifacts, is_server, sqlite_file
@@ -40,13 +43,32 @@ def open_client(uri: str) -> Any:
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow
 
-    for name in ("mlflow", "alembic", "urllib3"):  # an outage is counted and shown once, by the caller
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("mlflow", "alembic", "urllib3"):  # what fails is raised, and shown once by the caller
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if file := sqlite_file(uri):
         prepare(file)
     client = mlflow.MlflowClient(uri)
     client.search_experiments(max_results=1)  # connects to the store
     return client
+
+
+def reason(error: BaseException) -> str:
+    """One line of at most 300 characters. Of an error of a database it is what the driver says, without the SQL."""
+    cause: BaseException | None = error
+    while cause and not hasattr(cause, "orig"):
+        cause = cause.__cause__
+    return named_line(getattr(cause, "orig", None) or error, 300).partition(" [SQL: ")[0]
+
+
+@contextlib.contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """Raises PodiumError, one line that begins with `what`, for whatever MLflow raises."""
+    try:
+        yield
+    except PodiumError:
+        raise
+    except Exception as error:
+        raise PodiumError(f"{what}: {reason(error)}") from error
 
 
 def experiment_id(client: Any, name: str, uri: str) -> str:

@@ -1,24 +1,26 @@
 """Writes a submission run to MLflow, below the study that it came from."""
 
-from collections.abc import Callable
+import contextlib
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from podium.core import run_files
 from podium.core.config import parse_config
 from podium.core.errors import PodiumError
 from podium.core.files import read_json
+from podium.core.paths import home, submission_dir, workspace
 from podium.core.records import PromotionRecord
-from podium.core.redaction import named_line
+from podium.core.redaction import redact
 from podium.core.states import State
 from trainer.run.metrics_log import MetricsLog
+from tuning.study.locks import one_creator
 from tuning.tracking import datasets, store, tables
 from tuning.tracking.description import param_name, param_value
 from tuning.tracking.spool import logged_points, now_ms
 from tuning.tracking.uri import sqlite_file, tracking_uri
 
-R = TypeVar("R")
+PROMOTED = "promoted"  # tag of a trial: the name of its lock
 MANIFEST, SUMMARY, LOG = "run_manifest.json", "eval_summary.json", "kaggle_output_log.txt"  # submission/evidence.py
 EXPERIMENT = "submissions"  # for runs whose study is not in this store
 FILES = (
@@ -38,7 +40,50 @@ def log_submission(run_dir: Path, uri: str | None = None) -> str:
     complete = manifest["state"] == "complete"
     summary = read_json(run_dir / SUMMARY) if complete else {}
     where = tracking_uri(uri)
-    return _call(f"submission {manifest['name']!r}", lambda: _log(where, run_dir, lock, manifest, summary))
+    with store.refusals(f"MLflow did not accept submission {manifest['name']!r}"):
+        client = store.open_client(where)
+        with _alone():
+            return _log(client, where, run_dir, lock, manifest, summary)
+
+
+def log_missing(name: str | None = None, uri: str | None = None) -> list[str]:
+    """Log what MLflow lacks of submission `name`, or of all: runs that ended, and the tags of the promoted trials.
+
+    A process may have been killed, or MLflow unreachable, when they were to be logged. Returns a line for each
+    submission of which something could not be logged.
+
+    Raises:
+        UsageError: the tracking URI has an unknown scheme.
+        PodiumError: MLflow is not installed, or the store cannot be used.
+    """
+    runs = [submission_dir(name)] if name else sorted((home() / "submission_runs").glob("*"))
+    locked = [run_dir for run_dir in runs if (run_dir / run_files.LOCK).is_file()]
+    if not locked:
+        return []
+    where, problems = tracking_uri(uri), []
+    with store.refusals(f"MLflow cannot use {redact(where)}"):
+        client = store.open_client(where)
+    for run_dir in locked:
+        try:
+            with store.refusals(f"MLflow did not accept submission {run_dir.name!r}"):
+                _log_missing(client, where, run_dir)
+        except PodiumError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _log_missing(client: Any, uri: str, run_dir: Path) -> None:
+    lock, everywhere = read_json(run_dir / run_files.LOCK), store.all_experiments(client)
+    for run in store.find_runs(
+        client, everywhere, {"kind": "trial", "study": lock["study"], "trial": str(lock["trial"])}
+    ):
+        if PROMOTED not in run.data.tags:
+            client.set_tag(run.info.run_id, PROMOTED, lock["name"])
+    manifest = read_json(run_dir / MANIFEST) if (run_dir / MANIFEST).is_file() else None
+    if manifest and State(manifest["state"]).is_final:
+        found = store.find_runs(client, everywhere, _key(manifest))
+        if not found or _is_half_logged(found[0]):
+            log_submission(run_dir, uri)
 
 
 def mark_promoted(promotion: PromotionRecord, name: str, uri: str | None = None) -> None:
@@ -52,37 +97,39 @@ def mark_promoted(promotion: PromotionRecord, name: str, uri: str | None = None)
     file = sqlite_file(where)
     if promotion.mlflow_run_id is None or (file and not file.is_file()):
         return
-    _call(
-        f"the tag of lock {name!r}", lambda: store.open_client(where).set_tag(promotion.mlflow_run_id, "promoted", name)
-    )
+    with store.refusals(f"MLflow did not accept the tag of lock {name!r}"):
+        store.open_client(where).set_tag(promotion.mlflow_run_id, PROMOTED, name)
 
 
-def _call(what: str, call: Callable[[], R]) -> R:
-    """Call MLflow. Raises PodiumError, one line, for whatever it raises."""
-    try:
-        return call()
-    except Exception as error:
-        line = named_line(error, 300)
-        raise PodiumError(f"MLflow did not accept {what}: {line}") from error
+def _alone() -> contextlib.AbstractContextManager[None]:
+    """Two processes that log one submission at once would make two runs of it."""
+    workspace().mkdir(parents=True, exist_ok=True)
+    return one_creator(workspace() / "submissions")
 
 
-def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any], summary: dict[str, Any]) -> str:
-    client = store.open_client(uri)
+def _key(manifest: dict[str, Any]) -> dict[str, str]:
+    """The tags by which a submission's run is found."""
+    return {"kind": "submission", "submission": manifest["name"], "lock_id": manifest["lock_id"]}
+
+
+def _is_half_logged(run: Any) -> bool:
+    """Whether a process was killed while it logged the run: the status is written last."""
+    return bool(run.info.status == store.STATUS[State.RUNNING])
+
+
+def _log(
+    client: Any, uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any], summary: dict[str, Any]
+) -> str:
     everywhere = store.all_experiments(client)
     studies = store.find_runs(client, everywhere, {"study": lock["study"], "kind": "study"})
-    key = {"kind": "submission", "submission": manifest["name"], "lock_id": manifest["lock_id"]}
+    key = _key(manifest)
     found = store.find_runs(client, everywhere, key)
     start_ms, end_ms = _span_ms(manifest)
-    if found:
-        run_id = str(found[0].info.run_id)
-        if end_ms and end_ms < found[0].info.start_time:  # an earlier version logged it; a start cannot be changed
-            end_ms = found[0].info.end_time
-    else:
-        study = studies[0] if studies else None
-        experiment = study.info.experiment_id if study else store.experiment_id(client, EXPERIMENT, uri)
-        tags = {**key, **({store.PARENT: study.info.run_id} if study else {})}
-        run = client.create_run(experiment, start_ms, tags, f"submission {manifest['name']}")
-        run_id = str(run.info.run_id)
+    run = found[0] if found else _create_run(client, uri, studies, key, start_ms)
+    run_id = str(run.info.run_id)
+    if end_ms and end_ms < run.info.start_time:  # an earlier version logged it; a start cannot be changed
+        end_ms = run.info.end_time
+    if _is_half_logged(run):
         time_ms = end_ms or now_ms()
         logged = logged_points(MetricsLog(run_dir / run_files.METRICS).lines(), time_ms)
         store.log(client, run_id, [*logged, *_results(manifest, summary, time_ms)], {})
@@ -101,6 +148,13 @@ def _log(uri: str, run_dir: Path, lock: dict[str, Any], manifest: dict[str, Any]
     state = State.FAILED if manifest["state"] == State.RUNNING else State(manifest["state"])
     client.set_terminated(run_id, status=store.STATUS[state], end_time=end_ms)
     return run_id
+
+
+def _create_run(client: Any, uri: str, studies: list[Any], key: dict[str, str], start_ms: int | None) -> Any:
+    """Create a submission's run, below its study if that is in this store."""
+    experiment = studies[0].info.experiment_id if studies else store.experiment_id(client, EXPERIMENT, uri)
+    parent = {store.PARENT: studies[0].info.run_id} if studies else {}
+    return client.create_run(experiment, start_ms, {**key, **parent}, f"submission {key['submission']}")
 
 
 def _span_ms(manifest: dict[str, Any]) -> tuple[int | None, int | None]:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from podium.core.errors import PodiumError
-from podium.core.redaction import named_line
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView
 from tuning.tracking import spool
 from tuning.tracking.runs import StudyRuns
+from tuning.tracking.store import reason
 from tuning.tracking.uri import tracking_uri
 
 CLOSE_TIMEOUT_S, CLOSE_WHEN_DOWN_S = 30.0, 3.0
@@ -81,9 +81,15 @@ class Tracker:
             self._changed.notify_all()
 
     def account(self) -> dict[str, Any]:
-        """For summary.json: how often MLflow failed, and the trials that are missing or out of date there."""
+        """For summary.json: how often MLflow failed, the trials that are missing or out of date there, and whether the
+        study's own run is."""
         with self._changed:
-            return {"failures": self.failures, "last_failure": self.last_failure, "unwritten": sorted(self._waiting)}
+            return {
+                "failures": self.failures,
+                "last_failure": self.last_failure,
+                "unwritten": sorted(self._waiting),
+                "study_unwritten": self._end is not None,
+            }
 
     # The methods below run in the writer's thread.
 
@@ -157,7 +163,7 @@ class Tracker:
     def _note(self, error: Exception, refused: bool = False) -> None:
         with self._changed:
             self.failures += 1
-            self.last_failure = named_line(error, 300)
+            self.last_failure = reason(error)
             self._refused |= refused
             self._changed.notify_all()
 

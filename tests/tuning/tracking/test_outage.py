@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from podium.core.states import State
+from tests.tuning.conftest import NO_FAILURE
 from tests.tuning.mlflow_server import MlflowServer
 from tuning.tracking import store as mlflow_store
 
@@ -53,7 +54,7 @@ def _points(entries) -> list[tuple[int, float]]:
 def test_a_server_that_is_away_in_mid_sweep_loses_nothing(run_sweep, server):
     server.start()
     undisturbed = run_sweep({"trials": 8}, name="calm", tracking_uri=server.uri)
-    assert undisturbed.summary["mlflow"] == {"failures": 0, "last_failure": None, "unwritten": []}
+    assert undisturbed.summary["mlflow"] == NO_FAILURE
 
     def interrupt(event) -> None:
         if event.kind == "reported" and (event.trial.number, event.trial.step) == (2, 30):

@@ -7,7 +7,7 @@ from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.states import State
 from tests.console import ROOT
-from tests.tuning.conftest import fates
+from tests.tuning.conftest import NO_FAILURE, fates
 from trainer.run.metrics_log import MetricsLog
 from tuning.promotion import record
 from tuning.study.study import load_study
@@ -158,7 +158,7 @@ def test_a_dead_store_does_not_stop_a_sweep_and_the_next_one_makes_up_for_it(run
     monkeypatch.chdir(study.dir.parents[2])
     monkeypatch.setenv("PODIUM_HOME", str(study.dir.parents[2]))
     caught_up = run_sweep({"trials": 3}, resume=study.name)  # nothing is left to run
-    assert caught_up.summary["mlflow"] == {"failures": 0, "last_failure": None, "unwritten": []}
+    assert caught_up.summary["mlflow"] == NO_FAILURE
     assert len(runs(client, study=study.name, kind="trial")) == 3
     later = run_sweep({"trials": 4}, resume=study.name)
     children = runs(client, study=study.name, kind="trial")
