@@ -6,13 +6,13 @@ that none can use, and two processes would make it against each other. So one pr
 
 import logging
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from podium.core.files import link_or_copy
 from podium.core.temporary import temporary_folder
 from tuning.study.locks import one_creator
 from tuning.tracking.uri import default_artifacts
@@ -48,8 +48,10 @@ def _make(file: Path) -> None:
             return  # another process has made it in the meantime
         new = folder / file.name
         if found.n_experiments:
-            done = _migrate_copy(file, new)
-            logging.getLogger("podium").warning("%s %s; the old file is %s", file, done, _keep(file).name)
+            old, kept = folder / "old", _free_name(file)
+            done = _migrate_copy(file, old, new)
+            old.replace(kept)
+            logging.getLogger("podium").warning("%s %s; the old store is %s", file, done, kept.name)
         else:
             _migrate(new)
         for ending in BESIDE:
@@ -97,14 +99,15 @@ def _read(file: Path) -> _Contents:
         return _Contents(columns, [revision for (revision,) in revisions], len(list(experiments)))
 
 
-def _migrate_copy(file: Path, new: Path) -> str:
-    """Make `new` from `file`, or from nothing if that cannot be migrated. Returns what was done."""
+def _migrate_copy(file: Path, old: Path, new: Path) -> str:
+    """Copy `file` to `old`, and make `new` from that, or from nothing if it cannot be migrated. Returns what it did."""
     from alembic.util import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    with closing(sqlite3.connect(file)) as database, closing(sqlite3.connect(new)) as copy:
-        database.backup(copy)
+    with closing(sqlite3.connect(file)) as database, closing(sqlite3.connect(old)) as copy:
+        database.backup(copy)  # with what is in its write-ahead log
+    shutil.copyfile(old, new)
     try:
         _migrate(new)
     except (CommandError, MlflowException, SQLAlchemyError):
@@ -128,9 +131,7 @@ def _migrate(file: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _keep(file: Path) -> Path:
-    """Keep the file under another name, too, the first free one like mlflow.old-1.db, and return that."""
+def _free_name(file: Path) -> Path:
+    """The first name like mlflow.old-1.db that no file has."""
     names = (file.with_name(f"{file.stem}.old-{number}{file.suffix}") for number in count(1))
-    kept = next(path for path in names if not path.exists())
-    link_or_copy(file, kept)
-    return kept
+    return next(path for path in names if not path.exists())

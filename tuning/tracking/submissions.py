@@ -74,11 +74,10 @@ def log_missing(name: str | None = None, uri: str | None = None) -> list[str]:
 
 def _log_missing(client: Any, uri: str, run_dir: Path) -> None:
     lock, everywhere = read_json(run_dir / run_files.LOCK), store.all_experiments(client)
-    for run in store.find_runs(
-        client, everywhere, {"kind": "trial", "study": lock["study"], "trial": str(lock["trial"])}
-    ):
+    trial = {"kind": "trial", "study": lock["study"], "trial": str(lock["trial"])}
+    for run in store.find_runs(client, everywhere, trial):
         if PROMOTED not in run.data.tags:
-            client.set_tag(run.info.run_id, PROMOTED, lock["name"])
+            client.set_tag(run.info.run_id, PROMOTED, run_dir.name)
     manifest = read_json(run_dir / MANIFEST) if (run_dir / MANIFEST).is_file() else None
     if manifest and State(manifest["state"]).is_final:
         found = store.find_runs(client, everywhere, _key(manifest))

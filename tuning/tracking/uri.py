@@ -1,7 +1,9 @@
 """The tracking URI, which says where MLflow keeps its runs."""
 
 import os
+import sqlite3
 from base64 import b64encode
+from contextlib import closing
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,12 +48,23 @@ def check_tracking_uri(uri: str) -> None:
 
 def _file_problem(file: Path) -> str | None:
     if file.is_file():
-        with file.open("rb") as opened:
-            if opened.read(16) not in (b"", b"SQLite format 3\0"):
-                return "the file is not an SQLite database; name another file"
+        if not _is_database(file):
+            return "the file is not an SQLite database; name another file"
         return None if os.access(file, os.W_OK) else "the file cannot be written; name another file"
     folder = _unwritable(file.absolute().parent)
     return f"{folder} cannot be written; name another folder" if folder else None
+
+
+def _is_database(file: Path) -> bool:
+    # Only SQLite may open the file: closing any other descriptor of it ends the locks that this process has on it.
+    try:
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        return True  # it is locked or cannot be written
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 def _unwritable(folder: Path) -> Path | None:
@@ -86,7 +99,9 @@ def is_server(uri: str) -> bool:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:") else None
+    """The file of an SQLite store; None for other stores, one in memory, and a URI with options, which MLflow opens."""
+    is_file = uri.startswith("sqlite:///") and "?" not in uri and uri != "sqlite:///:memory:"
+    return Path(uri.removeprefix("sqlite:///")) if is_file else None
 
 
 def default_uri() -> str:
