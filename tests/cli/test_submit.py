@@ -1,11 +1,13 @@
 """From a study to a package by the command line, with every refusal on the way."""
 
 import json
+import shutil
 
 import pytest
 
 from podium.core.states import State
 from tests.submission.small import flip, tree, write_data, write_study
+from tuning.tracking.store import all_experiments, find_runs, open_client
 
 
 @pytest.fixture
@@ -50,6 +52,17 @@ def test_promote_submit_package(promoted, podium):
     packaged = podium("package", "one")
     assert packaged.code == 0
     assert packaged.out.splitlines()[0] == f"package: {promoted / 'submission_runs/packages/one.zip'}"
+
+
+def test_a_submission_killed_before_it_was_logged_is_logged_by_the_next_command(home, store, finished, podium):
+    shutil.copytree(finished, home, dirs_exist_ok=True)
+    before = tree(home / "submission_runs")
+    done = podium("submit", "done")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    client = open_client(f"sqlite:///{store}")
+    (run,) = find_runs(client, all_experiments(client), {"kind": "submission", "submission": "done"})
+    assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "complete")
+    assert tree(home / "submission_runs") == before
 
 
 def test_a_tracking_uri_that_does_not_work_is_a_warning(promoted, podium, monkeypatch):

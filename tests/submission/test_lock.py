@@ -9,6 +9,7 @@ from eval.scorers.answer import AnswerScorer
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.provenance import code_commit
+from podium.core.temporary import ENDING
 from podium.submission.lock import read_lock, verify_inputs, write_lock
 from tests.submission.small import OVERRIDES, flip, promotion, tree
 from trainer.export import save_hf
@@ -189,6 +190,14 @@ def test_bad_names_write_nothing(data_home, name, message):
         write_lock(promotion(), name)
     assert str(caught.value).startswith(message)
     assert tree(data_home) == before
+
+
+def test_the_name_of_a_promotion_that_was_killed_is_free(data_home):
+    left = data_home / "submission_runs/one" / f".lock.json.1f2e3d4c{ENDING}"
+    left.parent.mkdir(parents=True)
+    left.write_text("{")
+    write_lock(promotion(), "one")
+    assert [path.name for path in left.parent.iterdir()] == ["lock.json"]
 
 
 def test_a_name_is_given_once(data_home):

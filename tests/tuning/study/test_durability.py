@@ -19,6 +19,7 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl
 from podium.core.paths import study_dir
 from podium.core.states import State
+from podium.core.temporary import ENDING
 from tests.tuning import killing
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
@@ -133,6 +134,15 @@ def test_a_name_is_free_again_when_its_sweep_was_killed_before_it_had_a_study(ru
     with pytest.raises(UsageError, match="study 'halfway' not found"):
         load_study("halfway")
     assert len(run_sweep({"trials": 2}, name="halfway").trials) == 2
+
+
+def test_a_resume_removes_the_temporary_files_of_a_killed_sweep(run_sweep):
+    study = run_sweep({"trials": 1})
+    left = [folder / f".half.json.1f2e3d4c{ENDING}" for folder in (study.dir, study.trial(0).dir)]
+    for path in left:
+        path.write_text("{")
+    run_sweep({"trials": 2}, resume=study.name)
+    assert not any(path.exists() for path in left)
 
 
 def test_a_sweep_waits_for_the_workers_of_an_earlier_one(tmp_path):

@@ -11,7 +11,7 @@ from tests.tuning.conftest import NO_FAILURE, fates
 from trainer.run.metrics_log import MetricsLog
 from tuning.promotion import record
 from tuning.study.study import load_study
-from tuning.tracking import log_submission, mark_promoted
+from tuning.tracking import log_missing, log_submission, mark_promoted
 from tuning.tracking import store as mlflow_store
 from tuning.tracking.runs import run_name
 from tuning.tracking.server import server_command
@@ -233,6 +233,41 @@ def test_a_submission_is_shown_beside_its_study_once(run_sweep, client, submissi
     assert {"lock.json", "run_manifest.json", "eval_summary.json"} == {
         file.path for file in client.list_artifacts(run_id)
     }
+
+
+def test_a_process_that_is_killed_while_it_logs_a_submission(client, submission, monkeypatch):
+    """The next command finishes the run that it began; a submission whose process was killed is left alone."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    for stage in ("_results", "_datasets"):  # before the metrics, and after them
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(f"tuning.tracking.submissions.{stage}", die)
+            log_submission(submission)
+        (run,) = runs(client, kind="submission").values()
+        assert run.info.status == "RUNNING"
+    assert log_missing() == []
+    (run,) = runs(client, kind="submission").values()
+    assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "complete")
+    assert (run.data.metrics["primary_score"], run.data.metrics["train/loss"]) == (0.75, 0.9)
+    manifest = json.loads((submission / "run_manifest.json").read_text())
+    killed = {**manifest, "lock_id": "b" * 64, "state": "running"}
+    (submission / "run_manifest.json").write_text(json.dumps(killed))
+    assert log_missing() == []
+    assert len(runs(client, kind="submission")) == 1
+
+
+def test_a_damaged_submission_hides_no_other(client, submission):
+    damaged = submission.with_name("damaged")
+    damaged.mkdir()
+    (damaged / "lock.json").write_text("{")
+    (problem,) = log_missing()
+    assert problem.startswith(f"{damaged}/lock.json:1: not JSON")
+    assert len(runs(client, kind="submission")) == 1
 
 
 def test_a_promoted_trial_is_tagged(run_sweep, client, monkeypatch):
