@@ -36,7 +36,7 @@ def export_run(
     Raises:
         UsageError: the folder already exists, the run has no complete checkpoint, the checkpoint was saved with
             another config or model, or a weight is too large for the dtype.
-        PodiumError: a file cannot be written.
+        PodiumError: the checkpoint is damaged, or a file cannot be written.
     """
     check_absent(folder)
     path = Checkpoints(run / CHECKPOINTS, config.train.keep_checkpoints).newest()

@@ -27,6 +27,11 @@ class TrainedRun:
         self.placement = describe_mesh(base.mesh)  # how the model is divided over devices; empty on one device
 
     @property
+    def damage(self) -> str | None:
+        """Which newer checkpoints were damaged, if any were."""
+        return self._run.damage
+
+    @property
     def n_prompts_cut(self) -> int:
         """How many prompts of the newest `answer` were too long and lost their beginning."""
         return self._run.n_prompts_cut
@@ -53,11 +58,12 @@ class TrainedRun:
 def open_trained(
     config: RunConfig, folder: Path, step: int | None = None, prompts: Sequence[Prompt] = ()
 ) -> Iterator[TrainedRun]:
-    """Open the run in `folder` at the checkpoint of `step`, or at its newest one. What is `auto` in its config fits its
-    trainset and `prompts`.
+    """Open the run in `folder` at the checkpoint of `step`, or at its newest whole one. What is `auto` in its config
+    fits its trainset and `prompts`.
 
     Raises:
         UsageError: the checkpoint does not exist, or was saved with another config or model.
+        PodiumError: that checkpoint, or every one, is damaged.
     """
     library = ProgramLibrary()
     run = TrainingRun(library.resolve(config, lambda: prompts), folder, library)

@@ -14,6 +14,7 @@ from podium.core.resolved import ResolvedConfig
 from podium.core.states import State
 from trainer.device.processes import any_process, shared
 from trainer.programs.library import ProgramLibrary
+from trainer.run.checkpoint import DamagedCheckpoint
 from trainer.run.training_run import TrainingRun
 
 LOG_STEPS = 10
@@ -43,13 +44,13 @@ def train(
     on_log: Callable[[Report], None] | None = None,
 ) -> TrainResult:
     """Train in the folder `out` and save checkpoints there. `on_log` gets a report at least every LOG_STEPS steps, and
-    that of the last step.
+    that of the last step. If a file of the run to resume is damaged, the first report has the reason.
 
     The same config and seed give the same parameters, however often the run was interrupted and resumed.
 
     Raises:
         UsageError: `out` holds a run and `resume` is not set; or the config, model, trainset or checkpoint is wrong.
-        PodiumError: a file could not be written; the last checkpoint is whole.
+        PodiumError: a file could not be written, and the last checkpoint is whole; or none is whole to resume from.
     """
     if not resume and any_process(holds_run(out)):
         raise UsageError(f"{out} already holds a run; pass --resume to continue it, or choose another folder")
@@ -59,7 +60,9 @@ def train(
     run = TrainingRun(config, out, library or ProgramLibrary(), deadline.clock)
     try:
         if resume:
-            run.restore()
+            _restore(run)
+        if run.damage:
+            on_log(Report(step=run.step, state=State.RUNNING, metrics={}, reason=run.damage))
         logged_step = run.step
         for report in advance_with_checkpoints(run, last, deadline, stop, (LOG_STEPS, config.train.log_every_steps)):
             if run.step > logged_step:
@@ -70,6 +73,15 @@ def train(
     finally:
         run.close()
     return _result(report, run)
+
+
+def _restore(run: TrainingRun) -> None:
+    """Raises PodiumError if no checkpoint is whole. A person decides whether to train again from the beginning."""
+    try:
+        run.restore()
+    except DamagedCheckpoint as error:
+        todo = f"`podium repair {run.out}` sets it aside, and --resume then begins at step 0"
+        raise DamagedCheckpoint(f"{error}; {todo}") from error
 
 
 def holds_run(out: Path) -> bool:

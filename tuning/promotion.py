@@ -8,6 +8,8 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.paths import find_trainset
 from podium.core.records import PromotionRecord
+from podium.core.resolved import open_keys
+from podium.core.run_files import CONFIG
 from podium.core.states import State
 from tuning.study.data import data_hashes
 from tuning.study.study import StudyView, load_study
@@ -32,6 +34,11 @@ def record(study: StudyView, trial: TrialView) -> PromotionRecord:
         raise UsageError(
             f"trial {trial.number} of study {study.name!r} is {trial.state}{why}, must be complete; "
             "promote another, or leave out --trial for the best"
+        )
+    if open_keys(trial.config) and not (trial.dir / CONFIG).is_file():
+        raise UsageError(
+            f"{trial.dir / CONFIG} is missing, which has the trial's {', '.join(open_keys(trial.config))}; "
+            f"`podium repair {study.name}` takes it from a checkpoint, or promote another trial"
         )
     config = trial.run_config
     evalset = load_evalset(config.eval.evalset)

@@ -20,6 +20,7 @@ from podium.cli import (
     package,
     predict,
     promote,
+    repair,
     score,
     show,
     space,
@@ -61,6 +62,7 @@ app.command("compare")(compare.compare)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("ui")(ui.ui)
+app.command("repair")(repair.repair)
 app.command("promote")(promote.promote)
 app.command("submit")(submit.submit)
 app.command("package")(package.package)

@@ -116,6 +116,8 @@ def _answer(
     asked = prompts.prompts
     with open_untrained(with_date(config), asked) if run is None else open_trained(config, run, step, asked) as trained:
         typer.echo(f"device: asked for {config.device.kind}, found {found}{trained.placement}")
+        if trained.damage:
+            typer.echo(f"warning: {trained.damage}", err=True)
         where = f"{trained.model_id} " + (f"from {run} at step {trained.step}" if run else "before any training")
         typer.echo(f"model: {where}; {len(prompts.prompts)} prompts of {prompts.label}")
         predictions = trained.answer(prompts.prompts, deadline)

@@ -47,10 +47,9 @@ def show(
 
 def _study_lines(study: StudyView) -> list[str]:
     from podium.cli.sweep_display import score_text
-    from podium.core.resolved import sizes_line
     from tuning.search.labels import params_label
     from tuning.study.cuts import cuts_line
-    from tuning.study.overview import mlflow_problem, study_as_dict, undistinguished
+    from tuning.study.overview import found_sizes, mlflow_problem, study_as_dict, undistinguished
 
     row, space = study_as_dict(study), study.space
     states = ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items()))
@@ -67,7 +66,7 @@ def _study_lines(study: StudyView) -> list[str]:
         best = study.best()
         label = "the base config" if best.baseline else params_label(best.newest_overrides)
         lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
-        lines += [f"  its sizes: {sizes}"] if (sizes := sizes_line(best.config, best.run_config)) else []
+        lines += [f"  its sizes: {sizes}"] if (sizes := found_sizes(best)) else []
         lines += [f"  {cut}"] if (cut := cuts_line(best)) else []
     lines += [_front_line(trial) for trial in (study.front() if space.objectives else ())]
     if nothing := undistinguished(study):
@@ -76,6 +75,8 @@ def _study_lines(study: StudyView) -> list[str]:
         lines.append(f"  stopped: {study.summary['stopped']}; resume with: {study.command}")
     if problem := mlflow_problem(study):
         lines.append(f"  warning: {problem}")
+    if study.damage:
+        lines.append(f"  warning: {study.damage}")
     return [*lines, f"  folder: {portable(study.dir)}"]
 
 

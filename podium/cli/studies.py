@@ -15,9 +15,12 @@ def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
     rows = all_studies()
     if as_json:
         print_json(rows)
-    elif not rows:
+        return
+    if not rows:
         typer.echo("no studies yet; `podium sweep SPACE.yaml` creates one")
-    else:
+        return
+    readable = [row for row in rows if "states" in row]
+    if readable:
         print_table(
             ("study", "trials", "states", "best", "metric"),
             [
@@ -30,6 +33,9 @@ def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
                     else f"{score_text(row['best_value'])} (trial {row['best_trial']})",
                     row["metric"],
                 )
-                for row in rows
+                for row in readable
             ],
         )
+    for row in rows:
+        if "damage" in row:
+            typer.echo(f"{row['study']} is damaged: {row['damage']}")

@@ -144,10 +144,9 @@ def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
 def summary_lines(study: StudyView) -> list[str]:
     """The lines that `podium sweep` and `podium demo` print at the end."""
     from podium.cli.sweep_display import score_text
-    from podium.core.resolved import sizes_line
     from tuning.search.labels import params_label
     from tuning.study.cuts import cuts_line
-    from tuning.study.overview import mlflow_problem, undistinguished
+    from tuning.study.overview import found_sizes, mlflow_problem, undistinguished
 
     how = study.summary
     states = ", ".join(f"{count} {state}" for state, count in sorted(how.get("states", {}).items()))
@@ -167,7 +166,7 @@ def summary_lines(study: StudyView) -> list[str]:
             f"best: trial {best.number}, {study.space.metric} {score_text(best.value)} at step {best.step}"
             f"{_against_baseline(study)}; {'the base config' if best.baseline else params_label(best.newest_overrides)}"
         )
-        if sizes := sizes_line(best.config, best.run_config):
+        if sizes := found_sizes(best):
             lines.append(f"its sizes: {sizes}")
         if cut := cuts_line(best):
             lines.append(cut)

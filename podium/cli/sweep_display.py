@@ -96,7 +96,8 @@ class PlainLines:
         if cut := by_length(trial):
             score += f" ({cut})"
         elapsed = format_duration(self._progress.elapsed_s)
-        return f"{count} trial {trial.number} {score}  {what(trial)}  ({so_far}, {elapsed})"
+        note = f"; {trial.reason}" if trial.state is State.COMPLETE and trial.reason else ""  # such as a damaged file
+        return f"{count} trial {trial.number} {score}  {what(trial)}  ({so_far}, {elapsed}){note}"
 
     def _print(self, line: str) -> None:
         print(line, flush=True)

@@ -171,6 +171,8 @@ def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Dea
 
 def _line(report: Report, config: ResolvedConfig) -> str:
     values = report.metrics
+    if report.state is State.RUNNING and report.reason:
+        return f"warning: {report.reason}"
     if "train/loss" not in values:
         return f"step {report.step}/{config.train.max_steps}"
     speed = f"  {values['train/tokens_per_s']:,.0f} tokens/s" if "train/tokens_per_s" in values else ""

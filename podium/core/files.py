@@ -181,16 +181,17 @@ def link_tree(source: Path, target: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder(folder) as temporary:
             if source.is_dir():
-                shutil.copytree(source, temporary / target.name, copy_function=_link)
+                shutil.copytree(source, temporary / target.name, copy_function=link_or_copy)
             else:
-                _link(source, temporary / target.name)
+                link_or_copy(source, temporary / target.name)
             shutil.rmtree(folder, ignore_errors=True)
             temporary.replace(folder)
     except (OSError, shutil.Error) as error:
         raise PodiumError(f"cannot keep {source} as {target}: {error}") from error
 
 
-def _link(source: str | Path, target: str | Path) -> None:
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name; copy it where the file system has no links. Raises OSError."""
     try:
         os.link(source, target)
     except OSError:  # `source` is on another file system, or on one without links

@@ -138,6 +138,8 @@ class _Run:
         run = TrainingRun(self.config, self.out, self.library, self.deadline.clock)
         try:
             step = run.restore(for_training=False)
+            if run.damage:
+                print(f"warning: {run.damage}")
             answers = run.predict(questions, deadline)  # first, because the competition scores these
             n_cut = run.n_prompts_cut
             predictions = run.predict(samples, deadline)

@@ -1,7 +1,8 @@
 """Checkpoints of one run: a thin layer over Orbax's CheckpointManager.
 
 A checkpoint is a folder named after its step, with the items `trainable`, `opt_state` and `meta`. Orbax writes it in
-the background under a temporary name and renames it when it is complete, so an incomplete one is never used.
+the background under a temporary name and renames it when it is complete, so an incomplete one is never used. It has
+the hashes of its files, so a damaged one is never used either.
 """
 
 import errno
@@ -18,9 +19,11 @@ import jax
 import orbax.checkpoint as ocp
 
 from podium.core.config import RunConfig, all_keys, parse_config, same_value
+from podium.core.damage import DamagedFile, set_aside
 from podium.core.errors import PodiumError, UsageError
 from podium.core.redaction import one_line
-from trainer.device.processes import is_first, wait_for_all
+from trainer.device.processes import any_process, is_first, wait_for_all
+from trainer.run.checkpoint_hashes import damage, has_hashes, write_hashes
 
 # Orbax also logs the traceback of every error that it raises.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
@@ -29,6 +32,11 @@ Tree = Any
 # What may differ between a checkpoint and the run that continues from it, because it does not affect the parameters.
 FREE_SECTIONS = ("generate.", "eval.", "budget.", "device.")
 FREE_KEYS = ("train.save_every_steps", "train.keep_checkpoints", "train.log_every_steps")
+TEMPORARY = "*.orbax-checkpoint-tmp*"
+
+
+class DamagedCheckpoint(DamagedFile):
+    """The files of a checkpoint are not those that were written."""
 
 
 class Checkpoints:
@@ -44,8 +52,12 @@ class Checkpoints:
 
     def newest(self) -> Path | None:
         """The newest complete checkpoint."""
-        whole = [path for path in self._folders() if ocp.utils.is_checkpoint_finalized(path)]
-        return max(whole, key=lambda path: int(path.name), default=None)
+        return next(iter(self.newest_first()), None)
+
+    def newest_first(self) -> list[Path]:
+        """Every complete checkpoint. A disk may have damaged one since; reading it says so."""
+        complete = [path for path in self._folders() if ocp.utils.is_checkpoint_finalized(path)]
+        return sorted(complete, key=lambda path: int(path.name), reverse=True)
 
     def save(
         self, step: int, trainable: Tree, opt_state: Tree, meta: dict[str, Any], best_step: int | None = None
@@ -77,6 +89,12 @@ class Checkpoints:
         for path in later if is_first() else ():
             shutil.rmtree(path)
         wait_for_all("later checkpoints are deleted")
+
+    def set_aside(self, damaged: Sequence[Path]) -> None:
+        """Give these checkpoints names that no run uses."""
+        for path in damaged if is_first() else ():
+            set_aside(path)
+        wait_for_all("damaged checkpoints have another name")
 
     def wait(self) -> None:
         """Wait until every checkpoint is complete on the disk."""
@@ -113,10 +131,16 @@ class Checkpoints:
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=self._kept,
                 enable_async_checkpointing=True,
+                async_options=ocp.AsyncOptions(post_finalization_callback=self._write_hashes),
                 cleanup_tmp_directories=True,  # left by a process that was killed while it saved
             )
             self._open = ocp.CheckpointManager(self.folder, options=options)
         return self._open
+
+    def _write_hashes(self) -> None:
+        """Called in the background when all files are written, directly before the checkpoint gets its name."""
+        for path in self.folder.glob(TEMPORARY):  # one: a save waits for the one before it
+            write_hashes(path)
 
 
 @dataclass
@@ -132,8 +156,20 @@ class _NewestAndBest:
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """The `meta` that `save` was given. Raises UsageError if there is no complete checkpoint at `path`."""
+    """The `meta` that `save` was given.
+
+    Raises:
+        UsageError: there is no complete checkpoint at `path`.
+        DamagedCheckpoint: the meta is not what was written.
+    """
     return _restore(path, "meta", ocp.args.JsonRestore())
+
+
+def whole_meta(path: Path) -> dict[str, Any]:
+    """The `meta` of a checkpoint, after all its files were checked. Raises as `read_meta` does."""
+    for item in ("trainable", "opt_state"):
+        _refuse_damaged(path, item)
+    return read_meta(path)
 
 
 def check_same_run(path: Path, saved: Mapping[str, Any], wanted: RunConfig, step: int) -> None:
@@ -177,6 +213,7 @@ def restore_tree(path: Path, item: str, like: Tree) -> Tree:
 
     Raises:
         UsageError: the checkpoint at `path` is not complete, or has other shapes.
+        DamagedCheckpoint: its files are not what was written.
     """
     named = _named(like)
     found = _restore(path, item, ocp.args.StandardRestore(named))
@@ -184,12 +221,24 @@ def restore_tree(path: Path, item: str, like: Tree) -> Tree:
 
 
 def _restore(path: Path, item: str, how: Any) -> Any:
+    _refuse_damaged(path, item)
     try:
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
             return reader.restore(path.resolve(), args=ocp.args.Composite(**{item: how}))[item]
-    except (OSError, ValueError, KeyError) as error:
-        reason = one_line(error, 200)
+    except jax.errors.JaxRuntimeError:  # such as out of memory, which says nothing about the files
+        raise
+    except Exception as error:  # Orbax raises many kinds, among them Exception itself with a page of text
+        reason = one_line(error.__cause__ or error, 200)
+        if path.is_dir() and not has_hashes(path):
+            raise DamagedCheckpoint(f"checkpoint {path} cannot be read ({reason})") from error
         raise UsageError(f"{path}: not a complete checkpoint of this run ({reason}); choose another one") from error
+
+
+def _refuse_damaged(path: Path, item: str) -> None:
+    """Raises DamagedCheckpoint if the files of an item differ from their hashes."""
+    found = damage(path, item) if is_first() else None
+    if any_process(found is not None):
+        raise DamagedCheckpoint(f"checkpoint {path} is damaged ({found or 'a file differs from its hash'})")
 
 
 def _named(tree: Tree) -> dict[str, Any]:

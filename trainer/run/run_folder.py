@@ -16,6 +16,31 @@ from trainer.run.counters import Counters
 from trainer.run.metrics_log import MetricsLog
 
 
+class Claim:
+    """A lock on the folder of a run against other writers, which leaves no lock file."""
+
+    def __init__(self, out: Path) -> None:
+        """Take the lock. It is held until `close` or the end of this process.
+
+        Raises:
+            UsageError: another run, in this process or in another one, has it.
+            PodiumError: the folder cannot be created or read.
+        """
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            folder = os.open(out, os.O_RDONLY)
+        except OSError as error:
+            raise PodiumError(f"cannot write {out}: {error.strerror or error}") from error
+        self.close = weakref.finalize(self, os.close, folder)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise UsageError(f"{out} is being written by another run; wait for it, or choose another folder") from None
+        except OSError:
+            self.close()  # a network file system that cannot lock folders
+
+
 class RunFolder:
     """The folder `out` of a run. Nothing is written before `open`. In a pod, only the first process writes."""
 
@@ -23,41 +48,22 @@ class RunFolder:
         self._out, self._config = out, config
         self._metrics = MetricsLog(out / METRICS)
         self._logged_step: int | None = None  # None until `open`
-        self._release: weakref.finalize | None = None  # releases the claim
+        self._claim: Claim | None = None
 
     def claim(self) -> None:
-        """Lock the folder against other writers until `close` or the end of this process. Leaves no lock file.
-
-        Raises:
-            UsageError: another run, in this process or in another one, has claimed it.
-            PodiumError: the folder cannot be created or read.
-        """
-        if self._release or not is_first():
-            return
-        try:
-            self._out.mkdir(parents=True, exist_ok=True)
-            folder = os.open(self._out, os.O_RDONLY)
-        except OSError as error:
-            raise PodiumError(f"cannot write {self._out}: {error.strerror or error}") from error
-        self._release = weakref.finalize(self, os.close, folder)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise UsageError(
-                f"{self._out} is being written by another run; wait for it, or choose another folder"
-            ) from None
-        except OSError:
-            self.close()  # a network file system that cannot lock folders
+        """Lock the folder until `close`. Raises as `Claim` does."""
+        if not self._claim and is_first():
+            self._claim = Claim(self._out)
 
     def close(self) -> None:
         """Release the claim."""
-        if self._release:
-            self._release()
-            self._release = None
+        if self._claim:
+            self._claim.close()
+            self._claim = None
 
     def open(self, step: int, provenance: dict[str, Any]) -> None:
-        """Write config and provenance for a session that continues from `step`, and drop metrics of later steps.
+        """Write config and provenance for a session that continues from `step`, and drop metrics of later steps
+        and damaged ones.
 
         Raises:
             PodiumError: a file cannot be written.
@@ -68,6 +74,13 @@ class RunFolder:
         write_text(self._out / CONFIG, self._config.to_yaml())
         write_json(self._out / PROVENANCE, provenance)
         self._logged_step = step
+
+    def damage(self) -> str | None:
+        """Which lines of metrics.jsonl are damaged; `open` drops them, and keeps the file under another name."""
+        if not (numbers := self._metrics.damaged()):
+            return None
+        plural = "line" if len(numbers) == 1 else "lines"
+        return f"{self._metrics.path}: {plural} {', '.join(map(str, numbers))} damaged, and left out"
 
     def is_log_step(self, step: int) -> bool:
         """Whether this step is logged: every train.log_every_steps, and the last step."""

@@ -13,6 +13,7 @@ import numpy as np
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.records import Prediction, Prompt, Report, Sample
+from podium.core.redaction import one_line
 from podium.core.resolved import ResolvedConfig, resolved
 from podium.core.run_files import CHECKPOINTS
 from podium.core.states import State
@@ -24,7 +25,14 @@ from trainer.memory.estimate import check_fits
 from trainer.memory.fixes import decoding_fixes, fixes
 from trainer.memory.out_of_memory import out_of_memory_ends_the_run
 from trainer.programs.library import ProgramLibrary
-from trainer.run.checkpoint import Checkpoints, check_same_inputs, check_same_run, read_meta, restore_tree
+from trainer.run.checkpoint import (
+    Checkpoints,
+    DamagedCheckpoint,
+    check_same_inputs,
+    check_same_run,
+    read_meta,
+    restore_tree,
+)
 from trainer.run.counters import Counters
 from trainer.run.provenance import input_hashes, run_provenance
 from trainer.run.run_folder import RunFolder
@@ -46,6 +54,7 @@ class TrainingRun:
         self.counters = Counters()
         self.n_prompts_cut = 0  # by the newest `predict`
         self.out_of_time = False  # whether a deadline ended the newest `advance`
+        self.damage: str | None = None  # what `restore` found damaged, and what it used instead
         self._clock = clock or shared(MonotonicClock())
         self._compiled_before_s = library.compile_s
         self._base, self._program = library.base(config), library.training_program(config)
@@ -58,6 +67,7 @@ class TrainingRun:
         self._trainset: TokenizedTrainset | None = None  # None until `prepare`
         self._weights: tuple[Any, Any] | None = None  # trainable, frozen
         self._opt_state: Any = None
+        self._damaged: list[Path] = []  # checkpoints in `out`, which `prepare` sets aside
         self._last_kept_step = -1  # `prepare` deletes the checkpoints in `out` of later steps
         self._since_s: float | None = None  # start of the current `advance`
         self._failure: RunFailed | None = None  # a failed run stays failed
@@ -72,37 +82,58 @@ class TrainingRun:
         """Seconds spent in `advance`, over all sessions."""
         return self.counters.elapsed_s + (0.0 if self._since_s is None else self._clock.now() - self._since_s)
 
-    def newest(self) -> Path | None:
-        """The newest complete checkpoint in `out`."""
-        return self._checkpoints.newest()
+    def restore(self, checkpoint: Path | None = None, *, or_newer: bool = False, for_training: bool = True) -> int:
+        """Continue from `checkpoint`, or from the newest whole one in `out`. Returns its step; 0 if there is none.
 
-    def restore(self, checkpoint: Path | None = None, *, for_training: bool = True) -> int:
-        """Continue from `checkpoint`, or from the newest complete one in `out`. Returns its step; 0 without one.
-
-        If the device has not enough memory for it, the run is OOM from then on.
+        With `or_newer`, one in `out` of a later step is preferred to `checkpoint`. `damage` then says which newer ones
+        were damaged. If the device has not enough memory for the checkpoint, the run is OOM from then on.
 
         Raises:
             UsageError: the checkpoint is not complete, or was saved with another config or other inputs, which are
                 named.
+            DamagedCheckpoint: none is whole. Training would begin at step 0.
         """
-        path = checkpoint or self.newest()
-        if path is None:
-            return 0
-        meta = read_meta(path)
-        check_same_run(path, meta["config"], self.config, int(path.name))
-        trainset = self.library.trainset(self.config) if for_training else None
-        check_same_inputs(path, meta["inputs"], input_hashes(self._base, trainset))
-        self._trainset = None  # prepared again, because the files depend on the step
-        self.counters = Counters(**meta["counters"])
-        with suppress(RunFailed), self._failures("while restoring", for_training):
-            trainable = restore_tree(path, "trainable", self._program.trainable)
-            self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
-            self._weights = trainable, self._program.frozen(self.config.train.seed)
-        is_own = path.resolve().parent == self._checkpoints.folder
-        self._last_kept_step = self.step if is_own else self.step - 1
-        if not is_own:  # the best checkpoint so far is in the other folder
-            self.counters.best_loss = self.counters.best_step = None
+        candidates = self._checkpoints.newest_first()
+        if checkpoint:
+            newer = [path for path in candidates if or_newer and int(path.name) > int(checkpoint.name)]
+            candidates = [*newer, checkpoint]
+        found: list[str] = []
+        for path in candidates:
+            try:
+                self._restore(path, for_training)
+                break
+            except DamagedCheckpoint as error:
+                found.append(str(error))
+                self._damaged += [path] if self._is_own(path) else []
+        if len(found) == len(candidates) > 0:
+            raise DamagedCheckpoint("; ".join([*found, *([] if checkpoint else ["no other one is whole"])]))
+        found += [f"going on from the checkpoint of step {self.step}"] if found else []
+        found += [lines] if for_training and (lines := self._folder.damage()) else []
+        self.damage = "; ".join(found) or None
         return self.step
+
+    def _restore(self, path: Path, for_training: bool) -> None:
+        """Continue from the checkpoint at `path`. Raises as `restore` does; if it is damaged, nothing has changed."""
+        config, inputs, counters = _parts(path, read_meta(path))
+        check_same_run(path, config, self.config, int(path.name))
+        trainset = self.library.trainset(self.config) if for_training else None
+        check_same_inputs(path, inputs, input_hashes(self._base, trainset))
+        before, self.counters = self.counters, counters
+        try:
+            with suppress(RunFailed), self._failures("while restoring", for_training):
+                trainable = restore_tree(path, "trainable", self._program.trainable)
+                self._opt_state = restore_tree(path, "opt_state", self._program.opt_state) if for_training else None
+                self._weights = trainable, self._program.frozen(self.config.train.seed)
+        except DamagedCheckpoint:
+            self.counters = before
+            raise
+        self._trainset = None  # prepared again, because the files depend on the step
+        self._last_kept_step = self.step if self._is_own(path) else self.step - 1
+        if not self._is_own(path):  # the best checkpoint so far is in the other folder
+            self.counters.best_loss = self.counters.best_step = None
+
+    def _is_own(self, checkpoint: Path) -> bool:
+        return checkpoint.resolve().parent == self._checkpoints.folder
 
     def prepare(self) -> TokenizedTrainset:
         """Load, compile and initialise what training needs, then open the run's files. `advance` calls this."""
@@ -115,7 +146,9 @@ class TrainingRun:
             check_fits(self._program.memory_of(length), self.config)
         self._initialise()
         self._folder.claim()
+        self._checkpoints.set_aside(self._damaged)
         self._checkpoints.drop_after(self._last_kept_step)  # of an earlier session, which is trained again
+        self._damaged = []
         facts = run_provenance(self.config, self._base, trainset, self.step)
         self._folder.open(self.step, {**self.library.provenance, **facts})
         self._trainset = trainset
@@ -302,3 +335,11 @@ class TrainingRun:
             trainable, frozen, self._opt_state = self._program.init(self.config.train.seed)
             self._weights = trainable, frozen
         return self._weights
+
+
+def _parts(path: Path, meta: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str], Counters]:
+    """The config, the hashes of the inputs and the counters that `save` put into a checkpoint's meta."""
+    try:
+        return meta["config"], meta["inputs"], Counters(**meta["counters"])
+    except (KeyError, TypeError) as error:  # possible in a checkpoint without hashes
+        raise DamagedCheckpoint(f"checkpoint {path} cannot be read (its meta lacks {one_line(error)})") from error

@@ -17,7 +17,7 @@ from tuning.search.space import SearchSpace
 from tuning.study.files import SPACE_FILE
 from tuning.study.locks import DriverLock
 from tuning.study.storage import JOURNAL, create_in_storage, open_storage
-from tuning.study.study import DATA, N_ENQUEUED, StudyView, find_study, load_study_space
+from tuning.study.study import DATA, N_ENQUEUED, SPACE, StudyView, find_study, is_study, load_study_space
 from tuning.study.trial import BASELINE
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def _fill(study: Study, space: SearchSpace, data: Mapping[str, str], warm_start:
     from tuning.study import transfer
 
     study.set_user_attr(DATA, dict(data))
+    study.set_user_attr(SPACE, space.to_yaml())
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
     if warm_start is not None:
         transfer.transfer_trials(study, space, warm_start, data)
@@ -94,12 +95,8 @@ def limit_for(space: SearchSpace, earlier: StudyView | None) -> int:
 
 def refuse_taken(name: str) -> None:
     """Raises UsageError if a new study cannot have the name."""
-    if _is_study(study_dir(check_name(name, "study"))):
+    if is_study(study_dir(check_name(name, "study"))):
         raise UsageError(f"study {name!r} already exists; choose another name, or resume it with --resume {name}")
-
-
-def _is_study(folder: Path) -> bool:
-    return (folder / SPACE_FILE).exists()
 
 
 def reopen(name: str, space: SearchSpace, data: Mapping[str, str], storage: str | None = None) -> Study:
@@ -131,11 +128,11 @@ def _claim(space: SearchSpace, name: str | None, held: contextlib.ExitStack) -> 
         return study_dir(name)
     for number in count(1):
         folder = study_dir(f"{space.name}-{number:03d}")
-        if _is_study(folder):
+        if is_study(folder):
             continue
         with contextlib.suppress(UsageError), contextlib.ExitStack() as lock:  # another sweep is creating it
             lock.enter_context(_locked(folder))
-            if not _is_study(folder):
+            if not is_study(folder):
                 held.enter_context(lock.pop_all())
                 break
     return folder

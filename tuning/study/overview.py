@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from podium.core.errors import UsageError
+from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_text
+from podium.core.redaction import one_line
+from podium.core.resolved import sizes_line
 from podium.core.states import State
 from tuning.study.events import Event
 from tuning.study.files import LOG_TAIL_FILE, request_stop
@@ -38,6 +41,7 @@ def study_as_dict(study: StudyView) -> dict[str, Any]:
         "best_value": best.value if best else None,
         **({"front": [trial.number for trial in study.front()]} if study.space.objectives else {}),
         **steps(study),
+        **({"damage": study.damage} if study.damage else {}),
     }
 
 
@@ -85,7 +89,22 @@ def undistinguished(study: StudyView) -> str | None:
 
 
 def all_studies() -> list[dict[str, Any]]:
-    return [study_as_dict(load_study(name)) for name in study_names()]
+    """Every study of the workspace as `study_as_dict` gives it; of one that cannot be read, its name and `damage`."""
+    return [_readable_part(name) for name in study_names()]
+
+
+def _readable_part(name: str) -> dict[str, Any]:
+    try:
+        return study_as_dict(load_study(name))
+    except PodiumError as error:
+        return {"study": name, "damage": one_line(error)}
+
+
+def found_sizes(trial: TrialView) -> str | None:
+    """The sizes that its worker found for each `auto`; None if there are none, or if its config.yaml is damaged."""
+    with contextlib.suppress(UsageError):
+        return sizes_line(trial.config, trial.run_config)
+    return None
 
 
 def log_tail(trial: TrialView) -> list[str]:

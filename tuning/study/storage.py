@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podium.core.damage import DamagedFile
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import is_full_disk, read_json, write_json
 from podium.core.redaction import one_line, redact
@@ -111,12 +112,17 @@ def open_storage(folder: Path, setting: str | None = None) -> Study:
     import optuna
 
     storage = _recorded(folder, setting)
+    if storage in FILES and not (folder / FILES[storage]).is_file():
+        raise DamagedFile(f"{folder / FILES[storage]} is missing, which held the study's trials; {_repair(folder)}")
     with _one_line(folder, storage):
         return optuna.load_study(study_name=folder.name, storage=_open(folder, storage))
 
 
-def has_storage(folder: Path) -> bool:
-    return (folder / STORAGE_FILE).is_file() or (folder / SQLITE_FILE).is_file()
+@contextlib.contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Raises PodiumError, which names the storage, for what a damaged one raises while its trials are read."""
+    with _one_line(folder, _recorded(folder, None)):
+        yield
 
 
 @contextlib.contextmanager
@@ -148,14 +154,32 @@ def recorded_url(storage: str) -> str:
 
 def _recorded(folder: Path, setting: str | None) -> str:
     """The study's storage, with the password from `setting` or the environment if they name the same database."""
-    record = folder / STORAGE_FILE
-    known = read_json(record)["optuna"] if record.is_file() else SQLITE
+    known = recorded(folder)
     for candidate in filter(None, (setting, os.environ.get(ENVIRONMENT))):
         if recorded_url(optuna_storage(candidate)) == known:
             return candidate
     if setting:
         raise UsageError(f"Optuna storage {redact(setting)!r}: study {folder.name!r} is kept in {known}; leave it out")
-    return str(known)
+    return known
+
+
+def recorded(folder: Path) -> str:
+    """The storage that storage.json records; without that file, the one whose file is there.
+
+    Raises DamagedFile if the record is damaged.
+    """
+    record = folder / STORAGE_FILE
+    if not record.is_file():
+        return SQLITE if (folder / SQLITE_FILE).is_file() else JOURNAL
+    try:
+        return optuna_storage(str(read_json(record)["optuna"]))
+    except (UsageError, KeyError, TypeError) as error:
+        why = str(error) if isinstance(error, UsageError) else f"{record} names no Optuna storage"
+        raise DamagedFile(f"{why}; it is damaged: {_repair(folder)}") from error
+
+
+def _repair(folder: Path) -> str:
+    return f"`podium repair {folder.name}` writes it anew"
 
 
 def _open(folder: Path, storage: str) -> BaseStorage:
@@ -163,9 +187,9 @@ def _open(folder: Path, storage: str) -> BaseStorage:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage == JOURNAL:
-        from tuning.study.journal import Journal
+        from tuning.study.journal import open_journal
 
-        return optuna.storages.JournalStorage(Journal(folder / JOURNAL_FILE))
+        return open_journal(folder / JOURNAL_FILE)
     if storage == SQLITE:
         if not os.access(folder, os.W_OK):
             return optuna.storages.RDBStorage(_for_reading(folder / SQLITE_FILE))
@@ -204,24 +228,31 @@ def _make_commits_cheap(engine: Engine) -> None:
 @contextlib.contextmanager
 def _one_line(folder: Path, storage: str) -> Iterator[None]:
     """Raises PodiumError, one line without the password, for an error of the database, its driver or the disk."""
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
 
     where = str(folder / FILES[storage]) if storage in FILES else redact(storage)
     try:
         yield
-    except UsageError:
+    except PodiumError:
         raise
     except ImportError as error:
         raise PodiumError(
             f"cannot use the Optuna storage {where}: its driver is not installed ({_line(error)}); "
             f"{POSTGRES_DRIVER} installs the one for postgresql+psycopg://"
         ) from error
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, KeyError, ValueError, OSError) as error:
-        hint = f"; check the server, and the password in {ENVIRONMENT} or the driver's own settings"
-        if storage in FILES or storage.startswith("sqlite"):
-            hint = "; its folder must exist and be writable"
-        raise PodiumError(f"cannot use the study's storage {where}: {_line(error)}{hint}") from error
+    except Exception as error:  # whatever a driver, or Optuna on damaged records, raises
+        why = f"cannot use the study's storage {where}: {_line(error)}"
+        if storage not in FILES and not storage.startswith("sqlite"):
+            hint = f"check the server, and the password in {ENVIRONMENT} or the driver's own settings"
+        elif _is_refused(error):
+            hint = "its folder must exist and be writable"
+        else:
+            raise DamagedFile(f"{why}; {_repair(folder)}") from error
+        raise PodiumError(f"{why}; {hint}") from error
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether the system refused a file, in contrast to what is in it."""
+    return isinstance(error, OSError) or any(words in str(error) for words in ("unable to open", "readonly", "locked"))
 
 
 def _line(error: BaseException) -> str:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from podium.core.config import load_yaml
 from podium.core.errors import UsageError
-from podium.core.files import read_json
 from podium.core.paths import check_name, study_dir, workspace
 from tuning.search.load import parse_space
 from tuning.search.space import SearchSpace
-from tuning.study.files import SPACE_FILE, SUMMARY_FILE
-from tuning.study.storage import LIMIT, has_storage, open_storage
+from tuning.study.files import SPACE_FILE, TRIALS_DIR
+from tuning.study.storage import LIMIT, open_storage, readable
+from tuning.study.summary import read_summary
 from tuning.study.trial import TRANSFERRED_FROM, TrialView, best_of, front, trial_as_dict, trial_view
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Optuna user attributes of a study.
 DATA = "data"  # the hashes of what it trains and scores on
+SPACE = "space"  # the text of space.yaml, from which `podium repair` writes it anew
 N_ENQUEUED = "n_enqueued"  # how many of its trials were enqueued with given values before the first began
 N_TRANSFERRED, WARM_START = "n_fed", "warm_start"  # how many trials come from another study, and that study's name
 
@@ -47,10 +48,11 @@ class StudyView:
     space: SearchSpace
     dir: Path
     trials: list[TrialView] = field(repr=False)
-    summary: dict[str, Any] = field(repr=False)  # how the last sweep went; empty before its end
+    summary: dict[str, Any] = field(repr=False)  # how the last sweep went; empty before its end, or if it is damaged
     data: dict[str, str] = field(repr=False)  # hashes of what it trains and scores on
     warm_start: str | None = None  # the older study that it was warm-started from
     limit: int | None = None  # how many trials the last sweep was to reach
+    damage: str | None = None  # a file that is damaged, although the study can be read without it
 
     def best(self) -> TrialView:
         """The complete trial with the best value of the first objective; ties are broken by the other objectives, then
@@ -89,7 +91,13 @@ class StudyView:
 
 
 def study_names() -> list[str]:
-    return sorted(path.parent.name for path in (workspace() / "studies").glob(f"*/{SPACE_FILE}"))
+    """The studies of this workspace, those that cannot be read included."""
+    return sorted(folder.name for folder in (workspace() / "studies").glob("*") if is_study(folder))
+
+
+def is_study(folder: Path) -> bool:
+    """Whether the folder holds a study; a study that lost its space.yaml still has trials."""
+    return (folder / SPACE_FILE).is_file() or (folder / TRIALS_DIR).is_dir()
 
 
 def load_study(name: str) -> StudyView:
@@ -100,32 +108,37 @@ def load_study(name: str) -> StudyView:
 def find_study(name: str) -> Path:
     """The folder of the study of that name. Raises UsageError, which lists the studies that exist, if there is none."""
     folder = study_dir(check_name(name, "study"))
-    if not (folder / SPACE_FILE).is_file() or not has_storage(folder):
+    if not is_study(folder):
         known = ", ".join(study_names()) or "none yet; `podium sweep SPACE` creates one"
         raise UsageError(f"study {name!r} not found in {folder.parent}; known: {known}")
     return folder
 
 
 def load_study_space(folder: Path) -> SearchSpace:
+    """The study's search space. Raises UsageError, which names the file, if it is missing or damaged."""
     path = folder / SPACE_FILE
-    return parse_space(load_yaml(path), str(path))
+    try:
+        return parse_space(load_yaml(path), str(path))
+    except UsageError as error:
+        raise UsageError(f"{error}; `podium repair {folder.name}` writes it anew") from error
 
 
 def study_view(study: Study) -> StudyView:
     """A view of an Optuna study and its folder, as they are now."""
     folder = study_dir(study.study_name)
-    space = load_study_space(folder)
-    summary = folder / SUMMARY_FILE
-    return StudyView(
-        name=study.study_name,
-        space=space,
-        dir=folder,
-        trials=[trial_view(trial, space, folder) for trial in started_trials(study)],
-        summary=read_json(summary) if summary.is_file() else {},
-        data=study.user_attrs.get(DATA, {}),
-        warm_start=study.user_attrs.get(WARM_START),
-        limit=study.user_attrs.get(LIMIT),
-    )
+    space, (summary, damage) = load_study_space(folder), read_summary(folder)
+    with readable(folder):
+        return StudyView(
+            name=study.study_name,
+            space=space,
+            dir=folder,
+            trials=[trial_view(trial, space, folder) for trial in started_trials(study)],
+            summary=summary,
+            data=study.user_attrs.get(DATA, {}),
+            warm_start=study.user_attrs.get(WARM_START),
+            limit=study.user_attrs.get(LIMIT),
+            damage=damage,
+        )
 
 
 def started_trials(study: Study) -> list[FrozenTrial]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from podium.core.config import RunConfig, load_config
+from podium.core.errors import UsageError
 from podium.core.files import read_json, read_text
 from podium.core.resolved import open_keys, with_sizes_of
 from podium.core.run_files import CONFIG
@@ -86,15 +88,24 @@ class TrialView:
 
     @property
     def untrained(self) -> dict[str, float]:
-        """The scores of its model before the first step, by metric; empty unless its config is the base config."""
-        path = self.dir / UNTRAINED_FILE
-        return read_json(path) if path.is_file() else {}
+        """The scores of its model before the first step, by metric; empty unless its config is the base config, and if
+        the file is damaged."""
+        with contextlib.suppress(UsageError):
+            found = read_json(self.dir / UNTRAINED_FILE)
+            return (
+                found
+                if isinstance(found, dict) and all(isinstance(value, float | int) for value in found.values())
+                else {}
+            )
+        return {}
 
     @property
     def mlflow_run_id(self) -> str | None:
-        """The id of its MLflow run; None if MLflow does not have the trial yet."""
-        path = self.dir / MLFLOW_RUN_FILE
-        return read_text(path).strip() if path.is_file() else None
+        """The id of its MLflow run; None if MLflow does not have the trial yet, or if the file is damaged."""
+        with contextlib.suppress(UsageError):
+            run_id = read_text(self.dir / MLFLOW_RUN_FILE).strip()
+            return run_id if run_id.isalnum() and run_id.isascii() else None
+        return None
 
 
 def trial_view(trial: FrozenTrial, space: SearchSpace, folder: Path) -> TrialView:

@@ -113,7 +113,7 @@ def _migrate_copy(file: Path, old: Path, new: Path) -> str:
     except (CommandError, MlflowException, SQLAlchemyError):
         new.unlink()
         _migrate(new)
-        return "was damaged, so a new one was made (`podium repair STUDY` writes a study to it)"
+        return "was damaged, so a new one was made (`podium repair STUDY --mlflow` writes a study to it)"
     return "was migrated to the schema of this MLflow"
 
 

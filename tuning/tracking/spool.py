@@ -15,6 +15,7 @@ from tuning.study.trial import TrialView
 from tuning.tracking.store import Point
 
 LOGGED = {"loss": "train/loss", "learning_rate": "train/learning_rate"}  # name in metrics.jsonl -> name in MLflow
+REPORTED = {"step", "elapsed_s", "compile_s", "metrics"}  # of an event with a report
 RENAMED = {"peak_memory_gb": "system/peak_memory_gb"}  # MLflow's pages show system metrics under this prefix
 
 
@@ -68,7 +69,9 @@ def logged_points(lines: list[dict[str, Any]], time_ms: int) -> list[Point]:
 
 
 def events(trial: TrialView) -> list[dict[str, Any]]:
-    return MetricsLog(trial.dir / EVENTS_FILE).lines()
+    """The trial's events, without those that are damaged."""
+    lines = MetricsLog(trial.dir / EVENTS_FILE).lines()
+    return [line for line in lines if "time_ms" in line and ("step" not in line or line.keys() >= REPORTED)]
 
 
 def span_ms(trial: TrialView) -> tuple[int, int]:

@@ -99,7 +99,11 @@ class Worker:
         return data_hashes(evalset, trainsets)
 
     def attach(self, trial_id: int, config: RunConfig, checkpoint: Path | None) -> int:
-        """Restore the trial from `checkpoint`, or from a newer one in its folder. Returns its slot."""
+        """Restore the trial from `checkpoint`, or from a newer one in its folder. Returns its slot.
+
+        If that is damaged, one before it is used; if all are, the trial begins again, which gives the same weights.
+        """
+        from trainer.run.checkpoint import DamagedCheckpoint
         from trainer.run.training_run import TrainingRun
 
         evalset, folder = self._evalset(config.eval.evalset), trial_dir(self._folder, trial_id)
@@ -107,9 +111,10 @@ class Worker:
         if (folder / CONFIG).is_file():
             config = with_sizes_of(config, load_config(folder / CONFIG))
         run = TrainingRun(self._library.resolve(config, lambda: evalset.samples), folder, self._library)
-        newest = run.newest()
-        is_ahead = checkpoint and newest and int(newest.name) > int(checkpoint.name)  # the trial has trained beyond it
-        run.restore(None if is_ahead else checkpoint)
+        try:
+            run.restore(checkpoint, or_newer=True)
+        except DamagedCheckpoint as error:
+            run.damage = f"{error}; begun again at step 0"
         samples = evalset.split("dev", config.eval.max_items)
         self._slots[trial_id] = _Slot(run, evalset, samples, self._compile_counts(), is_base)
         return trial_id
@@ -127,9 +132,10 @@ class Worker:
         # A checkpoint becomes whole while the model predicts, or before the slot is given back.
         *_, report = advance_with_checkpoints(trial.run, until_step, Deadline.after(None), stop)
         report = self._with_score(trial, report)
+        reason = report.reason or trial.run.damage
         programs, hits = (now - then for now, then in zip(self._compile_counts(), trial.compile_counts, strict=True))
         compiled = {"compile/programs": float(programs), "compile/cache_hits": float(hits)}
-        return report.model_copy(update={"metrics": {**report.metrics, **compiled}})
+        return report.model_copy(update={"metrics": {**report.metrics, **compiled}, "reason": reason})
 
     def save(self, slot: int, path: Path) -> None:
         """Save the trial, and write the folder and step of its checkpoint to `path` as JSON."""

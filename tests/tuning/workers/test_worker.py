@@ -272,3 +272,24 @@ def test_an_evalset_is_read_once_per_worker_and_again_when_it_has_changed(folder
     assert len(read) == 2
     Worker(folder).attach(0, space.base_config, None)
     assert len(read) == 3
+
+
+def test_a_trial_goes_on_from_a_whole_checkpoint_or_begins_again(folder, space):
+    process = WorkerProcess(Worker, folder)
+    slot = process.attach(0, space.base_config, None)
+    process.advance(slot, 4)
+    process.detach(slot)
+    checkpoints = folder / "trials" / "000" / "checkpoints"
+    (checkpoints / "4" / "meta" / "metadata").unlink()
+    slot = process.attach(0, space.base_config, None)
+    report = process.advance(slot, 3)
+    assert (report.state, report.step) == (State.RUNNING, 3)
+    assert report.reason.endswith("going on from the checkpoint of step 2")
+    process.detach(slot)
+    assert sorted(path.name for path in checkpoints.iterdir()) == ["2", "4.damaged-1"]
+    (checkpoints / "2" / "meta" / "metadata").unlink()
+    slot = process.attach(0, space.base_config, None)
+    report = process.advance(slot, 6)
+    process.detach(slot)
+    assert (report.state, report.step) == (State.COMPLETE, 6)
+    assert report.reason.endswith("no other one is whole; begun again at step 0")
