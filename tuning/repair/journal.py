@@ -27,6 +27,7 @@ def salvage(journal: Path, directions: Sequence[Direction]) -> tuple[Study, dict
     Optuna numbers trials in the order of their creation. Where a line that created one is damaged, a trial without
     values takes its place, so that later lines still mean the trial that they name.
     """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     lines = _Lines()
     study_storage = optuna.storages.JournalStorage(lines)
     left_out: dict[int, str] = {}

@@ -90,7 +90,9 @@ def test_a_store_with_experiments_that_cannot_be_mended_is_kept(store, made, cap
     assert (names(store.parent), len(made)) == ([".mlflow.db.lock", "mlflow.db", "mlflow.old-1.db"], 1)
     assert database._read(store.with_name("mlflow.old-1.db")) == before
     (line,) = caplog.messages
-    assert line.startswith(f"{store} was damaged, so a new one was made (`podium repair STUDY --mlflow` writes a study to it)")
+    assert line.startswith(
+        f"{store} was damaged, so a new one was made (`podium repair STUDY --mlflow` writes a study to it)"
+    )
     log_a_run(store)
 
 
