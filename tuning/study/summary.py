@@ -16,6 +16,7 @@ class Account(Record):
     failures: int
     last_failure: str | None = None
     unwritten: tuple[int, ...] = ()
+    study_unwritten: bool = False  # whether the study's own run is missing or out of date
 
 
 class Summary(Record):
