@@ -29,7 +29,7 @@ THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?!\d|,\d)")
 COMMA = re.compile(r"\s*,\s*")
 OPERATOR = re.compile(r"\s*([=+*/^])\s*")  # not the minus sign: "- 3" may be an item of a list
 CLOCK = re.compile(r"(?<=\d) ?([ap])\.?m\b\.?")  # 5:30 p.m. is 5:30 pm
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")
+NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
 
 
 CACHED_LENGTH = 100  # short answers repeat, whole texts do not

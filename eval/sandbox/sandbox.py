@@ -24,10 +24,14 @@ from typing import IO, Any, Self
 
 from eval.sandbox.lockdown import LAYERS
 from podium.core.errors import PodiumError, UsageError
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
+from podium.core.redaction import one_line
 
 Program = tuple[str, Sequence[Any]]  # (source, inputs)
 GRACE_S = 10.0  # beyond a program's own limit, before its server counts as dead
 START_S = 60.0
+LONGEST_ERROR = 300  # characters
 START = "import sys; sys.path.insert(0, sys.argv[1]); from sandbox.server import main; main()"
 
 
@@ -235,17 +239,15 @@ def _result(reported: bytes, n_inputs: int, ended: str) -> ProgramResult:
     rows = [_row(line) for line in lines[1 : n_inputs + 1]]
     failed = str(rows[0].get("failed", ended)) if rows else ended
     rows += [{"error": failed}] * (n_inputs - len(rows))
-    errors = tuple(None if "output" in row else str(row.get("error", failed)) for row in rows)
+    errors = tuple(None if "output" in row else one_line(str(row.get("error", failed)), LONGEST_ERROR) for row in rows)
     return ProgramResult(tuple(row.get("output") for row in rows), errors, tuple(first["isolation"]))
 
 
 def _row(line: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(line, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        row = parse_json(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
         row = {"error": f"the output is not JSON: {error}"}
+    except Unreadable as error:
+        row = {"error": f"the output is {error}"}
     return row if isinstance(row, dict) else {"error": "the output is not a JSON object"}
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON number")

@@ -1,6 +1,5 @@
 """Read and write predictions.jsonl, and predictions_meta.json beside it, which says what was predicted and how."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from typing import Any
 from eval.sets.evalset import Evalset, ScoredSet
 from podium.core.errors import UsageError
 from podium.core.files import read_json, read_text, write_json, write_jsonl
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
 from podium.core.records import FINISH_REASONS, Prediction, parse_record
-from podium.core.redaction import one_line
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,9 @@ def read_predictions(path: Path) -> PredictionFile:
         if not line.strip():
             continue
         try:
-            predictions.append(parse_record(Prediction, json.loads(line), f"line {number}"))
-        except json.JSONDecodeError as error:
-            malformed.append(f"line {number}: not JSON ({error.msg})")
-        except (ValueError, RecursionError) as error:  # such as a number with more digits than Python reads
-            malformed.append(f"line {number}: not readable as JSON ({one_line(error)})")
+            predictions.append(parse_record(Prediction, parse_json(line), f"line {number}"))
+        except Unreadable as error:
+            malformed.append(f"line {number}: {error}")
         except UsageError as error:
             malformed.append(str(error))
     if not predictions:

@@ -57,17 +57,17 @@ def compare(
 
 
 def _show(comparison: Comparison, n_items: int) -> None:
-    from rich.console import Console
+    from podium.cli.terminal import console
 
-    console = Console()
+    out = console()
     typer.echo(f"evalset  {comparison.evalset} ({comparison.part}): {comparison.n_items} items")
     typer.echo(f"scorer   {comparison.scorer} version {comparison.scorer_version}")
-    console.print(_runs_table(comparison))
+    out.print(_runs_table(comparison))
     for pairing in comparison.pairings:
         typer.echo(f"{pairing.other} against {pairing.base}")
-        console.print(_pairing_table(pairing))
+        out.print(_pairing_table(pairing))
     if n_items and (table := _items_table(comparison, n_items)):
-        console.print(table)
+        out.print(table)
 
 
 def _runs_table(comparison: Comparison) -> Table:

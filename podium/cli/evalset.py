@@ -112,10 +112,10 @@ def check(
 
 def _show(evalset: Evalset) -> None:
     """Print the number of items by section and difficulty, and the sizes of the splits."""
-    from rich.console import Console
     from rich.table import Table
 
     from eval.sets.evalset import split_of_sample
+    from podium.cli.terminal import console
     from podium.core.records import DIFFICULTIES
 
     cells: Counter[tuple[str, str]] = Counter((sample.section, sample.difficulty) for sample in evalset.samples)
@@ -130,4 +130,4 @@ def _show(evalset: Evalset) -> None:
     typer.echo(f"sha256       {evalset.sha256}")
     typer.echo(f"scorer       {evalset.scorer}")
     typer.echo(f"items        {len(evalset.samples)}: dev {splits['dev']}, holdout {splits['holdout']}")
-    Console().print(table)
+    console().print(table)

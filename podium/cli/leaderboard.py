@@ -43,12 +43,12 @@ def leaderboard(
 
 
 def _show(board: Board, top: int) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from eval.compare_page import interval_text
     from eval.scorecard import floored
+    from podium.cli.terminal import console
 
     of = board.evalset
     first = f", first {of.max_items}" if of.max_items else ""
@@ -62,6 +62,6 @@ def _show(board: Board, top: int) -> None:
     for row in board.rows[:top]:
         figures = (str(row.rank), floored(row.answer_correctness), interval_text(row.interval), str(row.n_missing))
         table.add_row(*figures, Text(row.label), row.kind)
-    Console().print(table)
+    console().print(table)
     if len(board.rows) > top:
         typer.echo(f"and {len(board.rows) - top} more; --top N or --json shows them")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 
 # Set before any library is imported: no messages, no telemetry.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -34,7 +35,9 @@ from podium.cli import (
     ui,
     watch,
 )
-from podium.core.errors import PodiumError
+from podium.cli.terminal import safe_output
+from podium.core.errors import LONGEST, PodiumError
+from podium.core.redaction import one_line, shortened
 
 app = typer.Typer(
     help="Sweep, compare, promote one trial, and run it exactly once.",
@@ -84,18 +87,24 @@ def options(
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point. Exit codes: 0 success, 1 a failed run, 2 wrong usage, 130 Ctrl-C."""
+    with safe_output():
+        sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int | str:
+    """Run a command and return its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        sys.exit(app(arguments, standalone_mode=False) or 0)
-    except Exception as error:
+        return app(arguments, standalone_mode=False) or 0
+    except Exception as error:  # noqa: BLE001 reported, with its exit code
         if debug:
-            raise
-        sys.exit(_explain(error))
+            traceback.print_exc()
+        return _explain(error)
     except KeyboardInterrupt:
         _say("interrupted")
-        sys.exit(130)
+        return 130
 
 
 def _explain(error: Exception) -> int:
@@ -115,9 +124,7 @@ def _explain(error: Exception) -> int:
 
 
 def _say(line: str) -> None:
-    from podium.core.redaction import one_line
-
-    print(one_line(line), file=sys.stderr)
+    print(shortened(one_line(line), LONGEST), file=sys.stderr)
 
 
 if __name__ == "__main__":

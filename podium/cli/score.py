@@ -67,10 +67,9 @@ def _problems(card: Scorecard) -> str:
 
 
 def _show(card: Scorecard) -> None:
-    from rich.console import Console
-
     from eval.scorecard import floored
     from eval.sets.predictions import shown_reasons
+    from podium.cli.terminal import console
 
     scored = card.evalset
     typer.echo(f"evalset             {f'{scored.name} ({scored.split})' if scored else 'given samples'}")
@@ -87,7 +86,7 @@ def _show(card: Scorecard) -> None:
         typer.echo(f"ended by            {shown_reasons(card.finish_reasons)}")
     if problems := _problems(card):
         typer.echo(f"warning             {problems}")
-    Console().print(_table(card))
+    console().print(_table(card))
 
 
 def _table(card: Scorecard) -> Table:

@@ -36,7 +36,11 @@ def display(total: int, earlier: StudyView | None, interrupts: Interrupts) -> It
         return
     from rich.live import Live
 
-    with Live(get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4):
+    from podium.cli.terminal import console
+
+    with Live(
+        console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
+    ):
         yield progress.hear
 
 

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import ValidationError, model_validator
 
 from podium.core.config_sections import (
@@ -29,7 +28,8 @@ from podium.core.config_sections import (
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_text
 from podium.core.hashing import sha256_json
-from podium.core.redaction import one_line
+from podium.core.plain_values import Unreadable
+from podium.core.redaction import shown
 from podium.core.yaml_text import parse_yaml, to_yaml
 
 # What pydantic puts at the end of the place of an error in a field that takes a number or "auto".
@@ -192,8 +192,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping. Raises UsageError if the file is missing or holds anything else."""
     try:
         values = parse_yaml(read_text(path))
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML ({one_line(error)})") from error
+    except Unreadable as error:
+        raise UsageError(f"{path}{f':{error.line}' if error.line else ''}: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{path}: holds {type(values).__name__}, must be a mapping of keys to values")
     return values
@@ -212,8 +212,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     check_key(key)
     try:
         return key, parse_yaml(value)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {text!r}: the value is not YAML; quote it") from error
+    except Unreadable as error:
+        raise UsageError(f"--set {text!r}: {error}; quote the value") from error
 
 
 def first_problem(error: ValidationError) -> str:
@@ -231,7 +231,7 @@ def first_problem(error: ValidationError) -> str:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if not place or message.startswith(f"{place}."):  # a rule on several keys, which names them itself
         return f"{message}{more}"
-    return f"{place}={first['input']!r}: {message}{more}"
+    return f"{place}={shown(first['input'])}: {message}{more}"
 
 
 def _reraise_with_place(key: str, where: str) -> None:

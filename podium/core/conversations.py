@@ -1,8 +1,10 @@
 """Turns of a conversation as chat formats write them, as messages of a Conversation. Contents stay as they are."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
 
 Values = Mapping[str, Any]
 
@@ -96,9 +98,9 @@ def _single_call(given: Values, said: Any, content: str, where: str) -> list[Any
     """The call in OpenAI's former `function_call`, or in a turn of ShareGPT's role of that name."""
     if said == "function_call":
         try:
-            call = json.loads(content)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where} is a function_call, so its value must be JSON ({error.msg})") from None
+            call = parse_json(content)
+        except Unreadable as error:
+            raise ValueError(f"{where} is a function_call, so its value must be JSON: {error}") from None
         return call if isinstance(call, list) else [call]
     return [given["function_call"]] if "function_call" in given else []
 

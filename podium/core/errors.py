@@ -1,12 +1,21 @@
 """The errors that the command line reports, with their exit codes."""
 
+from podium.core.redaction import one_line, shortened
 from podium.core.states import State
+
+LONGEST = 500  # characters of a message
 
 
 class PodiumError(Exception):
-    """A run failed. The message is one line: the value received, the rule that it broke, and what to do."""
+    """A run failed. The message is one line: the value received, the rule that it broke, and what to do.
+
+    It is made printable, without secrets and of at most LONGEST characters here, whatever a file put into it.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shortened(one_line(message), LONGEST))
 
 
 class UsageError(PodiumError):

@@ -9,14 +9,18 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from podium.core.errors import PodiumError, UsageError
-from podium.core.redaction import one_line
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
 from podium.core.temporary import temporary_file, temporary_folder
 
 GZIP = b"\x1f\x8b"  # the first bytes of every gzip file
+LONGEST_LINE = 32 * 2**20  # characters
+MOST_TIMES = 100  # the size of a gzip file that it may unpack to; text has 3 to 10 times
 
 
 def is_full_disk(error: BaseException) -> bool:
@@ -101,18 +105,40 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def _decompressed(path: Path) -> Iterator[BinaryIO]:
+    if "\0" in str(path):
+        raise FileNotFoundError
     with path.open("rb") as file:
         if file.peek(2).startswith(GZIP):
-            with gzip.open(file) as unpacked:
+            with _Unpacked(file, os.fstat(file.fileno()).st_size) as unpacked:
                 yield cast(BinaryIO, unpacked)
         else:
             yield file
 
 
+class _Unpacked(gzip.GzipFile):
+    """A gzip file that raises OSError in place of filling the memory, if a few bytes stand for very many."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__(fileobj=file, mode="rb")
+        self._most = max(LONGEST_LINE, MOST_TIMES * size)
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._within(super().read(self._most + 1 if size is None or size < 0 else size))
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._within(super().read1(size))
+
+    def _within(self, data: bytes) -> bytes:
+        if self.tell() > self._most:
+            raise OSError(f"it unpacks to more than {MOST_TIMES} times its size; unpack it yourself if it is meant to")
+        return data
+
+
 def _first_bad_line(path: Path) -> int:
     """The number of the first line that is not UTF-8."""
     with _decompressed(path) as file:
-        return next((number for number, line in enumerate(file, start=1) if not _is_utf8(line)), 0)
+        lines = iter(partial(file.readline, LONGEST_LINE), b"")
+        return next((number for number, line in enumerate(lines, start=1) if not _is_utf8(line)), 0)
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -125,7 +151,10 @@ def _is_utf8(line: bytes) -> bool:
 
 def read_json(path: Path) -> Any:
     """The value in a JSON file. Raises UsageError if it is missing, unreadable or not JSON."""
-    return _parsed(read_text(path), path)
+    try:
+        return parse_json(read_text(path))
+    except Unreadable as error:
+        raise UsageError(f"{path}{f':{error.line}' if error.line else ''}: {error}") from error
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
@@ -135,22 +164,18 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
         UsageError: the file is missing or a line is not JSON; the message has file, line and reason.
     """
     with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(lines_of(file), start=1):
             if line.strip():
-                yield number, _parsed(line, path, number)
+                try:
+                    value = parse_json(line)
+                except Unreadable as error:
+                    raise UsageError(f"{path}:{number}: {error}") from error
+                yield number, value
 
 
-def _parsed(text: str, path: Path, line: int = 1) -> Any:
-    """The value of JSON text that begins on a line of a file."""
-    try:
-        value = json.loads(text)
-        if "\\ud" in text or "\\uD" in text:
-            to_line(value).encode("utf-8")  # half a surrogate pair is no character, and could not be written again
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{path}:{line + error.lineno - 1}: not JSON ({error.msg})") from error
-    except (ValueError, RecursionError) as error:  # such as a number with more digits than Python reads
-        raise UsageError(f"{path}:{line}: not readable as JSON ({one_line(error)})") from error
-    return value
+def lines_of(file: TextIO) -> Iterator[str]:
+    """The lines of a file; one of more than LONGEST_LINE characters is given in parts, none of which is JSON."""
+    return iter(partial(file.readline, LONGEST_LINE), "")
 
 
 def create_exclusively(path: Path, text: str) -> bool:

@@ -4,7 +4,6 @@ A format turns a row into the values of a Conversation or of a ReasoningTrace. T
 `gsm8k` takes its answer apart. Fields that a format does not know are kept in `meta`.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, cycle
@@ -13,6 +12,8 @@ from typing import Any
 from podium.core.conversations import messages_of, text_of
 from podium.core.errors import UsageError
 from podium.core.gold import worked_answer
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
 from podium.core.records import ReasoningTrace
 from podium.core.tables import Row
 
@@ -199,9 +200,9 @@ def _tools(row: Values) -> dict[str, Any]:
     tools = row.get("tools")
     if isinstance(tools, str):
         try:
-            tools = json.loads(tools or "[]")
-        except json.JSONDecodeError as error:
-            raise ValueError(f"'tools' is no JSON ({error.msg})") from None
+            tools = parse_json(tools or "[]")
+        except Unreadable as error:
+            raise ValueError(f"'tools' is {error}") from None
     return {"tools": tools} if tools else {}
 
 

@@ -5,20 +5,27 @@ produce. A file that home does not have is looked up in `shipped()`, which holds
 """
 
 import os
+import sys
 from pathlib import Path
 
 import podium
 from podium.core.errors import UsageError
 
+MOST_BYTES = 3500  # of a path; Linux allows 4096, and a trial's files need up to 400 below it
+
 
 def home() -> Path:
-    """The folder in `PODIUM_HOME`, else the current folder."""
-    return Path(os.environ.get("PODIUM_HOME") or Path.cwd()).resolve()
+    """The folder in `PODIUM_HOME`, else the current folder. Raises UsageError as `workspace` does."""
+    return _usable(Path(os.environ.get("PODIUM_HOME") or Path.cwd()), "home")
 
 
 def workspace() -> Path:
-    """The folder in `PODIUM_WORKSPACE`, else `workspace` in home."""
-    return Path(os.environ.get("PODIUM_WORKSPACE") or home() / "workspace").resolve()
+    """The folder in `PODIUM_WORKSPACE`, else `workspace` in home.
+
+    Raises:
+        UsageError: its path is too long, or not UTF-8; the libraries that write below it could not.
+    """
+    return _usable(Path(os.environ.get("PODIUM_WORKSPACE") or home() / "workspace"), "workspace")
 
 
 def shipped() -> Path:
@@ -71,8 +78,29 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def _usable(folder: Path, what: str) -> Path:
+    folder = folder.resolve()
+    try:
+        too_long = len(str(folder).encode()) > MOST_BYTES or any(len(part.encode()) > 255 for part in folder.parts)
+    except UnicodeEncodeError:
+        hint = "set PYTHONUTF8=1" if sys.getfilesystemencoding() != "utf-8" else "rename it"
+        raise UsageError(f"{what} {folder}: its path is not UTF-8, which Orbax and MLflow need; {hint}") from None
+    if too_long:
+        rule = f"must have at most {MOST_BYTES} bytes, and 255 in each folder's name"
+        raise UsageError(f"{what} {folder}: its path is too long, {rule}; choose another")
+    return folder
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder is there. Nothing is at a path that no file system can hold: too long, or with NUL."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _find(name: str, what: str, relative: str, hint: str) -> Path:
     for candidate in (Path(name), home() / relative, shipped() / relative):
-        if candidate.exists() and (candidate != Path(name) or os.sep in name or candidate.suffix):
+        if is_there(candidate) and (candidate != Path(name) or os.sep in name or candidate.suffix):
             return candidate.resolve()
     raise UsageError(f"{what} {name!r} not found (looked for {home() / relative}); {hint}")

@@ -71,13 +71,15 @@ def test_every_failure_is_a_line_and_a_code(monkeypatch, capsys, error, code, li
     assert capsys.readouterr().err.startswith(line)
 
 
-def test_debug_shows_the_traceback(monkeypatch):
+def test_debug_shows_the_traceback(monkeypatch, capsys):
     def fail(*_, **__):
         raise UsageError("x")
 
     monkeypatch.setattr(cli, "app", fail)
-    with pytest.raises(UsageError):
+    with pytest.raises(SystemExit) as caught:
         cli.main(["train", "--debug"])
+    assert caught.value.code == 2
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_secret_in_an_error_is_not_printed(monkeypatch, capsys):

@@ -157,7 +157,7 @@ NO_FIT = "f:1: has the fields query, reply, and no format fits them; name the fi
             {"instruction": "a", "output": "b", "history": ["x"]},
             "'history' is ['x'], must be a list of pairs",
         ),
-        ("messages", {"messages": MESSAGES, "tools": "{"}, "'tools' is no JSON (Expecting property name"),
+        ("messages", {"messages": MESSAGES, "tools": "{"}, "'tools' is not JSON (Expecting property name"),
         ("traces", {"prompt": "p", "final_answer": "a", "meta": 3}, "meta holds int, must be an object"),
         (
             "traces",

@@ -83,7 +83,7 @@ def test_columns_become_what_json_has(tmp_path):
     [
         ("a.jsonl", b'{"a": 1}\n{bad\n', r":2: not JSON"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}\n', r":2: is not UTF-8 text; save the file as UTF-8"),
-        ("a.jsonl", b'{"a": "\\ud83d"}\n', r":1: not readable as JSON \('utf-8' codec can't encode"),
+        ("a.jsonl", b'{"a": "\\ud83d"}\n', r":1: not readable as JSON \(a text holds half of a surrogate pair"),
         ("a.jsonl", b'{"a": ' + b"1" * 5000 + b"}", r":1: not readable as JSON"),
         ("a.jsonl", b"3\n", r":1: holds int, must be an object"),
         ("a.json", b'[{"a": 1}, 3]', r": row 2: holds int, must be an object"),

@@ -1,9 +1,10 @@
 """The turns of a conversation as a chat template is given them."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
 from podium.core.records import Message
 
 BETWEEN = "\n\n"  # between a system text and what follows it, as in Gemma 3's template
@@ -49,7 +50,7 @@ def _with_arguments(call: dict[str, Any]) -> dict[str, Any]:
     if isinstance(call.get("function"), dict):
         return {**call, "function": _with_arguments(call["function"])}
     try:
-        arguments = json.loads(call["arguments"]) if isinstance(call.get("arguments"), str) else None
-    except json.JSONDecodeError:
+        arguments = parse_json(call["arguments"]) if isinstance(call.get("arguments"), str) else None
+    except Unreadable:
         arguments = None
     return {**call, "arguments": arguments} if isinstance(arguments, dict) else call

@@ -314,10 +314,10 @@ def test_an_error_on_one_input_does_not_cost_the_others(sandbox):
         ("def solve(v): return float('nan')", "the output is not JSON: Out of range float values"),
         ("def solve(v): return {1}", "the output is not JSON: 'set' object has no attribute 'tolist'"),
         ("def solve(v):\n    a = []; a.append(a); return a", "the output is not JSON: Circular reference detected"),
-        ("import os\ndef solve(v): os.write(3, b'[[[' * 30000 + b'\\n')", "the output is not JSON"),
+        ("import os\ndef solve(v): os.write(3, b'[[[' * 30000 + b'\\n')", "the output is not readable as JSON (nested"),
         (
             "import os\ndef solve(v): os.write(3, b'{\"output\": NaN}\\n')",
-            "the output is not JSON: NaN is not",
+            "the output is not readable as JSON (NaN is no finite number)",
         ),
         ("import os\ndef solve(v): os.write(3, b'7\\n')", "the output is not a JSON object"),
         ("import os\ndef solve(v): os.write(3, b'\\xff\\n')", "the output is not JSON"),

@@ -1,0 +1,75 @@
+"""The only way from Podium to the terminal: text without what a terminal would obey instead of showing it.
+
+Text from files, models and programs is printed in many places. An escape sequence in it could set the window's title,
+hide what follows, or overwrite what was printed before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from podium.core.redaction import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Progress bars of libraries, such as those of downloads, go back to the start of the line, or a line up.
+_MOVES = re.compile("(\r|\x1b\\[A)")
+
+
+class SafeStream(io.TextIOBase):
+    """Passes text on to a stream, printable, and with escapes for what the stream's encoding does not have."""
+
+    def __init__(self, stream: TextIO, moves: bool = False) -> None:
+        """`moves`: progress bars may move the cursor."""
+        self.stream = stream
+        self._moves = moves
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        if self._moves:
+            parts = _MOVES.split(text)
+            shown = "".join(part if number % 2 else printable(part) for number, part in enumerate(parts))
+        else:
+            shown = printable(text.replace("\r\n", "\n").replace("\r", "\n"))
+        self.stream.write(shown.encode(self.encoding, "backslashreplace").decode(self.encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+
+@contextlib.contextmanager
+def safe_output() -> Iterator[None]:
+    """Make sys.stdout and sys.stderr safe until the context ends."""
+    out, err = SafeStream(sys.stdout), SafeStream(sys.stderr, moves=sys.stderr.isatty())
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
+
+
+def console() -> Console:
+    """A console of rich on sys.stdout, which writes its own colours and moves, and all text printable."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class SafeConsole(Console):
+        def _render_buffer(self, buffer):  # type: ignore[no-untyped-def]
+            return super()._render_buffer(
+                segment if segment.control else Segment(printable(segment.text), segment.style) for segment in buffer
+            )
+
+    return SafeConsole(file=getattr(sys.stdout, "stream", sys.stdout))
