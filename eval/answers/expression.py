@@ -44,6 +44,8 @@ def may_be_number(answer: str) -> bool:
     It may not if it is a calculation with plain numbers, which was not carried out: `2 + 3` for 5.
     """
     text = normalise(answer)
+    if len(text) > LONGEST:
+        return False
     if _ARITHMETIC.fullmatch(text):
         return re.fullmatch(r"-?\d*\.?\d*", text) is not None
     return _CLOSED_FORM.fullmatch(text) is not None

@@ -1,0 +1,278 @@
+"""Nothing that a file holds upsets a reader: it is read, or refused in one line, soon, and nothing is written."""
+
+import contextlib
+import gzip
+import json
+import resource
+import shutil
+import signal
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from eval.arc.submission import read_submission
+from eval.arc.tasks import load_tasks
+from eval.leaderboard import read_standing
+from eval.scorecard import score_file
+from eval.sets.evalset import load_evalset
+from eval.sets.importers import import_set
+from podium.core.config import load_config, load_yaml, parse_assignment
+from podium.core.errors import LONGEST, PodiumError
+from podium.core.files import read_json, to_line
+from podium.core.formats import choose_format
+from podium.core.hashing import sha256_json
+from podium.core.records import TrainsetManifest, iter_examples, read_record
+from podium.core.sources import Source
+from podium.submission.claim import Claim
+from podium.submission.evidence import RunManifest
+from podium.submission.lock import read_lock
+from tests.mutations import Mutator
+from trainer.data.importers import import_examples
+from trainer.data.tokenizer import Tokenizer
+from trainer.model.config_file import read_architecture
+from trainer.model.end_tokens import end_tokens
+from trainer.model.sources import INDEX, weight_files
+from tuning.search.load import load_space, parse_space
+
+FIXTURES = Path(__file__).parent / "fixtures"
+LIMIT_S = 3.0  # of CPU time, for one file
+MOST_KB = 200_000  # more memory than before
+ROWS = [
+    {"question": "1 + 1?", "answer": "1 + 1 = 2\n#### 2", "id": "a"},
+    {"question": "2?", "answer": "#### 2", "id": "b"},
+]
+CHAT = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}], "tools": "[]"}
+GRID = {"train": [{"input": [[1]], "output": [[2]]}], "test": [{"input": [[1, 0]]}]}
+SPACE = """\
+name: small
+base: base.yaml
+overrides: {train.schedule: linear}
+objectives: [{metric: dev/loss}, {metric: peak_memory_gb, mode: min}]
+sampler: {name: tpe, seed: 0}
+scheduler: {name: asha, grace_period: 2}
+trials: 3
+workers: 1
+report_every_steps: 2
+start_with: [{train.learning_rate: 0.001}]
+stop: {patience: 3}
+constraints: [peak_memory_gb <= 16, train.batch_size * train.max_steps <= 100]
+parameters:
+  train.learning_rate: {type: float, low: 0.0001, high: 0.03, log: true}
+  train.weight_decay: {type: float, low: 0.0, high: 0.1, step: 0.05}
+  train.batch_size: [4, 8]
+  train.max_steps: {type: int, low: 4, high: 8}
+  train.warmup_steps: "=0.1 * train.max_steps"
+  lora.enabled: [true, false]
+  lora.rank: {type: int, low: 2, high: 8, when: {lora.enabled: true}}
+"""
+BASE = """\
+data: {trainset: small, max_seq_len: 32, date: 2026-01-02, system: Be brief.}
+train: {max_steps: 6, batch_size: 4, learning_rate: 3e-3, changes: [{step: 2, overrides: {train.learning_rate: 0.1}}]}
+generate: {stop: [x], max_new_tokens: 16}
+eval: {evalset: small_v1}
+"""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reads the file at `path`, and goes on with its values as far as any command does."""
+
+    path: str
+    read: Callable[[Path], Any]
+
+    @property
+    def id(self) -> str:
+        return self.path
+
+
+def config(path: Path) -> None:
+    read = load_config(path)
+    assert sha256_json(read.model_dump(mode="json")) == read.hash and read.program_key
+
+
+def space(path: Path) -> None:
+    read = load_space(path)
+    assert parse_space(load_yaml_of(read.to_yaml(), path), "again") == read
+
+
+def load_yaml_of(text: str, beside: Path) -> Any:
+    stored = beside.with_name("stored.yaml")
+    stored.write_text(text)
+    try:
+        return load_yaml(stored)
+    finally:
+        stored.unlink()
+
+
+def evalset(path: Path) -> None:
+    samples = load_evalset(path).samples
+    for sample in samples:
+        to_line(sample.model_dump(mode="json"))
+
+
+def scores(path: Path) -> None:
+    card = score_file(path.with_name("predictions.jsonl"), load_evalset("small_v1"))
+    to_line(card.model_dump(mode="json")).encode()
+
+
+def imported(path: Path) -> None:
+    name = path.name if path.is_file() else path.parent.name
+    source = Source(str(path))
+    with contextlib.suppress(PodiumError):
+        import_set(source, name)
+    format, rows = choose_format(source.rows(), "auto")
+    for example in import_examples(rows, format):
+        to_line(example.model_dump(mode="json")).encode()
+
+
+def assignments(path: Path) -> None:
+    for line in path.read_bytes().decode("utf-8", "surrogateescape").split("\n"):
+        parse_assignment(line)
+
+
+READERS = [
+    Reader("space.yaml", space),
+    Reader("base.yaml", config),
+    Reader("base.yaml", lambda path: space(path.with_name("space.yaml"))),
+    Reader("workspace/studies/before/space.yaml", lambda path: parse_space(load_yaml(path), str(path))),
+    Reader("workspace/studies/before/trials/000/config.yaml", config),
+    Reader("set.txt", assignments),
+    Reader("evalsets/small_v1.jsonl", evalset),
+    Reader("trainsets/small/traces.jsonl", lambda path: list(iter_examples(path))),
+    Reader("trainsets/small/manifest.json", partial(read_record, TrainsetManifest)),
+    Reader("run/predictions.jsonl", scores),
+    Reader("run/predictions_meta.json", scores),
+    Reader("run/scorecard.json", lambda path: read_standing(read_json(path), str(path))),
+    Reader("submission_runs/before/lock.json", lambda _: read_lock("before")),
+    Reader("submission_runs/before/claim.json", partial(read_record, Claim)),
+    Reader("submission_runs/before/run_manifest.json", partial(read_record, RunManifest)),
+    Reader("model/config.json", lambda path: read_architecture(path.parent)),
+    Reader("model/generation_config.json", lambda path: end_tokens(path.parent, 1, 100)),
+    Reader(f"model/{INDEX}", lambda path: weight_files(path.parent)),
+    Reader(
+        "tokenizer/tokenizer_config.json",
+        lambda path: Tokenizer(path.parent).chat_text([CHAT["messages"][0]], asks=True),
+    ),
+    Reader(
+        "tokenizer/chat_template.jinja", lambda path: Tokenizer(path.parent).chat_text([CHAT["messages"][0]], asks=True)
+    ),
+    Reader("challenges.json", load_tasks),
+    Reader("solutions.json", lambda path: load_tasks(path.with_name("challenges.json"), path)),
+    Reader("submission.json", lambda path: read_submission(path, load_tasks(path.with_name("challenges.json")))),
+    *(Reader(name, imported) for name in ("a.jsonl", "a.json", "a.csv", "a.tsv", "a.jsonl.gz", "a.parquet", "a.arrow")),
+    Reader("chat.jsonl", imported),
+    Reader("saved/dataset_dict.json", lambda path: imported(path.parent)),
+    Reader("saved/train/state.json", lambda path: imported(path.parent)),
+]
+
+
+def write_files(home: Path) -> None:
+    """One small real file of each kind."""
+    for name in ("evalsets", "trainsets", "submission_runs"):
+        shutil.copytree(FIXTURES / "made_before" / name, home / name)
+    shutil.copytree(FIXTURES / "made_before/studies", home / "workspace/studies")
+    shutil.copytree(FIXTURES / "made_before/studies/before/trials/000", home / "run")
+    shutil.copytree(FIXTURES / "chat/chatml", home / "tokenizer")
+    shutil.copytree(FIXTURES / "datasets/saved", home / "saved")
+    (home / "model").mkdir()
+    shutil.copy(FIXTURES / "models/llama/config.json", home / "model/config.json")
+    (home / "model/generation_config.json").write_text('{"eos_token_id": [1, 2], "temperature": 1.0}')
+    (home / "model/model.safetensors").touch()
+    (home / "model" / INDEX).write_text('{"metadata": {}, "weight_map": {"a": "model.safetensors"}}')
+    (home / "space.yaml").write_text(SPACE)
+    (home / "base.yaml").write_text(BASE)
+    (home / "set.txt").write_text("train.max_steps=50\ndata.system=a b\ngenerate.stop=[a, b]\ndata.date=2026-01-02")
+    (home / "challenges.json").write_text(json.dumps({"t1": GRID, "t2": GRID}))
+    (home / "solutions.json").write_text(json.dumps({"t1": [[[3]]], "t2": [[[0, 1]]]}))
+    twice = [{"attempt_1": [[1]], "attempt_2": [[2]]}]
+    (home / "submission.json").write_text(json.dumps({"t1": twice, "t2": twice}))
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    (home / "a.jsonl").write_text(lines)
+    (home / "chat.jsonl").write_text(json.dumps(CHAT) + "\n" + json.dumps(CHAT))
+    (home / "a.json").write_text(json.dumps(ROWS))
+    (home / "a.csv").write_text('question,answer\n"1, 2?",3\n4,"5\n6"\n')
+    (home / "a.tsv").write_text("question\tanswer\n1\t3\n4\t5\n")
+    (home / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    table = pyarrow.Table.from_pylist(ROWS)
+    parquet.write_table(table, home / "a.parquet")
+    with pyarrow.OSFile(str(home / "a.arrow"), "wb") as file, pyarrow.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError once this process has computed for longer; how busy the machine is does not matter."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError(f"took more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def files_below(folder: Path) -> dict[str, tuple[int, int]]:
+    stats = {str(path.relative_to(folder)): path.stat() for path in folder.rglob("*")}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items() if not name.endswith("stored.yaml")}
+
+
+def fault(reader: Reader, path: Path) -> str | None:
+    """What is wrong with how the reader takes the file; None if it reads it, or refuses it as it should."""
+    try:
+        with at_most(LIMIT_S):
+            reader.read(path)
+    except PodiumError as error:
+        text = str(error)
+        bad = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c == "\u202e"), None)
+        return f"{len(text)} characters, {bad!r} in {text[:300]!r}" if bad or len(text) > LONGEST or not text else None
+    except (Exception, RecursionError) as error:  # noqa: BLE001 every other class is a fault
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    return None
+
+
+def faults(home: Path, n: int, seed: int) -> list[str]:
+    """Give each reader its share of `n` mutated files."""
+    found = []
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(n):
+        reader = READERS[number % len(READERS)]
+        path = home / reader.path
+        whole = path.read_bytes()
+        path.write_bytes(Mutator(seed + number).mutated(path.name, whole))
+        before = files_below(home)
+        if wrong := fault(reader, path):
+            found.append(f"{reader.path}, seed {seed + number}: {wrong}")
+        changed = {name for name, stat in files_below(home).items() ^ before.items()} - {".", ""}
+        found += [f"{reader.path}, seed {seed + number}: wrote {name}" for name in changed]
+        path.write_bytes(whole)
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
+    return found + [f"grew by {grown_kb} kB"] * (grown_kb > MOST_KB)
+
+
+@pytest.fixture
+def files(home: Path) -> Path:
+    write_files(home)
+    for reader in READERS:  # whole files are read, and every library is loaded before memory is measured
+        reader.read(home / reader.path)
+    return home
+
+
+def test_mutated_files_are_read_or_refused_in_one_line(files):
+    assert faults(files, 500, seed=0) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_many_mutated_files(files, part):
+    assert faults(files, 5_000, seed=1_000_000 * (part + 1)) == []
