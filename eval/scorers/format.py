@@ -19,7 +19,7 @@ class FormatScorer(Scorer):
 
     def __init__(self, option: str | None = None) -> None:
         """Raises UsageError unless the option is a number of tokens."""
-        if option is not None and not (option.isascii() and option.isdigit() and int(option) > 0):
+        if option is not None and not (option.isascii() and option.isdigit() and len(option) < 10 and int(option) > 0):
             raise UsageError(f"scorer 'format:{option}': the limit must be a whole number of tokens >= 1")
         self._limit = None if option is None else int(option)
 

@@ -20,7 +20,7 @@ class NumericScorer(ExtractingScorer):
     def __init__(self, option: str | None = None) -> None:
         """Raises UsageError unless the option is a tolerance >= 0 and < 1."""
         self._option = option
-        self._tolerance = Fraction(_tolerance(option)) if option is not None else Fraction(TOLERANCE)
+        self._tolerance = _tolerance(option) if option is not None else Fraction(TOLERANCE)
 
     @property
     def spec(self) -> str:
@@ -48,11 +48,11 @@ class NumericScorer(ExtractingScorer):
         return vote_key(extracted, number_expected=True)
 
 
-def _tolerance(option: str) -> str:
+def _tolerance(option: str) -> Fraction:
     try:
         value = float(option)
     except ValueError:
         value = math.nan
     if not 0 <= value < 1:
         raise UsageError(f"scorer 'numeric:{option}': the tolerance must be a number >= 0 and < 1")
-    return option
+    return Fraction(repr(value))  # as it is written; an exponent of many digits never becomes a fraction

@@ -12,7 +12,7 @@ from eval.arc.samples import arc_samples
 from eval.arc.tasks import load_tasks
 from eval.scorers import DEFAULT
 from eval.scorers.choice import LETTERS
-from podium.core.conversations import last_answer
+from podium.core.conversations import last_answer, text_of
 from podium.core.errors import UsageError
 from podium.core.formats import AUTO, Format, choose_format, read_row
 from podium.core.formats import FORMATS as ROW_FORMATS
@@ -140,7 +140,7 @@ def _sample(format: Format, row: Row, values: dict[str, Any]) -> dict[str, Any]:
     if format is MULTIPLE_CHOICE:
         return values
     if format.name == "gsm8k":
-        facts |= {"category": "gsm8k", "difficulty": _difficulty(row.values["answer"])}
+        facts |= {"category": "gsm8k", "difficulty": _difficulty(text_of(row.values["answer"]) or "")}
     else:
         facts |= {key: row.values[key] for key in OWN if key in row.values}
     if "messages" not in values:

@@ -1,9 +1,10 @@
 """The data files that a user names: a file, a folder, or a set on the Hugging Face hub, `hf:OWNER/NAME[/PATH]`."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
@@ -51,20 +52,33 @@ class Source:
 def _of_folder(folder: Path, split: str | None) -> list[Path]:
     """The files of a folder, which the library `datasets` may have saved."""
     if (folder / "dataset_dict.json").is_file():
-        splits = read_json(folder / "dataset_dict.json")["splits"]
+        splits = _named(folder / "dataset_dict.json", "splits", lambda split: split)
         chosen = split or ("train" if "train" in splits else splits[0] if len(splits) == 1 else "")
         if chosen not in splits:
             raise UsageError(f"{folder}: {_no_split(split, splits)}")
         return _of_folder(folder / chosen, None)
     if (folder / "state.json").is_file():
+        names = _named(folder / "state.json", "_data_files", lambda file: file["filename"])
         state = read_json(folder / "state.json")
         if state.get("_indices_data_files"):
             raise UsageError(f"{folder}: keeps its rows' order in a file of its own; save it with a newer `datasets`")
         if split not in (None, state.get("_split")):
             raise UsageError(f"--split {split}: {folder} holds one split; leave it out")
-        return [folder / file["filename"] for file in state["_data_files"]]
+        return [folder / name for name in names]
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return [folder / name for name in files_of_split(names, split, str(folder))]
+
+
+def _named(path: Path, key: str, name_of: Callable[[Any], Any]) -> list[str]:
+    """The names in a list of a file that the library `datasets` wrote. Raises UsageError if there are none."""
+    values = read_json(path)
+    try:
+        names = [name_of(entry) for entry in values[key]]
+    except (TypeError, LookupError):
+        names = [None]
+    if not all(isinstance(name, str) and Path(name).name == name not in ("", "..") for name in names):
+        raise UsageError(f"{path}: {key} must be a list of names of files or folders beside it; save the set again")
+    return names
 
 
 def _of_hub(name: str, split: str | None, revision: str | None) -> list[Path]:

@@ -130,7 +130,8 @@ def _columnar(path: Path, kind: str) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, pyarrow.ArrowException) as error:
+    # A damaged file can make Arrow raise almost anything, SystemError from Python's own strings included.
+    except (OSError, ValueError, ArithmeticError, LookupError, SystemError, pyarrow.ArrowException) as error:
         raise UsageError(f"{path}: cannot be read as {kind} ({one_line(error, 200)})") from error
 
 
