@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import yaml
+from podium.core.json_text import parse_json
+from podium.core.yaml_text import parse_yaml, to_yaml
 
 TOKEN = re.compile(rb"[-+\w.]+|\"[^\"\n]*\"|[^\w\s]|\n *")
 # Text in the place of a token, or between two. `{}`, `[` and quotes also break the structure.
@@ -78,14 +79,14 @@ class Mutator:
         """Change one value of a document, or of one line of JSONL. A document that is broken already is left."""
         try:
             if name.endswith((".yaml", ".yml")):
-                return yaml.dump(self._changed(yaml.safe_load(data)), allow_unicode=True).encode(errors="replace")
+                return to_yaml(self._changed(parse_yaml(data.decode()))).encode(errors="replace")
             if name.endswith(".json"):
-                return json.dumps(self._changed(json.loads(data))).encode()
+                return json.dumps(self._changed(parse_json(data.decode()))).encode()
             lines = data.split(b"\n")
             place = self._random.randrange(len(lines))
-            lines[place] = json.dumps(self._changed(json.loads(lines[place]))).encode()
+            lines[place] = json.dumps(self._changed(parse_json(lines[place].decode()))).encode()
             return b"\n".join(lines)
-        except (ValueError, yaml.YAMLError, RecursionError, AttributeError, TypeError, LookupError):
+        except ValueError:
             return self._tokens(data)
 
     def _changed(self, value: Any) -> Any:

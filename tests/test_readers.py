@@ -245,19 +245,143 @@ def faults(home: Path, n: int, seed: int) -> Iterator[str]:
         path.write_bytes(whole)
 
 
-@pytest.fixture
-def files(home: Path) -> Path:
-    write_files(home)
-    for reader in READERS:  # whole files are read, and every library is loaded before memory is measured
-        reader.read(home / reader.path)
-    return home
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with whole files, which every test puts back."""
+    home = tmp_path_factory.mktemp("readers")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PODIUM_HOME", str(home))
+        patch.delenv("PODIUM_WORKSPACE", raising=False)
+        patch.chdir(home)
+        write_files(home)
+        for reader in READERS:  # whole files are read, and every library is loaded before memory is measured
+            reader.read(home / reader.path)
+        yield home
 
 
-def test_mutated_files_are_read_or_refused_in_one_line(files):
-    assert list(faults(files, 500, seed=0)) == []
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{this}: &{this} [{','.join([f'*{before}'] * 10)}]\n" for before, this in zip("abcdefgh", "bcdefghi", strict=True)
+)
+NAMED = {  # the attacks that once broke a reader: file, its text with {whole} for the whole file, what is said
+    "aliases that grow": ("space.yaml", BOMB + "{whole}", ":5: .*holds more than 50000 values, aliases included"),
+    "an alias to itself": ("space.yaml", "x: &x [*x]\n{whole}", r":1: .*\*x stands inside what it repeats"),
+    "deep lists in YAML": ("space.yaml", "{whole}x: " + "[" * 5000, ":21: .*nested more than 100 levels deep"),
+    "deep mappings in YAML": ("base.yaml", "{whole}x: " + "{{a: " * 5000, ":5: .*nested more than 100 levels deep"),
+    "a huge integer in YAML": ("base.yaml", "{whole}x: " + "9" * 5000, ":5: .*a number of 5000 digits, must have 300"),
+    "sixties": ("base.yaml", "{whole}x: " + "1:" * 5000 + "1", ":5: .*a number of 10001 digits"),
+    "0x_": ("base.yaml", "{whole}x: 0x_", ":5: .*'0x_' is not of the type int"),
+    "!!int abc": ("base.yaml", "{whole}x: !!int abc", ":5: .*'abc' is not of the type int"),
+    "!!set": ("base.yaml", "{whole}x: !!set {{a, b}}", ":5: not YAML .*could not determine a constructor"),
+    "a date that is none": (
+        "base.yaml",
+        "data: {{date: 2001-99-99}}",
+        "data.date='2001-99-99': Input should be a valid",
+    ),
+    "half a character in YAML": ("base.yaml", 'data: {{system: "\\ud800"}}', "half of a surrogate pair"),
+    "an escape that is none": ("base.yaml", 'data: {{system: "\\UFFFFFFFF"}}', "not YAML"),
+    "infinity": ("base.yaml", "train: {{learning_rate: 1e999}}", ":1: .*1e999 is no finite number|inf is no finite"),
+    "a key twice in YAML": ("space.yaml", "{whole}trials: 5", ":21: .*the key 'trials' is given twice; keep one"),
+    "a range twice": (
+        "space.yaml",
+        "{whole}  train.learning_rate: {{type: float, low: 1, high: 2}}",
+        ":21: .*the key 'train.learning_rate' is given twice; keep one",
+    ),
+    "a number as a key": ("space.yaml", "overrides: {{1: 2}}", ":1: .*the key '1' is no text; quote it"),
+    "yes as a key": ("space.yaml", "yes: 2", ":1: .*the key 'yes' is no text; quote it"),
+    "a control character": ("space.yaml", "name: a\x1b", r":1: not YAML \(the character '\\x1b' is not allowed\)"),
+    "a number of objectives": (
+        "space.yaml",
+        "name: a\nbase: base.yaml\ntrials: 1\nparameters: {{train.weight_decay: [0, 1]}}\nobjectives: 5",
+        "objectives=5",
+    ),
+    "a tiny step": (
+        "space.yaml",
+        "name: a\nbase: base.yaml\ntrials: 1\nparameters:\n"
+        "  train.weight_decay: {{type: float, low: 0, high: 1, step: 1e-300}}",
+        "step=1e-300",
+    ),
+    "a long base": ("space.yaml", "base: " + "x" * 5000, "not found"),
+    "deep lists in JSON": ("challenges.json", "[" * 100_000, "nested more than 100 levels deep"),
+    "lists 150 deep": ("challenges.json", "[" * 150 + "]" * 150, "nested more than 100 levels deep"),
+    "a huge integer in JSON": ("challenges.json", '{{"a": ' + "9" * 5000 + "}}", "a number of 5000 digits"),
+    "a huge float": ("challenges.json", '{{"a": 1e999}}', "1e999 is no finite number"),
+    "NaN": ("run/scorecard.json", '{{"a": NaN}}', "NaN is no finite number"),
+    "half a character in JSON": ("evalsets/small_v1.jsonl", '{{"id": "\\ud800"}}', ":1: .*half of a surrogate pair"),
+    "a key twice in JSON": ("evalsets/small_v1.jsonl", '{{"id": "a", "id": "b"}}', ":1: .*the key 'id' is given twice"),
+    "a lock with a key twice": (
+        "submission_runs/before/lock.json",
+        '{{"name": "a", "name": "b"}}',
+        "'name' is given twice",
+    ),
+    "NUL in a name": ("base.yaml", 'eval: {{evalset: "a\\0b"}}', None),
+    "--set with a date": ("set.txt", "data.date=2001-99-99", None),
+    "--set with a bomb": ("set.txt", "data.system={{a: &a [*a]}}", r"--set .*\*a stands inside what it repeats"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_each_attack_that_once_broke_a_reader(whole, name):
+    file, text, said = NAMED[name]
+    path = whole / file
+    before = path.read_text()
+    path.write_text(text.format(whole=before))
+    try:
+        reader = next(reader for reader in READERS if reader.path == file)
+        assert fault(reader, path) is None
+        if said:
+            with pytest.raises(PodiumError, match=said):
+                reader.read(path)
+    finally:
+        path.write_text(before)
+
+
+@pytest.mark.parametrize(
+    "file", ["run/predictions.jsonl", "evalsets/small_v1.jsonl", "chat.jsonl", "space.yaml", "a.csv"]
+)
+def test_a_byte_order_mark_is_skipped(whole, file):
+    reader, path = next(reader for reader in READERS if reader.path == file), whole / file
+    before = path.read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf" + before)
+    try:
+        reader.read(path)
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_byte_order_mark_costs_no_prediction_its_score(tmp_path):
+    lines = [json.dumps({"id": f"item-{n}", "text": str(2 * n)}) for n in range(12)]
+    facts = {"section": "core", "category": "sum", "difficulty": "easy"}
+    items = [{"id": f"item-{n}", "prompt": f"{n}?", "expected_answer": str(2 * n), **facts} for n in range(12)]
+    (tmp_path / "set.jsonl").write_text("\n".join(map(json.dumps, items)), encoding="utf-8-sig")
+    # As `cat` joins two files of which each begins with a mark.
+    text = "\ufeff" + "\n".join(lines[:6]) + "\n\ufeff" + "\n".join(lines[6:])
+    (tmp_path / "predictions.jsonl").write_text(text, encoding="utf-8")
+    card = score_file(tmp_path / "predictions.jsonl", load_evalset(tmp_path / "set.jsonl"))
+    assert (card.answer_correctness, card.malformed) == (100.0, ())
+
+
+BOMBS = {"a.jsonl.gz": b" ", "b.jsonl.gz": b"\xff", "c.json.gz": b"[", "d.csv.gz": b"a,"}
+
+
+@pytest.mark.parametrize(
+    "name", ["a.jsonl.gz", *(pytest.param(name, marks=pytest.mark.slow) for name in list(BOMBS)[1:])]
+)
+def test_a_small_gzip_file_does_not_fill_the_memory(tmp_path, name):
+    path = tmp_path / name
+    with gzip.open(path, "wb", 1) as file:
+        for _ in range(64):
+            file.write(BOMBS[name] * (1 << 20))
+    before_kb = most_kb()
+    with at_most(LIMIT_S), pytest.raises(PodiumError, match=r"times its size|not UTF-8|nested more|not JSON"):
+        imported(path)
+    assert most_kb() - before_kb < MOST_KB
+
+
+def test_mutated_files_are_read_or_refused_in_one_line(whole):
+    assert list(faults(whole, 500, seed=0)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
-def test_many_mutated_files(files, part):
-    assert list(faults(files, 5_000, seed=1_000_000 * (part + 1))) == []
+def test_many_mutated_files(whole, part):
+    assert list(faults(whole, 5_000, seed=1_000_000 * (part + 1))) == []

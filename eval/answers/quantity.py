@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from eval.answers.normalise import normalise
+from eval.answers.normalise import CACHED_LENGTH, normalise
 from eval.answers.units import NAMES, UNITS
 
 # Matches normalised text. Longer numbers and larger exponents are compared as text, so that hostile input stays cheap.
@@ -53,14 +53,20 @@ class Quantity:
         return self.value / 100 if self.unit == "%" else self.value
 
 
-@lru_cache(maxsize=1 << 16)
 def quantity(answer: str) -> Quantity | None:
     """`answer` as a quantity; None if it is not exactly one quantity, or its unit is unknown."""
+    return _cached(answer) if len(answer) <= CACHED_LENGTH else _quantity(answer)
+
+
+def _quantity(answer: str) -> Quantity | None:
     found = _QUANTITY.fullmatch(normalise(answer))
     if found is None:
         return None
     unit = UNITS.get(found["unit"]) if found["unit"] else None
     return None if found["unit"] and unit is None else from_match(found, unit)
+
+
+_cached = lru_cache(maxsize=1 << 16)(_quantity)
 
 
 def from_match(found: re.Match[str], unit: str | None) -> Quantity | None:

@@ -50,7 +50,6 @@ _NO_NOUN_WORDS = """
 _NO_NOUN = frozenset(_NO_NOUN_WORDS.split())
 
 
-@lru_cache(maxsize=1 << 16)
 def stated(answer: str) -> Quantity | None:
     """The quantity that `answer` is or states: 72 of `72 in total`, `about 72`, `20 (twenty)`, `3 * 24 = 72 apples`.
 
@@ -58,8 +57,11 @@ def stated(answer: str) -> Quantity | None:
     `7 or so`); one that changes it (`half of 7`, `more than 7`); or a calculation that was not carried out (`2 + 3`).
     """
     whole = quantity(answer)
-    if whole is not None or len(answer) > LONGEST:
-        return whole
+    return whole if whole is not None or len(answer) > LONGEST else _stated_in(answer)
+
+
+@lru_cache(maxsize=1 << 16)
+def _stated_in(answer: str) -> Quantity | None:
     text = _ASIDE.sub("", normalise(answer))
     if "=" in text:
         text = _SUM.sub(" ", text).strip()

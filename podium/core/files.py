@@ -98,7 +98,8 @@ def open_text(path: Path) -> Iterator[TextIO]:
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist; check the path") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}:{_first_bad_line(path)}: is not UTF-8 text; save the file as UTF-8") from error
+        line = _first_bad_line(path)
+        raise UsageError(f"{path}{f':{line}' if line else ''}: is not UTF-8 text; save the file as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -135,10 +136,11 @@ class _Unpacked(gzip.GzipFile):
 
 
 def _first_bad_line(path: Path) -> int:
-    """The number of the first line that is not UTF-8."""
-    with _decompressed(path) as file:
+    """The number of the first line that is not UTF-8; 0 if the file is damaged before its end, too."""
+    with contextlib.suppress(OSError, EOFError, zlib.error), _decompressed(path) as file:
         lines = iter(partial(file.readline, LONGEST_LINE), b"")
         return next((number for number, line in enumerate(lines, start=1) if not _is_utf8(line)), 0)
+    return 0
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import podium
 from podium.core.errors import UsageError
+from podium.core.redaction import shortened, shown
 
 MOST_BYTES = 3500  # of a path; Linux allows 4096, and a trial's files need up to 400 below it
 
@@ -103,4 +104,5 @@ def _find(name: str, what: str, relative: str, hint: str) -> Path:
     for candidate in (Path(name), home() / relative, shipped() / relative):
         if is_there(candidate) and (candidate != Path(name) or os.sep in name or candidate.suffix):
             return candidate.resolve()
-    raise UsageError(f"{what} {name!r} not found (looked for {home() / relative}); {hint}")
+    looked_for = shortened(str(home() / relative), 200)
+    raise UsageError(f"{what} {shown(name)} not found (looked for {looked_for}); {shortened(hint, 150)}")

@@ -76,7 +76,7 @@ def test_letters_that_the_locale_lacks_are_refused_before_anything_is_written(tm
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "x/" * 4000, "\ud800"])
-def test_what_cannot_be_a_path_is_not_found(home, name):
+def test_what_cannot_be_a_path_is_not_found(name):
     with pytest.raises(UsageError, match="not found"):
         paths.find_file(name)
     with pytest.raises(UsageError, match="not found"):

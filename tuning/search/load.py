@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from podium.core.config import RunConfig, first_problem, load_config, load_yaml
 from podium.core.errors import UsageError
-from podium.core.paths import find_file
+from podium.core.paths import find_file, is_there
 from tuning.search.checks import check
 from tuning.search.space import SearchSpace
 
@@ -72,4 +72,4 @@ def _with_steps(base: RunConfig, parameters: Any) -> RunConfig:
 
 def _find_base(base: str, space_file: Path) -> Path:
     beside = space_file.parent / base
-    return beside if beside.is_file() else find_file(base)
+    return beside if is_there(beside) and beside.is_file() else find_file(base)

@@ -19,6 +19,7 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "randint": {"type": "int"},
     "choice": {"type": "categorical"},
 }
+MOST_STEPS = 10**9
 NAMES = {"min": "low", "max": "high", "values": "choices"}
 
 
@@ -123,6 +124,8 @@ class Parameter(Section):
             raise ValueError(f"step={step}, must be > 0 and <= high - low = {high - low}")
         # Optuna would silently lower `high` to the nearest step.
         steps = (high - low) / step
+        if steps > MOST_STEPS:
+            raise ValueError(f"step={step}, must divide high - low = {high - low} into at most {MOST_STEPS} steps")
         if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
             raise ValueError(f"step={step}, must divide high - low = {high - low}")
 
@@ -164,20 +167,27 @@ class Parameter(Section):
             return [self._plain(choice) for choice in self.choices]
         return [self.low, self.high] if self.is_drawn else []
 
-    def steps(self) -> list[Any] | None:
-        """Every value that it can have; None if they cannot be counted."""
+    @property
+    def n_values(self) -> int | None:
+        """How many values it can have; None if they cannot be counted."""
         if self.choices is not None:
-            return self.ends()
+            return len(self.choices)
         step = self.step or (1 if self.type == "int" else None)
         if step is None or self.low is None or self.high is None:
             return None
-        values = [min(self.low + step * place, self.high) for place in range(round((self.high - self.low) / step) + 1)]
-        return [int(value) for value in values] if self.type == "int" else values
+        return round((self.high - self.low) / step) + 1
+
+    def nth(self, number: int) -> Any:
+        """The value of that number, from 0 and below `n_values`."""
+        if self.choices is not None:
+            return self.ends()[number]
+        value = min((self.low or 0) + (self.step or 1) * number, self.high or 0)
+        return int(value) if self.type == "int" else value
 
     def at(self, place: float) -> Any:
         """The value at a place in [0, 1) of its range; every value has an equal share of the places."""
-        if (steps := self.steps()) and not self.log:
-            return steps[int(place * len(steps))]
+        if self.n_values and not self.log:
+            return self.nth(int(place * self.n_values))
         low, high = float(self.low or 0), float(self.high or 0)
         if not self.log:
             return low + place * (high - low)

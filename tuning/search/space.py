@@ -73,7 +73,7 @@ class SearchSpace(Section):
     @model_validator(mode="before")
     @classmethod
     def _natural_direction(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("objectives"):
+        if isinstance(values, dict) and values.get("objectives") and isinstance(values["objectives"], list | tuple):
             return with_primary_metric(values)
         if isinstance(values, dict) and "direction" not in values:
             metric = values.get("metric", "dev/answer_correctness")

@@ -60,7 +60,7 @@ def _combinations(left: list[tuple[str, Parameter]], values: dict[str, Any]) -> 
         yield from _combinations(rest, {**values, key: value})
 
 
-def _steps(key: str, parameter: Parameter) -> list[Any]:
-    if (values := parameter.steps()) is None:
+def _steps(key: str, parameter: Parameter) -> Iterator[Any]:
+    if parameter.n_values is None:
         raise UsageError(f"sampler grid: {key} is {parameter}; give it a step or choices, or use sampler qmc")
-    return values
+    return map(parameter.nth, range(parameter.n_values))
