@@ -5,6 +5,7 @@ The limits are far above what a config, a model or a data set has, and far below
 
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 
 MOST_LEVELS = 100  # of lists and mappings in one another
@@ -43,8 +44,8 @@ def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A mapping of the pairs. Raises Unreadable if a key is given twice, since one of its values would be lost."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise Unreadable(repeated(next(key for key in keys if keys.count(key) > 1)))
+        counts = Counter(key for key, _ in pairs)
+        raise Unreadable(repeated(counts.most_common(1)[0][0]))
     return values
 
 
