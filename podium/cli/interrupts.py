@@ -1,20 +1,19 @@
-"""Handle Ctrl-C and SIGTERM as requests to stop between two steps, after all files are closed."""
+"""Handle Ctrl-C, SIGTERM and SIGHUP as requests to stop between two steps, after all files are closed."""
 
 import os
 import signal
 import socket
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 LATE = "stopped at once; pass --resume to continue from the newest checkpoint"
-NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
 class Interrupts:
-    """`requested()` is True after a signal; `exit_code` is then 130 or 143, as shells expect."""
+    """`requested()` is True after a signal; `exit_code` is then 130, 143 or 129, as shells expect."""
 
     signum: int | None = None
 
@@ -32,72 +31,82 @@ class Interrupts:
 
 @contextmanager
 def catch_interrupts(grace_s: float | None = None) -> Iterator[Interrupts]:
-    """Record the first signal; a second signal has its usual effect, and stops the process at once.
+    """Record the first signal. A second Ctrl-C or SIGTERM stops the process at once, even during a compilation.
 
     With `grace_s`, the process is stopped if it has not ended that many seconds after the first signal.
     """
-    # Python handles a signal only after a compilation or a step has returned, which can take minutes. Stopping at any
-    # moment is safe, because files are written atomically.
+    # Stopping at any moment is safe, because files are written atomically.
     caught = Interrupts()
-    before = {number: signal.getsignal(number) for number in NAMES}
 
     def note(number: int, _frame: FrameType | None) -> None:
-        caught.signum = number
-        restore()
+        caught.signum = caught.signum or number
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def quit_when_asked_again(signals: socket.socket) -> None:
+        first = signals.recv(1)
+        signals.settimeout(grace_s)
+        try:
+            while number := signals.recv(1):
+                if number[0] != signal.SIGHUP:  # a closing terminal sends it more than once
+                    _quit(number[0], f"asked twice, {LATE}")
+        except TimeoutError:
+            _quit(first[0], f"no step ended within {grace_s:g} s, {LATE}")
 
-    for number in NAMES:
-        signal.signal(number, note)
-    try:
-        with _patience(grace_s, f"no step ended within {grace_s or 0:g} s, {LATE}"):
-            yield caught
-    finally:
-        restore()
+    with _handled_by(note), _heard_by(quit_when_asked_again):
+        yield caught
 
 
 @contextmanager
 def end_at_once(left: str) -> Iterator[None]:
-    """A signal stops the process at once, even during a compilation, and prints `left`; exit code 130 or 143.
+    """A signal stops the process at once, even during a compilation, and prints `left`; exit code 130, 143 or 129.
 
     For work that leaves nothing half done.
     """
-    # A handler is needed for Python to write the signal to the wake-up descriptor.
-    before = {number: signal.signal(number, lambda *_: None) for number in NAMES}
-    try:
-        with _patience(0.0, left):
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+    def quit_when_asked(signals: socket.socket) -> None:
+        if number := signals.recv(1):
+            _quit(number[0], left)
+
+    with _handled_by(lambda *_: None), _heard_by(quit_when_asked):
+        yield
 
 
 @contextmanager
-def _patience(grace_s: float | None, message: str) -> Iterator[None]:
-    if grace_s is None:
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle the signals, except those that are ignored: `nohup` ignores SIGHUP, a shell SIGINT in the background."""
+    before = {number: signal.getsignal(number) for number in NAMES}
+    handled = [number for number, old in before.items() if old is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, handler)
+    try:
         yield
-        return
-    told, tells = socket.socketpair()  # Python writes each signal's number to it at once
-    tells.setblocking(False)
-    before = signal.set_wakeup_fd(tells.fileno())
-    over = threading.Event()
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
 
-    def stop_after_grace() -> None:
-        number = told.recv(1)
-        if number and not over.wait(grace_s):
-            name = NAMES.get(signal.Signals(number[0]), "a signal")
-            print(f"{name}: {message}", file=sys.stderr, flush=True)
-            os._exit(128 + number[0])
 
-    thread = threading.Thread(target=stop_after_grace, daemon=True)
+@contextmanager
+def _heard_by(listen: Callable[[socket.socket], None]) -> Iterator[None]:
+    """Run `listen` in a thread. It receives each signal's number from its socket at once, and no byte at the end.
+
+    Python itself handles a signal only after a compilation or a step has returned, which can take minutes.
+    """
+    signals, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    before = signal.set_wakeup_fd(wakeup.fileno())
+    thread = threading.Thread(target=listen, args=(signals,), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
         signal.set_wakeup_fd(before)
-        tells.close()  # ends the thread if there was no signal
+        wakeup.close()
         thread.join()
-        told.close()
+        signals.close()
+
+
+def _quit(number: int, message: str) -> None:
+    """End the process now. The main thread may hold the lock of sys.stderr, so this does not use it."""
+    name = NAMES.get(signal.Signals(number), "a signal")
+    with suppress(OSError):  # the terminal may be gone
+        os.write(2, f"{name}: {message}\n".encode())
+    os._exit(128 + number)

@@ -35,6 +35,7 @@ from podium.cli import (
     ui,
     watch,
 )
+from podium.cli.output import tolerate_closed_output
 from podium.cli.terminal import safe_output
 from podium.core.errors import LONGEST, PodiumError
 from podium.core.redaction import one_line, shortened
@@ -87,7 +88,7 @@ def options(
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point. Exit codes: 0 success, 1 a failed run, 2 wrong usage, 130 Ctrl-C."""
-    with safe_output():
+    with tolerate_closed_output(), safe_output():
         sys.exit(_run(arguments))
 
 

@@ -12,7 +12,9 @@ from uuid import uuid4
 from podium.core.errors import PodiumError
 from tuning.backends.base import Sweep, Usage
 from tuning.search.space import SearchSpace
+from tuning.study.files import request_stop
 from tuning.workers import cluster
+from tuning.workers.ray_processes import MARK, kill_marked, marked, new_mark
 from tuning.workers.resources import cores_here, plan
 from tuning.workers.runtime_env import runtime_env_for
 
@@ -36,8 +38,10 @@ class RayBackend:
         self._joined = ray.is_initialized()
         address = cluster.check_address(address or os.environ.get("RAY_ADDRESS"), joined=self._joined)
         self._on_cluster = self._joined or address is not None
-        if not self._joined:
-            start_ray(address, space)
+        self._mark = "" if self._joined else start_ray(address, space)
+        from tuning.backends.ray_monitor import RayMonitor
+
+        self._monitor = RayMonitor(self._mark, self._on_cluster)
         try:
             nodes = cluster.nodes()
             self._plan = plan(space.base_config, space.workers, n_trials, nodes)
@@ -49,20 +53,26 @@ class RayBackend:
     def run(self, sweep: Sweep) -> Usage:
         import ray
 
+        from tuning.backends.ray_monitor import RayLost
         from tuning.workers.assignments import TrialLimits
         from tuning.workers.pool import start_pool
 
         n_clients = min(self._n_clients(), sweep.bridge.n_jobs)
+        self._monitor.folder, sweep.bridge.confirm_failure = sweep.folder, self._monitor.confirm
         pool_name = f"podium-{sweep.folder.name}-{uuid4().hex[:8]}"
         n_first = min(n_clients, sweep.bridge.n_initial_jobs)  # clients that start at once
         limits = TrialLimits(sweep.space.max_failures, sweep.space.trial_timeout_s)
         pool = start_pool(sweep.make_worker, sweep.folder, self._plan, n_first, pool_name, limits)
         try:
             started = pool.ready.remote()  # in the background, while Tune and its clients start
-            _tune(sweep, pool_name, n_clients)
+            _tune(sweep, pool_name, n_clients, self._monitor)
             return _usage(pool, started)
+        except RayLost as lost:
+            request_stop(sweep.folder, str(lost), failed=True)
+            return Usage(0.0, [])
         finally:
-            ray.kill(pool)  # the workers end too: the pool owns them
+            if not self._monitor.lost:
+                ray.kill(pool)  # the workers end too: the pool owns them
 
     def _n_clients(self) -> int:
         # With one worker the next trial is proposed after the result of the one before, so that proposals do not depend
@@ -77,10 +87,15 @@ class RayBackend:
 
         if not self._joined:
             ray.shutdown()
+        if self._mark:
+            kill_marked(self._mark)  # Ray's small agents would take up to a minute to see that they are alone
+        self._monitor.close()
 
 
-def start_ray(address: str | None = None, space: SearchSpace | None = None) -> None:
+def start_ray(address: str | None = None, space: SearchSpace | None = None) -> str:
     """Start Ray here, or join the cluster at `address` and upload our code and the data of `space` to it.
+
+    Returns the mark of the processes that it starts here. Those of a cluster that was running before have none.
 
     Raises:
         PodiumError: Ray did not start or answer.
@@ -88,10 +103,13 @@ def start_ray(address: str | None = None, space: SearchSpace | None = None) -> N
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # The cluster defines its own resources. Token authentication stays as Ray sets it up.
     if address is None:
-        _init("local", num_cpus=len(cores_here()), object_store_memory=256 * 2**20)
-    else:
-        with runtime_env_for(space) as runtime_env:
-            _init(address, runtime_env=runtime_env)
+        with marked() as mark:
+            _init("local", num_cpus=len(cores_here()), object_store_memory=256 * 2**20)
+        return mark
+    mark = new_mark()
+    with runtime_env_for(space) as runtime_env:
+        _init(address, runtime_env={**runtime_env, "env_vars": {MARK: mark}})
+    return mark
 
 
 def _init(address: str, **options: Any) -> None:
@@ -115,7 +133,7 @@ def _init(address: str, **options: Any) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
+def _tune(sweep: Sweep, pool_name: str, n_clients: int, monitor: Any) -> None:
     _quiet_tune(n_clients)
     from ray import tune
 
@@ -138,6 +156,7 @@ def _tune(sweep: Sweep, pool_name: str, n_clients: int) -> None:
                 name=sweep.folder.name,
                 storage_path=scratch,  # for Tune's own records; the study is in Optuna's storage
                 verbose=0,
+                callbacks=[monitor],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 # The pool counts failures, too, and knows their cause. One more retry here lets a client report it.
                 failure_config=tune.FailureConfig(max_failures=sweep.space.max_failures + 1),

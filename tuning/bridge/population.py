@@ -80,8 +80,8 @@ class PopulationBridge(OptunaBridge):
             lost = {**view.lineage.lost, self._part[1]: report.reason or "diverged"}
             self._end_part(trial_id, self._write(number, view, lost=lost))
         else:
-            del self._members[number]
             super().on_trial_complete(trial_id, result, error)
+            del self._members[number]
 
     def stop_rest(self) -> None:
         self._running = {str(number): member for number, member in self._members.items()}

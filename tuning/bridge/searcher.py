@@ -4,7 +4,7 @@ Optuna's storage is the single source of truth about trials. outcome.py decides 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +49,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         if (size := space.sampler.size(space)) is not None:
             self._limit = min(limit, self._n_enqueued + size)
         self._to_resume = deque(trial for trial in asked if not trial.state.is_finished())
+        self.confirm_failure: Callable[[], None] = lambda: None  # raises if the backend failed, and not the trial
         self._running: dict[str, tuple[Any, TrialView]] = {}  # Tune's trial id -> (Optuna trial, view)
 
     @property
@@ -82,6 +83,8 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         if trial_id not in self._running:
             return
         report = read_report(result) if result and not error else None
+        if report is None or report.state is State.FAILED:
+            self.confirm_failure()
         view = self._record(trial_id, report) if report else self._running[trial_id][1]
         view = replace(view, metrics=final_metrics(report, view) if report else {})
         violations = self._space.violations(view.config, view.metrics) if report else {}

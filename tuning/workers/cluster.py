@@ -1,13 +1,15 @@
 """The Ray cluster that a sweep runs on: its address, its nodes, and what has to run on the driver's node."""
 
+import contextlib
 import os
 import socket
+from dataclasses import dataclass
 from typing import Any
 
 from podium.core.errors import PodiumError, UsageError
 from tuning.workers.resources import Node
 
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S, ANSWER_S = 5.0, 2.0
 HINT = "`ray status` on this machine must show the cluster, and the driver must be one of its nodes"
 
 
@@ -48,6 +50,36 @@ def nodes() -> list[Node]:
 
     alive = [Node(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
     return sorted(alive, key=lambda node: node.id != _own_node())
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process of Ray that a driver cannot do without, and where it listens."""
+
+    name: str
+    host: str
+    port: int
+
+    def answers(self) -> bool:
+        """Whether it accepts a connection."""
+        with contextlib.suppress(OSError):
+            socket.create_connection((self.host, self.port), ANSWER_S).close()
+            return True
+        return False
+
+
+def control_server() -> Server:
+    """The head of the cluster."""
+    host, _, port = _joined_address().rpartition(":")
+    return Server("Ray's control server (GCS)", host.strip("[]"), int(port))
+
+
+def raylet() -> Server:
+    """The process that starts the others on this node."""
+    import ray
+
+    own = next(node for node in ray.nodes() if node["NodeID"] == _own_node())
+    return Server("Ray's raylet", own["NodeManagerAddress"], own["NodeManagerPort"])
 
 
 def on_node(node: str) -> Any:
