@@ -4,7 +4,9 @@ Works without Ray, Optuna and MLflow, as on a Kaggle image without internet acce
 """
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -49,8 +51,12 @@ class RunEnded(PodiumError):
         self.state, self.reason, self.exit_code = state, reason, exit_code
 
 
-class Terminated(KeyboardInterrupt):
-    """Raised in the main thread on SIGTERM, so that open files are closed as the stack unwinds."""
+class Interrupted(KeyboardInterrupt):
+    """Raised in the main thread on a signal, so that open files are closed as the stack unwinds."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+        self.number = number
 
 
 def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | None = None) -> RunManifest:
@@ -59,7 +65,8 @@ def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | N
     Raises:
         UsageError: there is no lock, the lock or an input was changed, the run was already claimed, or the device is
             not available; nothing was written.
-        RunEnded: the run was claimed and did not complete; exit code 1, or 130 after Ctrl-C and 143 after SIGTERM.
+        RunEnded: the run was claimed and did not complete; exit code 1, or 130 after Ctrl-C, 143 after
+            SIGTERM and 129 after SIGHUP.
     """
     clock = clock or MonotonicClock()
     started_s = clock.now()  # hashing and start-up count against the time budget
@@ -213,8 +220,8 @@ def _as_ended(name: str, error: BaseException) -> RunEnded:
         return error
     if isinstance(error, RunFailed):
         return RunEnded(name, error.state, str(error))
-    if isinstance(error, Terminated):
-        return RunEnded(name, State.STOPPED, "SIGTERM", 143)
+    if isinstance(error, Interrupted):
+        return RunEnded(name, State.STOPPED, str(error), 128 + error.number)
     if isinstance(error, KeyboardInterrupt):
         return RunEnded(name, State.STOPPED, "Ctrl-C", 130)
     return RunEnded(name, State.FAILED, named_line(error))
@@ -222,19 +229,35 @@ def _as_ended(name: str, error: BaseException) -> RunEnded:
 
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does. Later signals are ignored, so that the state is still written."""
+    """SIGTERM and SIGHUP end the run as Ctrl-C does. Later signals are ignored, so that the state is still written."""
     if threading.current_thread() is not threading.main_thread():  # Python installs handlers in the main thread only
         yield
         return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: old for number in numbers if (old := signal.getsignal(number)) is not signal.SIG_IGN}
+    report_unraisable = sys.unraisablehook
+
+    def handle(handler: Any) -> None:
+        for number in before:
+            signal.signal(number, handler)
 
     def end(number: int, _frame: FrameType | None) -> None:
-        for other in before:
-            signal.signal(other, signal.SIG_IGN)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        handle(signal.SIG_IGN)
+        raise Interrupted(number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    def raise_again(unraisable: Any) -> None:
+        """Python drops what is raised in a finalizer or in JAX's callback of the garbage collector."""
+        if isinstance(unraisable.exc_value, Interrupted):
+            handle(end)
+            threading.Timer(0.1, os.kill, (os.getpid(), unraisable.exc_value.number)).start()
+        else:
+            report_unraisable(unraisable)
+
+    handle(end)
+    sys.unraisablehook = raise_again
     try:
         yield
     finally:
+        sys.unraisablehook = report_unraisable
         for number, handler in before.items():
             signal.signal(number, handler)

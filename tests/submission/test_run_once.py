@@ -203,7 +203,8 @@ def test_a_crash_after_the_claim_leaves_state_reason_and_traceback(data_home):
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "reason"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+    ("number", "code", "reason"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
 )
 def test_a_signal_leaves_the_state_stopped(data_home, number, code, reason):
     class ImpatientClock(FakeClock):
@@ -220,6 +221,25 @@ def test_a_signal_leaves_the_state_stopped(data_home, number, code, reason):
     assert str(error) == f"submission 'one' stopped: {reason}; see kaggle_output_log.txt in submission_runs/one"
     assert read_lines(data_home, "metrics.jsonl")  # what was open was closed
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_comes_in_a_finalizer_ends_the_run_too(data_home):
+    """Python only reports what is raised there, or in the callback by which JAX hears of a garbage collection."""
+    finalized = []
+
+    class Finalizer:
+        def __del__(self):
+            finalized.append(self.__class__)
+            signal.raise_signal(signal.SIGINT)
+
+    class UnluckyClock(FakeClock):
+        def now(self):
+            if super().now() >= 20 and not finalized:
+                Finalizer()
+            return super().now()
+
+    error, manifest = ended(data_home, **{"train.max_steps": 100_000}, clock=UnluckyClock(tick_s=0.1))
+    assert (error.exit_code, manifest["reason"], len(finalized)) == (130, "Ctrl-C", 1)
 
 
 def test_the_same_lock_elsewhere_without_ray_optuna_and_mlflow(home, finished):

@@ -103,6 +103,8 @@ def start_ray(address: str | None = None, space: SearchSpace | None = None) -> s
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # The cluster defines its own resources. Token authentication stays as Ray sets it up.
     if address is None:
+        # The autoscaler's metrics would be served on all interfaces to anyone without a token. -1 switches this off.
+        os.environ.setdefault("AUTOSCALER_METRIC_PORT", "-1")
         with marked() as mark:
             _init("local", num_cpus=len(cores_here()), object_store_memory=256 * 2**20)
         return mark

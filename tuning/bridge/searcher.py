@@ -142,6 +142,8 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         self._set_sampler(frozen.number)
         trial = optuna.trial.Trial(self._study, frozen._trial_id)
         trial.set_user_attr(attributes.STATE, State.RUNNING)
+        if attributes.REASON in frozen.user_attrs:  # why it was stopped
+            trial.set_user_attr(attributes.REASON, None)
         return trial, self._view(trial) if attributes.OVERRIDES in frozen.user_attrs else self._draw(trial)
 
     def _set_sampler(self, number: int) -> None:
