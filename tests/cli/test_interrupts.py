@@ -9,7 +9,8 @@ from podium.cli.interrupts import NAMES, catch_interrupts
 
 
 @pytest.mark.parametrize(
-    ("number", "exit_code", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+    ("number", "exit_code", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
 )
 def test_a_signal_is_noted_and_the_handlers_come_back(number: signal.Signals, exit_code: int, name: str) -> None:
     before = signal.getsignal(number)
@@ -18,8 +19,42 @@ def test_a_signal_is_noted_and_the_handlers_come_back(number: signal.Signals, ex
         signal.raise_signal(number)
         assert caught.requested()
         assert (caught.exit_code, caught.name) == (exit_code, name)
-        assert signal.getsignal(number) is before  # a second one ends the process
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """`nohup` ignores SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with catch_interrupts() as caught:
+            signal.raise_signal(signal.SIGHUP)
+            assert not caught.requested()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("signals", "ended_by"),
+    [
+        ((signal.SIGINT, signal.SIGINT), signal.SIGINT),
+        ((signal.SIGTERM, signal.SIGTERM), signal.SIGTERM),
+        ((signal.SIGHUP, signal.SIGHUP, signal.SIGHUP, signal.SIGTERM), signal.SIGTERM),
+    ],
+)
+def test_a_second_signal_quits_at_once_unless_a_closing_terminal_sent_it(signals, ended_by) -> None:
+    asked = (
+        "import os, threading\n"
+        "from podium.cli.interrupts import catch_interrupts\n"
+        "with catch_interrupts():\n"
+        f"    for number in {tuple(map(int, signals))}:\n"
+        "        print('still here', flush=True)\n"
+        "        os.kill(os.getpid(), number)\n"
+        "    threading.Event().wait()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
+    assert done.returncode == 128 + ended_by
+    assert done.stderr.startswith(f"{NAMES[ended_by]}: asked twice, stopped at once; pass --resume")
+    assert done.stdout.count("still here") == len(signals)
 
 
 def test_without_a_signal_nothing_changes() -> None:
@@ -36,7 +71,7 @@ def test_without_a_signal_nothing_changes() -> None:
         ("end_at_once('nothing was written')", "nothing was written"),
     ],
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_what_does_not_come_to_its_end_is_ended(number: signal.Signals, waiting: str, message: str) -> None:
     stuck = (
         "import threading\n"
