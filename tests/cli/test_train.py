@@ -204,21 +204,22 @@ def test_a_run_of_another_config_is_not_gone_on_with(podium: Podium) -> None:
     assert "was saved with another config: train.seed (0 there, 5 here)" in done.err
 
 
-def test_sigterm_saves_and_ends_between_two_steps(home: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+def test_a_signal_saves_and_ends_between_two_steps(home: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "podium.cli.main", "train", "sums.yaml", "--out", "run", "--max-steps", "100000"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as child:
         for line in child.stdout:
             if line.startswith("step 10/"):
-                child.send_signal(signal.SIGTERM)
+                child.send_signal(number)
                 break
         rest, errors = child.communicate()
-    assert child.returncode == 143, errors
+    assert child.returncode == 128 + number, errors
     assert errors == ""
     last = rest.splitlines()[-1]
     step = int(last.split("after step ")[1].split(",")[0])
-    assert last == f"SIGTERM: stopped after step {step}, checkpoint saved; pass --resume to continue it"
+    assert last == f"{number.name}: stopped after step {step}, checkpoint saved; pass --resume to continue it"
     assert (home / "run" / "checkpoints" / str(step)).is_dir()
     assert json.loads((home / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == step
 

@@ -194,3 +194,20 @@ def test_a_target_of_what_is_minimised_is_reached_from_above(run_sweep):
     assert study.trials[0].value == pytest.approx(1 / 90)
     assert study.summary["stopped"].startswith("trial 0 has 0.0111")
     assert run_sweep({**changes, "trials": 3}, target=0.01).summary["stopped"] is None
+
+
+class SaysWhy(AnalyticWorker):
+    """As the real worker does."""
+
+    def advance(self, slot, until_step):
+        report = super().advance(slot, until_step)
+        return report.model_copy(update={"reason": "asked"}) if report.state is State.STOPPED else report
+
+
+def test_a_trial_that_was_stopped_and_then_finishes_has_no_reason_to_stop(run_sweep):
+    rate = {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
+    asked = {"trials": 2, "scheduler": "none", "parameters": rate}
+    stopped = run_sweep(asked, ask=("stop-1",), worker=SaysWhy)
+    assert (stopped.trial(1).state, stopped.trial(1).reason) == (State.STOPPED, "asked")
+    finished = run_sweep(asked, resume=stopped.name, worker=SaysWhy)
+    assert (finished.trial(1).state, finished.trial(1).reason) == (State.COMPLETE, None)

@@ -31,6 +31,13 @@ def pids(home: Path, name: str) -> list[int]:
     return [pid for pid in killing.processes_of(home) if Path(f"/proc/{pid}/comm").read_text().strip() == name]
 
 
+def listens(pid: int) -> bool:
+    """Whether a process has a TCP port open that others can connect to."""
+    sockets = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()]
+    return any(row[3] == "0A" and f"socket:[{row[9]}]" in sockets for row in rows)
+
+
 def wait_for_line(sweep: subprocess.Popen[str], beginning: str) -> None:
     assert any(line.startswith(beginning) for line in sweep.stdout), sweep.stderr.read()
 
@@ -55,6 +62,9 @@ def test_the_death_of_the_raylet_ends_the_sweep_in_one_line(home):
     write_data(home)
     sweep = start(ANALYTIC + CODE, *BEGIN)
     wait_for_line(sweep, "[2/")
+    autoscaler = [pid for pid in killing.processes_of(home) if "autoscaler" in Path(f"/proc/{pid}/cmdline").read_text()]
+    assert [listens(pid) for pid in autoscaler] == [False]  # its metrics would need no token
+    assert listens(pids(home, "raylet")[0])
     killing.kill(pids(home, "raylet")[0])
     assert_ended_and_goes_on(home, sweep, RAYLET, killing.END_S)
 
