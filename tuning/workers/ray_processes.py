@@ -2,12 +2,14 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 MARK = "PODIUM_RAY_SESSION"
+MAX_ROUNDS, ROUND_S = 20, 0.1
 
 
 def new_mark() -> str:
@@ -31,7 +33,17 @@ def marked() -> Iterator[str]:
 
 def kill_marked(mark: str) -> None:
     """Kill the processes with this mark. Needs /proc: elsewhere they end when they see that Ray is gone."""
+    for _ in range(MAX_ROUNDS):  # one that is killed may just have started another
+        if not (found := list(_with_mark(mark))):
+            return
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(ROUND_S)
+
+
+def _with_mark(mark: str) -> Iterator[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is not ours
             if f"{MARK}={mark}\0".encode() in (folder / "environ").read_bytes():
-                os.kill(int(folder.name), signal.SIGKILL)
+                yield int(folder.name)
