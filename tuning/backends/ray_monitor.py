@@ -1,6 +1,6 @@
 """Notices when Ray is lost: its control server (GCS) or the raylet of this node has died.
 
-Ray's driver waits a minute for the one, and for ever for the other. docs/decisions/006-ray-is-lost.md has the choices.
+Ray's driver waits a minute for the one, and for ever for the other. docs/decisions/008-ray-is-lost.md has the choices.
 """
 
 import os
