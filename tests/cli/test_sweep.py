@@ -58,7 +58,9 @@ def start(code: str, *arguments: str) -> subprocess.Popen[str]:
         pytest.param(signal.SIGINT, os.killpg, CODE, 30, id="Ctrl-C", marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, os.kill, CODE, 30, id="SIGTERM", marks=pytest.mark.slow),
         # Its trials take no time: there are so many that the signal comes before the last.
-        pytest.param(signal.SIGTERM, os.kill, ANALYTIC + CODE, 1000, id="SIGTERM, analytic worker"),
+        pytest.param(
+            signal.SIGTERM, os.kill, ANALYTIC + CODE, 1000, id="SIGTERM, analytic worker", marks=pytest.mark.slow
+        ),
     ],
 )
 @pytest.mark.usefixtures("store")
