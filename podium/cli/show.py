@@ -49,7 +49,7 @@ def _study_lines(study: StudyView) -> list[str]:
     from podium.cli.sweep_display import score_text
     from tuning.search.labels import params_label
     from tuning.study.cuts import cuts_line
-    from tuning.study.overview import found_sizes, mlflow_problem, study_as_dict, undistinguished
+    from tuning.study.overview import found_sizes, mlflow_problem, notes, study_as_dict, undistinguished
 
     row, space = study_as_dict(study), study.space
     states = ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items()))
@@ -68,6 +68,7 @@ def _study_lines(study: StudyView) -> list[str]:
         lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
         lines += [f"  its sizes: {sizes}"] if (sizes := found_sizes(best)) else []
         lines += [f"  {cut}"] if (cut := cuts_line(best)) else []
+        lines += [f"  note: {note}" for note in notes(best)]
     lines += [_front_line(trial) for trial in (study.front() if space.objectives else ())]
     if nothing := undistinguished(study):
         lines.append(f"  warning: {nothing}")

@@ -146,7 +146,7 @@ def summary_lines(study: StudyView) -> list[str]:
     from podium.cli.sweep_display import score_text
     from tuning.search.labels import params_label
     from tuning.study.cuts import cuts_line
-    from tuning.study.overview import found_sizes, mlflow_problem, undistinguished
+    from tuning.study.overview import found_sizes, mlflow_problem, notes, undistinguished
 
     how = study.summary
     states = ", ".join(f"{count} {state}" for state, count in sorted(how.get("states", {}).items()))
@@ -170,6 +170,7 @@ def summary_lines(study: StudyView) -> list[str]:
             lines.append(f"its sizes: {sizes}")
         if cut := cuts_line(best):
             lines.append(cut)
+        lines += [f"note: {note}" for note in notes(best)]
         if study.space.objectives:
             front = ", ".join(str(trial.number) for trial in study.front())
             lines.append(f"best by {study.space.metric}; on the Pareto front of all objectives: {front}")

@@ -224,6 +224,15 @@ def test_the_summary_says_what_was_cut_of_the_best_trial(trial):
     assert not any("ended by length" in line for line in summary_of(worse))  # made before the counts were kept
 
 
+def test_the_summary_has_what_a_worker_noted_of_the_trainset(trial):
+    best = trial(0, State.COMPLETE, 25.0)
+    assert not any(line.startswith("note:") for line in summary_of(best))
+    best.dir.mkdir(parents=True)
+    for text, lines in (('{"trainset": {"notes": ["folded"]}}', ["note: folded"]), ('{"trainset"', [])):
+        (best.dir / "provenance.json").write_text(text)
+        assert [line for line in summary_of(best) if line.startswith("note:")] == lines
+
+
 SAME = (
     "warning: nothing was distinguished: dev/answer_correctness is 12.5 in all 3 trials that have a score, so trial 0"
 )

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import read_text
+from podium.core.files import read_json, read_text
 from podium.core.redaction import one_line
 from podium.core.resolved import sizes_line
+from podium.core.run_files import PROVENANCE
 from podium.core.states import State
 from tuning.study.events import Event
 from tuning.study.files import LOG_TAIL_FILE, request_stop
@@ -105,6 +106,13 @@ def found_sizes(trial: TrialView) -> str | None:
     with contextlib.suppress(UsageError):
         return sizes_line(trial.config, trial.run_config)
     return None
+
+
+def notes(trial: TrialView) -> list[str]:
+    """What its worker noted of the trainset, such as where system turns went; empty if provenance.json is damaged."""
+    with contextlib.suppress(UsageError, KeyError, TypeError):
+        return list(read_json(trial.dir / PROVENANCE)["trainset"]["notes"])
+    return []
 
 
 def log_tail(trial: TrialView) -> list[str]:
