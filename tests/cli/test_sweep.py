@@ -144,7 +144,7 @@ def test_wrong_usage_is_one_line_and_two_and_nothing_is_written(home, capsys, ar
         (["--address", "127.0.0.1:1"], "error: no Ray cluster answers at 127.0.0.1:1 (Connection refused); start one"),
         (
             ["--optuna-storage", "sqlite:////absent/x.db"],
-            "error: cannot use the study's storage sqlite:////absent/x.db",
+            "error: cannot create /absent/x.db: No such file or directory; its folder must exist and be writable",
         ),
     ],
 )
