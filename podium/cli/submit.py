@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import submission_dir
 from podium.core.redaction import redact
@@ -14,15 +15,30 @@ from podium.core.run_files import MANIFEST
 
 def submit(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The NAME of `podium promote --as NAME`.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the one attempt after an interruption.")] = False,
+    test: Annotated[
+        str | None,
+        typer.Option("--test", metavar="FILE", help="Answer unlabelled items (JSONL, CSV or ARC JSON); no score."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, run 2 steps and 2 items in a scratch folder; no claim.")
+    ] = False,
 ) -> None:
-    """Run a lock once: verify, claim, train, predict, score and write the evidence."""
-    from podium.submission.run_once import RunEnded
+    """Run a lock once: check, claim, train, predict, score and write the evidence."""
+    if dry_run and resume:
+        raise UsageError(
+            "--dry-run with --resume: a dry run claims nothing, so nothing can be resumed; give one of them"
+        )
+    if dry_run:
+        return _rehearse(name, test)
+    from podium.submission.ending import RunEnded
     from podium.submission.run_once import submit as run_lock
 
     try:
-        manifest = run_lock(name)
-    except RunEnded:
-        _mirror(name)
+        manifest = run_lock(name, resume=resume, test=test)
+    except RunEnded as ended:
+        if ended.is_over:
+            _mirror(name)
         raise
     except UsageError:
         if (submission_dir(name) / MANIFEST).is_file():
@@ -31,6 +47,20 @@ def submit(
     _mirror(name)
     typer.echo(f"evidence: {submission_dir(name)}")
     typer.echo(f"next: podium package {manifest.name}")
+
+
+def _rehearse(name: str, test: str | None) -> None:
+    from podium.submission.dry_run import ITEMS, STEPS, dry_run
+
+    found = dry_run(name, test=test)
+    for check, line in found.checks.items():
+        typer.echo(f"{check}: {line}")
+    typer.echo(f"dry run: {STEPS} steps, {ITEMS} answers; nothing was claimed")
+    parts = ("setup", found.setup_s), ("training", found.training_s), ("answers at most", found.answers_s)
+    shown = ", ".join(f"{what} {format_duration(seconds)}" for what, seconds in parts)
+    budget = f"{format_duration(found.budget_s)} with a reserve of {format_duration(found.reserve_s)}"
+    typer.echo(f"estimate: {format_duration(found.total_s)} ({shown}) of {budget}")
+    typer.echo(f"next: podium submit {name}")
 
 
 def _mirror(name: str) -> None:

@@ -1,14 +1,13 @@
 """The evidence of a submission run, computed from the files that the run wrote.
 
-run_manifest.json holds the state of the run and the hash of every other file; eval_summary.json is computed from
-predictions.jsonl and the evalset.
+eval_summary.json is computed from predictions.jsonl and the evalset. podium/submission/manifest.py has the manifest.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from eval.arc_submission import makes_attempts, write_arc_submission
 from eval.scorecard import Scorecard, score_predictions
@@ -17,14 +16,13 @@ from eval.sets.prompts import load_challenges
 from podium.core import run_files
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
-from podium.core.files import read_json, read_jsonl, write_json
+from podium.core.files import read_json, read_jsonl
 from podium.core.hashing import sha256_file
-from podium.core.paths import find_file, submission_dir
-from podium.core.records import Prediction, Prompt, Question, Record, Sample, read_record, read_records
-from podium.core.states import State
-from podium.submission.claim import refuse_claimed
+from podium.core.paths import find_file
+from podium.core.records import Prediction, Prompt, Question, Record, Sample, read_records
+from podium.submission.claim import UnlabelledFile
 from podium.submission.lock import Lock
-from podium.submission.verify import SHORT, refuse_gaps, without_nulls
+from podium.submission.unlabelled import UnscoredSummary, read_unlabelled
 
 # The files that every complete run has beside its manifest, which holds their hashes. The scorecard is not among them,
 # because anyone can compute it from these.
@@ -32,7 +30,10 @@ EVIDENCE = (
     *(run_files.LOCK, run_files.SUMMARY, run_files.OUTPUT_LOG, run_files.PREDICTIONS),
     *(run_files.METRICS, run_files.CONFIG, run_files.PROVENANCE),
 )
-OPTIONAL_EVIDENCE = (run_files.SUBMISSION, run_files.CHALLENGE_PREDICTIONS)
+OPTIONAL_EVIDENCE = (
+    *(run_files.JOURNAL, run_files.SUBMISSION, run_files.SUBMISSION_CSV),
+    run_files.CHALLENGE_PREDICTIONS,
+)
 
 
 class EvalSummary(Record):
@@ -53,35 +54,6 @@ class EvalSummary(Record):
     lock_id: str
     splits: dict[str, dict[str, Any]]  # a scorecard for each, without its items
     challenges: dict[str, Any] | None = None  # how many of eval.challenges were answered; they have no score
-
-
-class RunManifest(Record):
-    """`run_manifest.json`: the state of the run. eval_summary.json has the scores, provenance.json the device."""
-
-    manifest_version: Literal["1"] = "1"
-    name: str
-    lock_id: str
-    state: State
-    claimed_at: str  # UTC, ISO 8601
-    time_budget_s: float
-    steps_locked: int
-    # Set when the run has ended:
-    ended_at: str | None = None
-    elapsed_s: float | None = None  # from the start of the command; includes hashing, start-up and compilation
-    reason: str | None = None  # why the run is not complete
-    # Set when the run is complete:
-    steps_trained: int | None = None
-    truncated: bool | None = None  # the deadline came before the last locked step
-    files: dict[str, str] | None = None  # sha256 by name
-
-    @model_validator(mode="after")
-    def _has_the_fields_of_its_state(self) -> Self:
-        complete = ("steps_trained", "truncated", "files")
-        needed = ("ended_at", "elapsed_s", *(complete if self.state is State.COMPLETE else ("reason",)))
-        missing = [name for name in needed if getattr(self, name) is None]
-        if self.state.is_final and missing:
-            raise ValueError(f"a run that is {self.state} needs {', '.join(missing)}")
-        return self
 
 
 def submission_samples(config: RunConfig) -> dict[str, tuple[Sample, ...]]:
@@ -110,11 +82,36 @@ def to_predict(config: RunConfig) -> list[Sample]:
     return list({sample.id: sample for samples in submission_samples(config).values() for sample in samples}.values())
 
 
+def targets(config: RunConfig, test: UnlabelledFile | None = None) -> dict[str, Sequence[Prompt]]:
+    """The prompts to answer, by the predictions file that the answers go to, in the order in which they are answered.
+
+    Raises:
+        UsageError: a file is missing or malformed, or there are two files of unlabelled items.
+    """
+    if test is None:
+        asked = challenges(config)  # first, because the competition scores these
+        return {
+            **({run_files.CHALLENGE_PREDICTIONS: asked} if asked else {}),
+            run_files.PREDICTIONS: to_predict(config),
+        }
+    if config.eval.challenges is not None:
+        raise UsageError(
+            f"--test {test.path}: the lock already answers eval.challenges={config.eval.challenges!r}; "
+            "leave --test out, or lock a config without eval.challenges"
+        )
+    return {run_files.PREDICTIONS: read_unlabelled(test, chosen_scorer(config))}
+
+
+def read_predictions(run_dir: Path) -> list[Prediction]:
+    """predictions.jsonl. Raises UsageError if it is missing or malformed."""
+    return read_records(Prediction, run_dir / run_files.PREDICTIONS)
+
+
 def score(lock: Lock, run_dir: Path) -> dict[str, Scorecard]:
     """Score predictions.jsonl on each split, eval.submission_split first. Raises UsageError for a bad file."""
     config = lock.run_config()
     evalset = load_evalset(config.eval.evalset)
-    predictions = read_records(Prediction, run_dir / run_files.PREDICTIONS)
+    predictions = read_predictions(run_dir)
     cards = {}
     for split, samples in submission_samples(config).items():
         ids = {sample.id for sample in samples}
@@ -175,6 +172,26 @@ def summarise(lock: Lock, run_dir: Path, cards: Mapping[str, Scorecard]) -> Eval
     )
 
 
+def summarise_unlabelled(lock: Lock, run_dir: Path, test: UnlabelledFile, prompts: Sequence[Prompt]) -> UnscoredSummary:
+    """Summarise a run on unlabelled items. Raises UsageError if a file of the run is missing or malformed."""
+    provenance = read_json(run_dir / run_files.PROVENANCE)
+    predictions = read_predictions(run_dir)
+    n_answered = len({prediction.id for prediction in predictions})
+    return UnscoredSummary(
+        model_id=provenance["model_id"],
+        dataset=provenance["trainset"]["name"],
+        test=test,
+        final_loss=_last_metrics(run_dir)["loss"],
+        n_items=len(prompts),
+        n_answered=n_answered,
+        n_missing=len(prompts) - n_answered,
+        n_ended_by_length=sum(prediction.finish_reason == "length" for prediction in predictions),
+        n_truncated=provenance["trainset"].get("n_truncated"),
+        n_dropped=provenance["trainset"].get("n_dropped"),
+        lock_id=lock.lock_id,
+    )
+
+
 def _answered(config: RunConfig, run_dir: Path) -> dict[str, Any] | None:
     if config.eval.challenges is None:
         return None
@@ -182,10 +199,6 @@ def _answered(config: RunConfig, run_dir: Path) -> dict[str, Any] | None:
     predictions = read_records(Prediction, run_dir / run_files.CHALLENGE_PREDICTIONS)
     answered = len({prediction.id for prediction in predictions})
     return {"name": path.name, "sha256": sha256_file(path), "n_items": len(challenges(config)), "n_answered": answered}
-
-
-def steps_trained(run_dir: Path) -> int:
-    return int(_last_metrics(run_dir)["step"])
 
 
 def result_block(summary: EvalSummary) -> str:
@@ -198,29 +211,6 @@ def result_block(summary: EvalSummary) -> str:
 def hash_files(run_dir: Path) -> dict[str, str]:
     """The sha256 of every evidence file by name, for the manifest."""
     return {name: sha256_file(run_dir / name) for name in files_of(run_dir)}
-
-
-def write(path: Path, record: Record) -> None:
-    """Write `record` as JSON. Raises UsageError, and writes nothing, if a value is null, a placeholder or NaN."""
-    values = without_nulls(record.model_dump(mode="json"))
-    refuse_gaps(values, path.name)
-    write_json(path, values)
-
-
-def read_complete(lock: Lock) -> RunManifest:
-    """The manifest of a complete run. Raises UsageError if the lock has not been run, or its run is not complete."""
-    path = submission_dir(lock.name) / run_files.MANIFEST
-    if not path.is_file():
-        refuse_claimed(path.parent)  # it ended before it wrote a manifest
-        raise UsageError(f"submission {lock.name!r} has not run; `podium submit {lock.name}` runs it")
-    manifest = read_record(RunManifest, path)
-    if manifest.lock_id != lock.lock_id:
-        other = manifest.lock_id[:SHORT]
-        raise UsageError(f"submission {lock.name!r}: {path.name} belongs to another lock ({other}); restore it")
-    if manifest.state is not State.COMPLETE:
-        why = f" ({manifest.reason})" if manifest.reason else ""
-        raise UsageError(f"submission {lock.name!r} is {manifest.state}{why}, must be complete")
-    return manifest
 
 
 def _last_metrics(run_dir: Path) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from podium.core.redaction import redact
 
 
 @contextlib.contextmanager
-def recorded(path: Path) -> Iterator[None]:
-    """Copy every line of stdout and stderr to `path`; secrets are redacted in all three."""
-    with path.open("w", encoding="utf-8") as file:
+def recorded(path: Path, resumed: bool = False) -> Iterator[None]:
+    """Copy every line of stdout and stderr to `path`, to its end if `resumed`; secrets are redacted in all three."""
+    torn = resumed and path.is_file() and not path.read_bytes().endswith(b"\n")
+    with path.open("a" if resumed else "w", encoding="utf-8") as file:
+        file.write("\n" * torn)
         out, err = _Tee(sys.stdout, file), _Tee(sys.stderr, file)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:

@@ -12,8 +12,9 @@ from podium.core.hashing import sha256_bytes
 from podium.core.paths import home, submission_dir
 from podium.core.redaction import secrets_in
 from podium.core.run_files import MANIFEST
-from podium.submission.evidence import files_of, read_complete
+from podium.submission.evidence import files_of
 from podium.submission.lock import PACKAGES, read_lock
+from podium.submission.manifest import read_complete
 from podium.submission.verify import differences
 
 _FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)

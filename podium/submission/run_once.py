@@ -1,169 +1,206 @@
-"""Run a lock once: verify, claim, train, predict, score, and write the evidence.
+"""Run a lock once: check, claim, train, predict, score, and write the evidence; continue after an interruption.
 
 Works without Ray, Optuna and MLflow, as on a Kaggle image without internet access.
 """
 
 import contextlib
-import os
-import signal
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import FrameType
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from eval.scorecard import floored
 from eval.sets.predictions import shown_reasons
 from podium.core import run_files
-from podium.core.clock import Clock, Deadline, MonotonicClock
+from podium.core.clock import DatedClock, MonotonicClock
 from podium.core.duration import format_duration
-from podium.core.errors import PodiumError, RunFailed, UsageError
+from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
-from podium.core.paths import portable, submission_dir
+from podium.core.paths import submission_dir
 from podium.core.records import Prediction, Prompt, Report
-from podium.core.redaction import named_line
-from podium.core.resolved import ResolvedConfig
 from podium.core.states import State
 from podium.submission import evidence
-from podium.submission.claim import Claim, claim_run, refuse_claimed, utc_now
-from podium.submission.evidence import RunManifest
-from podium.submission.lock import Lock, read_lock, verify_inputs
+from podium.submission.answer_log import AnswerLog
+from podium.submission.attempt import Attempt, open_attempt
+from podium.submission.claim import held, refuse_claimed
+from podium.submission.ending import FINAL, RunEnded, as_ended, signals_raise
+from podium.submission.journal import Phase
+from podium.submission.lock import Lock, read_lock
+from podium.submission.manifest import UNSCORED, RunManifest, write
 from podium.submission.output_log import recorded
+from podium.submission.preflight import Preflight
+from podium.submission.time_plan import TimePlan
+from podium.submission.unlabelled import find_unlabelled, write_answers
 from podium.submission.verify import SHORT
-from trainer.device.devices import DeviceInfo, select, use_compile_cache
-from trainer.inference import check_prompts
 from trainer.loop import train
 from trainer.programs.library import ProgramLibrary
 from trainer.run.training_run import TrainingRun
 
-# The share of the reserve that prediction leaves for scoring and for writing the evidence.
-EVIDENCE_SHARE = 0.1
 
+def submit(
+    name: str,
+    *,
+    resume: bool = False,
+    test: str | None = None,
+    library: ProgramLibrary | None = None,
+    clock: DatedClock | None = None,
+) -> RunManifest:
+    """Run the lock of submission `name`, once; or with `resume`, continue its one attempt after an interruption.
 
-class RunEnded(PodiumError):
-    """The run was claimed and did not complete; run_manifest.json has the same state and reason."""
-
-    def __init__(self, name: str, state: State, reason: str, exit_code: int = 1) -> None:
-        folder = portable(submission_dir(name))
-        super().__init__(f"submission {name!r} {state}: {reason}; see {run_files.OUTPUT_LOG} in {folder}")
-        self.state, self.reason, self.exit_code = state, reason, exit_code
-
-
-class Interrupted(KeyboardInterrupt):
-    """Raised in the main thread on a signal, so that open files are closed as the stack unwinds."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
-        self.number = number
-
-
-def submit(name: str, *, library: ProgramLibrary | None = None, clock: Clock | None = None) -> RunManifest:
-    """Run the lock of submission `name`, once.
+    With `test`, the unlabelled items in this file are answered instead of the evalset, and there is no score.
 
     Raises:
-        UsageError: there is no lock, the lock or an input was changed, the run was already claimed, or the device is
-            not available; nothing was written.
-        RunEnded: the run was claimed and did not complete; exit code 1, or 130 after Ctrl-C, 143 after
-            SIGTERM and 129 after SIGHUP.
+        UsageError, PodiumError: there is no lock, a check before the claim failed, the run was already claimed, or
+            there is nothing to resume; nothing was written.
+        RunEnded: the run was claimed and did not complete; exit code 1, or 130 after Ctrl-C and 143 after SIGTERM.
     """
     clock = clock or MonotonicClock()
-    started_s = clock.now()  # hashing and start-up count against the time budget
-    lock = read_lock(name)
-    refuse_claimed(submission_dir(name))
-    verify_inputs(lock)
-    config = lock.run_config()
-    if config.device.distributed:
-        raise UsageError("device.distributed=true: a submission runs in one process; lock a config without it")
-    device = select(config.device)
-    use_compile_cache()
-    library = library or ProgramLibrary()
-    # Read every input before the claim, so that an input that cannot be read does not use up the one run.
-    prompts: list[Prompt] = [*evidence.to_predict(config), *evidence.challenges(config)]
-    library.trainset(config)
-    check_prompts(config, prompts, library)
-    claim = claim_run(submission_dir(name), lock.lock_id)
-    deadline = Deadline(clock, started_s, lock.budget.time_budget_s, lock.budget.reserve_s)
-    return _Run(lock, config, claim, deadline, device, library).run_to_end()
+    opened = clock.moment()  # hashing and start-up count against the time budget
+    lock, out = read_lock(name), submission_dir(name)
+    if not resume:
+        refuse_claimed(out)
+        file = None if test is None else find_unlabelled(test)
+        checks = Preflight(lock, lock.run_config(), library or ProgramLibrary(), file).run()
+        _refuse_no_time(lock, clock.moment().monotonic_s - opened.monotonic_s)
+        attempt = Attempt.begin(out, lock.lock_id, clock, opened, file)
+        with held(out):
+            return _Run(lock, checks, attempt, notes=()).run_to_end()
+    claim, _ = open_attempt(out, lock.lock_id)
+    with held(out):
+        if test is not None and find_unlabelled(test) != claim.test:
+            began = f"--test {claim.test.path}" if claim.test else "the evalset"
+            raise UsageError(f"submission {name!r}: --test {test}: the attempt began with {began}; leave --test out")
+        checks = Preflight(lock, lock.run_config(), library or ProgramLibrary(), claim.test, is_resumed=True).run()
+        attempt, notes = Attempt.resume(out, clock, opened)
+        return _Run(lock, checks, attempt, notes).run_to_end()
 
 
-@dataclass(frozen=True)
+def _refuse_no_time(lock: Lock, elapsed_s: float) -> None:
+    """Raises UsageError if the time before the claim left none for training."""
+    budget = lock.budget
+    if elapsed_s >= TimePlan(budget.time_budget_s, budget.reserve_s).training_ends_s:
+        raise UsageError(
+            f"submission {lock.name!r}: the set-up took {format_duration(elapsed_s)}, which leaves no time for "
+            f"training in the budget of {format_duration(budget.time_budget_s)} with a reserve of "
+            f"{format_duration(budget.reserve_s)}; raise budget.time_budget_s and promote again under another name"
+        )
+
+
+@dataclass
 class _Run:
-    """A claimed run."""
+    """One session of a claimed run."""
 
     lock: Lock
-    config: ResolvedConfig
-    claim: Claim
-    deadline: Deadline
-    device: DeviceInfo
-    library: ProgramLibrary
+    checks: Preflight
+    attempt: Attempt
+    notes: Sequence[str]  # what resuming found
 
-    @property
-    def out(self) -> Path:
-        return submission_dir(self.lock.name)
+    def __post_init__(self) -> None:
+        self.config, self.library = self.checks.config, self.checks.library
+        self.out = submission_dir(self.lock.name)
+        self.plan = TimePlan(self.lock.budget.time_budget_s, self.lock.budget.reserve_s)
+        self.test = self.attempt.claim.test
 
     def run_to_end(self) -> RunManifest:
-        with _signals_raise(), self._recorded_if_it_fails():
-            self._record(State.RUNNING)
-            with recorded(self.out / run_files.OUTPUT_LOG):
-                self._work()
-            steps = evidence.steps_trained(self.out)
-            facts = {"steps_trained": steps, "truncated": steps < self.config.train.max_steps}
-            return self._record(State.COMPLETE, **facts, files=evidence.hash_files(self.out))  # the log is closed
+        with signals_raise(), self._recorded_if_it_fails():
+            if self.attempt.phase is not Phase.FINISHED:
+                self._record(State.RUNNING)
+                with recorded(self.out / run_files.OUTPUT_LOG, resumed=self.attempt.session > 1):
+                    self._work()
+                self.attempt.enter(Phase.FINISHED)
+            return self._complete()
 
     def _work(self) -> None:
-        lock = self.lock
+        """Go through the phases that are left."""
+        self._announce()
+        if self.attempt.phase in (Phase.CLAIMED, Phase.PREPARING, Phase.TRAINING):
+            self._prepare()
+            self._train()
+        if self.attempt.phase is Phase.GENERATING:
+            self._generate()
+        if self.test is None:
+            self._score()
+        else:
+            self._hand_in()
+
+    def _announce(self) -> None:
+        lock, left_s = self.lock, self.plan.generating_ends_s - self.attempt.elapsed_s()
         print(f"submission {lock.name}: trial {lock.trial} of study {lock.study}, lock {lock.lock_id[:SHORT]}")
-        print(f"every hash is as locked; claimed at {self.claim.claimed_at}")
-        print(f"device: asked for {self.config.device.kind}, found {self.device}")
-        print(f"budget: {lock.budget.profile}, {format_duration(self.deadline.remaining_s())} left for training")
-        self._train()
-        self._predict()
-        self._score()
+        for note in self.notes:
+            print(note)
+        print(f"every hash is as locked; claimed at {self.attempt.claim.claimed_at}")
+        print(f"device: asked for {self.config.device.kind}, found {self.checks.device}")
+        print(f"budget: {lock.budget.profile}, {format_duration(max(0.0, left_s))} left before scoring and the reserve")
+
+    def _prepare(self) -> None:
+        """Compile what answering needs, and plan when training has to end so that every answer can be generated."""
+        self.attempt.enter(Phase.PREPARING)
+        prompts = [prompt for chosen in self.checks.targets.values() for prompt in chosen]
+        run = TrainingRun(self.config, self.out, self.library, self.attempt.clock)
+        try:
+            pace = run.measure_pace(prompts)
+        finally:
+            run.close()
+        n_answers = len(prompts) * self.config.generate.num_samples
+        longest_s = pace.longest_s(n_answers, self.config.generate)
+        self.plan = TimePlan(self.plan.budget_s, self.plan.reserve_s, longest_s)
+        print(f"answers: {n_answers}, at most {format_duration(longest_s)}; ", end="")
+        print(f"training may take until {format_duration(self.plan.training_ends_s)} after the start")
+        if self.plan.may_miss_answers:
+            print("note: half of the time is kept for answers, and the longest ones would take more than that")
 
     def _train(self) -> None:
         """Train the locked steps, or as many as the deadline allows. Raises RunEnded if no step could be trained."""
         steps, trainset = self.config.train.max_steps, self.library.trainset(self.config)
         kept = f"{trainset.n_examples} examples of up to {self.config.data.max_seq_len} tokens"
         print(f"trainset: {trainset.name}, {kept}; {trainset.n_truncated} cut, {trainset.n_dropped} left out")
+        self.attempt.enter(Phase.TRAINING, training_ends_s=round(self.plan.training_ends_s, 3))
 
         def log(report: Report) -> None:
             loss = f"  loss {report.metrics['train/loss']:.4f}" if "train/loss" in report.metrics else ""
-            print(f"step {report.step}/{steps}{loss}  {format_duration(self.deadline.elapsed_s())}")
+            print(f"step {report.step}/{steps}{loss}  {format_duration(self.attempt.elapsed_s())}")
+            self.attempt.mark()
 
-        result = train(self.config, self.out, library=self.library, deadline=self.deadline, on_log=log)
+        deadline = self.attempt.deadline(self.plan, self.plan.training_ends_s)
+        is_resumed = self.attempt.session > 1
+        result = train(self.config, self.out, library=self.library, deadline=deadline, resume=is_resumed, on_log=log)
         if result.state is not State.COMPLETE and not (result.truncated and result.step):
-            raise RunEnded(self.lock.name, result.state, result.reason or f"ended after step {result.step}")
+            reason = result.reason or f"ended after step {result.step}"
+            is_over = result.state in FINAL or result.truncated
+            raise RunEnded(self.lock.name, result.state, reason, is_over=is_over)
         if result.truncated:
             print(f"truncated: {result.reason} after step {result.step} of {steps}")
+        self.attempt.enter(Phase.GENERATING, step=result.step, truncated=result.truncated)
 
-    def _predict(self) -> None:
-        """Predict from the last checkpoint until the deadline; an item without a prediction counts as wrong."""
-        deadline = replace(self.deadline, reserve_s=self.deadline.reserve_s * EVIDENCE_SHARE)
-        questions, samples = evidence.challenges(self.config), evidence.to_predict(self.config)
-        run = TrainingRun(self.config, self.out, self.library, self.deadline.clock)
+    def _generate(self) -> None:
+        """Answer with the weights of the last step until the deadline; an item without an answer is missing."""
+        step = self.attempt.fact("step")
+        deadline = self.attempt.deadline(self.plan, self.plan.generating_ends_s)
+        run = TrainingRun(self.config, self.out, self.library, self.attempt.clock)
+        logs = {file: AnswerLog(self.out / file) for file in self.checks.targets}
+        found: dict[str, list[Prediction]] = {}
         try:
-            step = run.restore(for_training=False)
-            if run.damage:
-                print(f"warning: {run.damage}")
-            answers = run.predict(questions, deadline)  # first, because the competition scores these
-            n_cut = run.n_prompts_cut
-            predictions = run.predict(samples, deadline)
+            run.restore(self.out / run_files.CHECKPOINTS / str(step), for_training=False)
+            for file, prompts in self.checks.targets.items():
+                found[file] = run.predict(prompts, deadline, logs[file].read(), self._keep(logs[file]))
+                print(_shown_answers(file, found[file], prompts, step, run.n_prompts_cut))
         finally:
             run.close()
-        if not (predictions or answers):
-            raise RunEnded(self.lock.name, State.STOPPED, "the time budget left no time for a single prediction")
-        self._write(run_files.PREDICTIONS, predictions)
-        if questions:
-            self._write(run_files.CHALLENGE_PREDICTIONS, answers)
-            answered = f"{len({found.id for found in answers})} of {len(questions)} test outputs answered"
-            print(f"{self.config.eval.challenges}: {answered}{_shown_cut(n_cut)}; without solutions there is no score")
-        answered = f"{len(predictions)} of {len(samples)} prompts answered with the weights of step {step}"
-        print(f"{answered}{_shown_cut(run.n_prompts_cut)}")
+        if not any(found.values()):
+            reason = "the time budget left no time for a single prediction"
+            raise RunEnded(self.lock.name, State.STOPPED, reason, is_over=True)
+        for file, predictions in found.items():
+            rows = [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions]
+            write_jsonl(self.out / file, rows)
+        self.attempt.enter(Phase.SCORING)
+        for log in logs.values():
+            log.delete()
 
-    def _write(self, name: str, predictions: Sequence[Prediction]) -> None:
-        write_jsonl(self.out / name, [found.model_dump(mode="json", exclude_none=True) for found in predictions])
+    def _keep(self, log: AnswerLog) -> Callable[[Sequence[Prediction]], None]:
+        def keep(predictions: Sequence[Prediction]) -> None:
+            log.append(predictions)
+            self.attempt.mark()
+
+        return keep
 
     def _score(self) -> None:
         """Score the predictions file, not what is in memory, and print the result block last."""
@@ -179,85 +216,61 @@ class _Run:
         if evidence.write_submission(self.lock, self.out):
             print(f"{run_files.SUBMISSION}: in the competition's format")
         summary = evidence.summarise(self.lock, self.out, cards)
-        evidence.write(self.out / run_files.SUMMARY, summary)
+        write(self.out / run_files.SUMMARY, summary)
         print(evidence.result_block(summary))
 
-    def _record(self, state: State, **facts: Any) -> RunManifest:
+    def _hand_in(self) -> None:
+        """Write the competition's file from the predictions file; there is nothing to score against."""
+        assert self.test is not None
+        prompts, scorer = self.checks.targets[run_files.PREDICTIONS], evidence.chosen_scorer(self.config)
+        predictions = evidence.read_predictions(self.out)
+        print(f"{write_answers(self.out, prompts, predictions, scorer)}: in the competition's format; no score")
+        summary = evidence.summarise_unlabelled(self.lock, self.out, self.test, prompts)
+        write(self.out / run_files.SUMMARY, summary)
+        print(f"{summary.n_answered} of {summary.n_items} items answered, {summary.n_missing} missing")
+
+    def _complete(self) -> RunManifest:
+        state: State | Literal["unscored"] = State.COMPLETE if self.test is None else UNSCORED
+        facts = {"steps_trained": self.attempt.fact("step"), "truncated": self.attempt.fact("truncated")}
+        return self._record(state, **facts, files=evidence.hash_files(self.out))  # log and journal are closed
+
+    def _record(self, state: State | Literal["unscored"], **facts: Any) -> RunManifest:
         """Write run_manifest.json with `state` and `facts`."""
-        if state.is_final:
-            facts |= {"ended_at": utc_now(), "elapsed_s": round(self.deadline.elapsed_s(), 3)}
+        if state is not State.RUNNING:
+            facts |= {"ended_at": self.attempt.newest.at, "elapsed_s": self.attempt.newest.elapsed_s}
         manifest = RunManifest(
             name=self.lock.name,
             lock_id=self.lock.lock_id,
+            claim_id=self.attempt.claim.claim_id,
             state=state,
-            claimed_at=self.claim.claimed_at,
+            claimed_at=self.attempt.claim.claimed_at,
             time_budget_s=self.lock.budget.time_budget_s,
             steps_locked=self.config.train.max_steps,
+            interruptions=self.attempt.interruptions,
+            test=self.test,
             **facts,
         )
-        evidence.write(self.out / run_files.MANIFEST, manifest)
+        write(self.out / run_files.MANIFEST, manifest)
         return manifest
 
     @contextlib.contextmanager
     def _recorded_if_it_fails(self) -> Iterator[None]:
-        """Record in the manifest why a run did not complete, then raise the error as a RunEnded."""
+        """Record in journal and manifest why a run did not complete, then raise the error as a RunEnded."""
         try:
             yield
         except BaseException as error:
-            ended = _as_ended(self.lock.name, error)
-            self._record(ended.state, reason=ended.reason)
+            ended = as_ended(self.lock.name, error)
+            if self.attempt.phase is not Phase.FINISHED:  # then only the manifest is left to be written
+                phase = Phase.FAILED if ended.is_over else self.attempt.phase
+                self.attempt.enter(phase, state=ended.state, reason=ended.reason)
+                self._record(ended.state, reason=ended.reason)
             if ended is error:
                 raise
             raise ended from error
 
 
-def _shown_cut(n_prompts: int) -> str:
-    return f"; {n_prompts} prompts lost their beginning" if n_prompts else ""
-
-
-def _as_ended(name: str, error: BaseException) -> RunEnded:
-    if isinstance(error, RunEnded):
-        return error
-    if isinstance(error, RunFailed):
-        return RunEnded(name, error.state, str(error))
-    if isinstance(error, Interrupted):
-        return RunEnded(name, State.STOPPED, str(error), 128 + error.number)
-    if isinstance(error, KeyboardInterrupt):
-        return RunEnded(name, State.STOPPED, "Ctrl-C", 130)
-    return RunEnded(name, State.FAILED, named_line(error))
-
-
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the run as Ctrl-C does. Later signals are ignored, so that the state is still written."""
-    if threading.current_thread() is not threading.main_thread():  # Python installs handlers in the main thread only
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: old for number in numbers if (old := signal.getsignal(number)) is not signal.SIG_IGN}
-    report_unraisable = sys.unraisablehook
-
-    def handle(handler: Any) -> None:
-        for number in before:
-            signal.signal(number, handler)
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        handle(signal.SIG_IGN)
-        raise Interrupted(number)
-
-    def raise_again(unraisable: Any) -> None:
-        """Python drops what is raised in a finalizer or in JAX's callback of the garbage collector."""
-        if isinstance(unraisable.exc_value, Interrupted):
-            handle(end)
-            threading.Timer(0.1, os.kill, (os.getpid(), unraisable.exc_value.number)).start()
-        else:
-            report_unraisable(unraisable)
-
-    handle(end)
-    sys.unraisablehook = raise_again
-    try:
-        yield
-    finally:
-        sys.unraisablehook = report_unraisable
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _shown_answers(file: str, found: Sequence[Prediction], prompts: Sequence[Prompt], step: int, n_cut: int) -> str:
+    n_answered = len({prediction.id for prediction in found})
+    what = "test outputs" if file == run_files.CHALLENGE_PREDICTIONS else "prompts"
+    cut = f"; {n_cut} prompts lost their beginning" if n_cut else ""
+    return f"{n_answered} of {len(prompts)} {what} answered with the weights of step {step}{cut}"

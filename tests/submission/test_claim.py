@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from podium.core.errors import UsageError
-from podium.submission.claim import claim_run, refuse_claimed
+from podium.submission.claim import claim_run, read_claim, refuse_claimed
 
 RACE = """
 import sys
@@ -25,7 +25,7 @@ except UsageError as error:
 
 def test_a_claim_says_who_when_and_where(home):
     claim = claim_run(home, "abc")
-    assert json.loads((home / "claim.json").read_text()) == claim.model_dump()
+    assert json.loads((home / "claim.json").read_text()) == claim.model_dump(mode="json", exclude_none=True)
     assert (claim.lock_id, claim.host) == ("abc", platform.node())
     assert datetime.now(UTC) - datetime.fromisoformat(claim.claimed_at) < timedelta(minutes=5)
 
@@ -35,13 +35,13 @@ def test_a_second_claim_is_refused_with_the_first_ones_facts(home):
     first = claim_run(home, "abc")
     expected = (
         f"submission {home.name!r} was already run: claimed {first.claimed_at} on {first.host} (pid {first.pid}); "
-        "a lock runs once; promote again under another name"
+        f"a lock runs once; if it was interrupted, `podium submit {home.name} --resume` continues it"
     )
     for again in (lambda: claim_run(home, "abc"), lambda: refuse_claimed(home)):
         with pytest.raises(UsageError) as caught:
             again()
         assert str(caught.value) == expected
-    assert json.loads((home / "claim.json").read_text()) == first.model_dump()
+    assert read_claim(home) == first
 
 
 def test_of_several_processes_one_wins(home):

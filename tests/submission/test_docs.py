@@ -3,7 +3,15 @@
 import re
 
 from podium.core.paths import shipped
-from podium.core.run_files import MANIFEST, SCORECARD
+from podium.core.run_files import (
+    CHALLENGE_PREDICTIONS,
+    CLAIM,
+    JOURNAL,
+    MANIFEST,
+    SCORECARD,
+    SUBMISSION,
+    SUBMISSION_CSV,
+)
 from podium.submission.evidence import EVIDENCE
 from podium.submission.lock import Lock, write_lock
 from tests.submission.small import promotion
@@ -17,7 +25,8 @@ def first_cells(text):
 
 def test_the_readme_names_every_file_of_a_run():
     named = first_cells((shipped() / "submission_runs/README.md").read_text())
-    assert named == {*EVIDENCE, MANIFEST, SCORECARD, "claim.json", "checkpoints/"}
+    optional = {CHALLENGE_PREDICTIONS, SUBMISSION, SUBMISSION_CSV}
+    assert named == {*EVIDENCE, *optional, MANIFEST, SCORECARD, JOURNAL, CLAIM, "checkpoints/", "*.partial.jsonl"}
 
 
 def test_the_docs_name_every_key_of_a_lock(data_home):

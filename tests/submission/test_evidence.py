@@ -8,8 +8,9 @@ from podium.core.config import parse_config
 from podium.core.errors import UsageError
 from podium.core.states import State
 from podium.submission import evidence
-from podium.submission.evidence import EVIDENCE, RunManifest
+from podium.submission.evidence import EVIDENCE
 from podium.submission.lock import read_lock
+from podium.submission.manifest import RunManifest, write
 from tests.submission.small import promotion
 
 RUN = {
@@ -46,14 +47,14 @@ def test_a_running_manifest_has_no_end():
 def test_evidence_with_a_gap_is_not_written(tmp_path):
     manifest = RunManifest(**RUN, **ENDED, state=State.FAILED, reason="TODO")
     with pytest.raises(UsageError, match=r"run_manifest\.json\.reason='TODO': evidence must hold no null"):
-        evidence.write(tmp_path / "run_manifest.json", manifest)
+        write(tmp_path / "run_manifest.json", manifest)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_summary_follows_from_the_files(done_home):
     lock, folder = read_lock("done"), run_dir(done_home)
     written = (folder / "eval_summary.json").read_bytes()
-    evidence.write(folder / "again.json", evidence.summarise(lock, folder, evidence.score(lock, folder)))
+    write(folder / "again.json", evidence.summarise(lock, folder, evidence.score(lock, folder)))
     assert (folder / "again.json").read_bytes() == written
     answers = {item["id"]: item["expected_answer"] for item in read_lines(done_home / "evalsets/small_v1.jsonl")}
     lines = read_lines(folder / "predictions.jsonl")

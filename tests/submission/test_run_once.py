@@ -12,7 +12,8 @@ from podium.core.clock import FakeClock
 from podium.core.errors import UsageError
 from podium.core.states import State
 from podium.submission.lock import write_lock
-from podium.submission.run_once import RunEnded, submit
+from podium.submission.ending import RunEnded
+from podium.submission.run_once import submit
 from tests.submission import small
 from tests.submission.small import flip, promotion, tree
 from trainer.data.tokenizer import tokenizer_files
@@ -50,6 +51,10 @@ def read(home, file, name="one"):
     return json.loads((home / "submission_runs" / name / file).read_text())
 
 
+def read_log(home, name="one"):
+    return (home / "submission_runs" / name / "kaggle_output_log.txt").read_text()
+
+
 def read_lines(home, file, name="one"):
     return [json.loads(line) for line in (home / "submission_runs" / name / file).read_text().splitlines()]
 
@@ -66,8 +71,10 @@ def test_a_complete_run_leaves_its_evidence(done_home):
     assert 0 < manifest["elapsed_s"] < manifest["time_budget_s"] == 43200
     assert set(manifest["files"]) == {
         *("lock.json", "eval_summary.json", "kaggle_output_log.txt", "predictions.jsonl", "metrics.jsonl"),
-        *("config.yaml", "provenance.json"),
+        *("config.yaml", "provenance.json", "attempt.jsonl"),
     }
+    assert manifest["claim_id"] == claim["claim_id"]
+    assert manifest["interruptions"] == 0
     for file, sha256 in manifest["files"].items():
         assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == sha256
     assert len(read_lines(done_home, "predictions.jsonl", "done")) == 12
@@ -124,13 +131,12 @@ def test_an_accelerator_that_is_not_there_is_refused_before_the_claim(data_home)
     assert tree(data_home) == before
 
 
-def test_the_deadline_truncates_training_and_leaves_the_reserve_for_scoring(data_home):
-    manifest = run(
-        **{"train.max_steps": 500, "budget.time_budget_s": 120, "budget.reserve_s": 60}, clock=FakeClock(tick_s=1)
-    )
+def test_the_deadline_truncates_training_and_leaves_time_for_every_answer(data_home):
+    budget = {"budget.time_budget_s": 120, "budget.reserve_s": 60}
+    manifest = run(**{"train.max_steps": 500, **budget}, clock=FakeClock(tick_s=0.2))
     assert (manifest.state, manifest.truncated) == (State.COMPLETE, True)
-    assert 0 < manifest.steps_trained < 60
-    assert manifest.elapsed_s < 120
+    assert 0 < manifest.steps_trained < 100
+    assert manifest.elapsed_s < 120 - 60
     summary = read(data_home, "eval_summary.json")
     assert summary["n_scored"] == summary["n_items"]
     assert read_lines(data_home, "metrics.jsonl")[-1]["step"] == manifest.steps_trained
@@ -141,9 +147,10 @@ def test_the_deadline_truncates_training_and_leaves_the_reserve_for_scoring(data
 
 
 def test_what_there_was_no_time_to_predict_is_missing_and_wrong(home):
-    small.write_data(home, n_items=120)  # 15 batches, each of them a second or more
-    budget = {"budget.time_budget_s": 90, "budget.reserve_s": 60}
+    small.write_data(home, n_items=120)  # 30 batches, each of them several seconds: half of the time is not enough
+    budget = {"budget.time_budget_s": 120, "budget.reserve_s": 60}
     run(**budget, **{"train.max_steps": 500}, clock=FakeClock(tick_s=1))
+    assert "note: half of the time is kept for answers" in read_log(home)
     predicted = [line["id"] for line in read_lines(home, "predictions.jsonl")]
     summary = read(home, "eval_summary.json")
     holdout, dev = summary["splits"]["holdout"], summary["splits"]["dev"]
@@ -152,17 +159,16 @@ def test_what_there_was_no_time_to_predict_is_missing_and_wrong(home):
     assert summary["n_scored"] == min(len(predicted), summary["n_items"])  # the holdout came first
 
 
-@pytest.mark.parametrize(
-    ("budget", "reason"),
-    [
-        ({"budget.time_budget_s": 2, "budget.reserve_s": 1}, "time budget of 2 s used up"),
-        ({"budget.time_budget_s": 30, "budget.reserve_s": 0}, "the time budget left no time for a single prediction"),
-    ],
-)
-def test_a_run_without_time_is_stopped_and_has_no_score(data_home, budget, reason):
-    error, manifest = ended(data_home, **budget, **{"train.max_steps": 500}, clock=FakeClock(tick_s=1))
-    assert (error.exit_code, manifest["state"], manifest["reason"]) == (1, "stopped", reason)
-    assert not (data_home / "submission_runs/one/eval_summary.json").exists()
+def test_a_budget_smaller_than_the_set_up_is_refused_before_the_claim(data_home):
+    write_lock(promotion(**{"budget.time_budget_s": 2, "budget.reserve_s": 1}), "one")
+    before = tree(data_home)
+    with pytest.raises(UsageError) as caught:
+        submit("one", library=small.library(), clock=FakeClock(tick_s=1))
+    assert str(caught.value) == (
+        "submission 'one': the set-up took 1.0 s, which leaves no time for training in the budget of 2.0 s with a "
+        "reserve of 1.0 s; raise budget.time_budget_s and promote again under another name"
+    )
+    assert tree(data_home) == before
 
 
 def test_a_diverged_run_says_so(data_home):
@@ -173,19 +179,21 @@ def test_a_diverged_run_says_so(data_home):
     assert str(error) == (
         f"submission 'one' diverged: {manifest['reason']}; see kaggle_output_log.txt in submission_runs/one"
     )
+    with pytest.raises(UsageError, match=r"submission 'one' failed at .*: diverged at step .*nothing to resume"):
+        submit("one", resume=True, library=small.library())
     assert "truncated" not in manifest
     assert not (data_home / "submission_runs/one/eval_summary.json").exists()
 
 
-def test_out_of_memory_in_prediction_is_the_state_of_the_run(data_home, monkeypatch):
+def test_out_of_memory_in_prediction_is_found_before_the_training(data_home, monkeypatch):
     def full(*_):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
 
     monkeypatch.setattr("trainer.programs.decoding.DecodingProgram.admit_of", full)
     error, manifest = ended(data_home)
     assert (error.state, manifest["state"]) == (State.OOM, "oom")
-    assert "out of device memory in prediction after step 3; decoding needs" in manifest["reason"]
-    assert (data_home / "submission_runs" / "one" / "checkpoints" / "3").is_dir(), "what was trained is kept"
+    assert "out of device memory in prediction after step 0; decoding needs" in manifest["reason"]
+    assert not (data_home / "submission_runs/one/checkpoints").exists(), "found before the training"
 
 
 def test_a_crash_after_the_claim_leaves_state_reason_and_traceback(data_home):
@@ -198,7 +206,7 @@ def test_a_crash_after_the_claim_leaves_state_reason_and_traceback(data_home):
     assert manifest["reason"] == caught.value.reason
     log = (data_home / "submission_runs/one/kaggle_output_log.txt").read_text()
     assert "Traceback (most recent call last)" in log
-    with pytest.raises(UsageError, match="was already run"):
+    with pytest.raises(UsageError, match="was already run: .*; if it was interrupted, `podium submit one --resume`"):
         submit("one")
 
 
@@ -218,7 +226,10 @@ def test_a_signal_leaves_the_state_stopped(data_home, number, code, reason):
     before = signal.getsignal(number)
     error, manifest = ended(data_home, **{"train.max_steps": 500}, clock=ImpatientClock(tick_s=1))
     assert (error.exit_code, manifest["state"], manifest["reason"]) == (code, "stopped", reason)
-    assert str(error) == f"submission 'one' stopped: {reason}; see kaggle_output_log.txt in submission_runs/one"
+    assert str(error) == (
+        f"submission 'one' stopped: {reason}; see kaggle_output_log.txt in submission_runs/one; "
+        "`podium submit one --resume` continues it"
+    )
     assert read_lines(data_home, "metrics.jsonl")  # what was open was closed
     assert signal.getsignal(number) is before
 

@@ -1,13 +1,13 @@
 """Generates answers. Prompts wait for a free row of the device; when an answer ends, the next prompt takes its row."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from podium.core.clock import Deadline
+from podium.core.clock import Clock, Deadline
 from podium.core.records import FinishReason, Prediction, Prompt
 from podium.core.resolved import ResolvedGenerate
 from trainer.data.template import Template
@@ -31,6 +31,22 @@ class DecodingFunctions:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How long it takes to admit a group of prompts, and to generate a token in every row."""
+
+    admit_s: float
+    token_s: float
+
+    def longest_s(self, n_answers: int, config: ResolvedGenerate) -> float:
+        """The time for `n_answers` if every answer has generate.max_new_tokens."""
+        n_groups, n_rounds = -(-n_answers // n_admitted(config.batch_size)), -(-n_answers // config.batch_size)
+        return n_groups * self.admit_s + n_rounds * config.max_new_tokens * self.token_s
+
+
+AnswerKey = tuple[str, int]  # the id of the item, and which of its answers
+
+
+@dataclass(frozen=True)
 class Item:
     """One of the answers to generate for a prompt."""
 
@@ -39,6 +55,10 @@ class Item:
     sample: int
     prompt: list[int]
     bucket: int
+
+    @property
+    def key(self) -> AnswerKey:
+        return self.id, self.sample
 
     def prediction(self, text: str, n: int, reason: FinishReason) -> Prediction:
         return Prediction(id=self.id, sample=self.sample, text=text, n_output_tokens=n, finish_reason=reason)
@@ -61,17 +81,41 @@ def generate(
     config: ResolvedGenerate,
     functions: DecodingFunctions,
     deadline: Deadline,
+    known: Mapping[AnswerKey, Prediction] | None = None,
+    on_answers: Callable[[Sequence[Prediction]], None] = lambda _: None,
 ) -> tuple[list[Prediction], int]:
     """`config.num_samples` answers to each prompt, in the order of the samples, and the number of prompts cut.
 
     A prompt that is too long loses its beginning. An answer that `deadline` leaves no time for is left out. An answer
     that takes longer than `config.item_time_budget_s` ends there. The random numbers depend on the seed, the sample's
-    id and the number of the answer, not on what else is decoded.
+    id and the number of the answer, not on what else is decoded. Answers in `known` are taken from there. `on_answers`
+    gets the others, those that ended together in one call.
     """
     items, n_cut = _items(samples, template, config)
-    rows = _Rows(items, tokenizer, config, functions, deadline)
-    answers = dict(rows.answers())
+    answers = {item.index: known[item.key] for item in items if item.key in known} if known else {}
+    rows = _Rows([item for item in items if item.index not in answers], tokenizer, config, functions, deadline)
+    for ended in rows.answers():
+        on_answers([prediction for _, prediction in ended])
+        answers |= dict(ended)
     return [answers[item.index] for item in items if item.index in answers], n_cut
+
+
+def measure_pace(
+    samples: Sequence[Prompt],
+    tokenizer: Tokenizer,
+    template: Template,
+    config: ResolvedGenerate,
+    functions: DecodingFunctions,
+    clock: Clock,
+) -> Pace:
+    """Compile what answering `samples` needs, generate the first tokens of a few answers, and measure the pace."""
+    one_of_each = {item.bucket: item for item in _items(samples, template, config)[0]}
+    forever = Deadline.after(None, clock=clock)
+    longest = one_of_each[max(one_of_each)]
+    paces = [
+        _Rows([item], tokenizer, config, functions, forever).first_tokens() for item in (*one_of_each.values(), longest)
+    ]
+    return paces[-1]  # of the longest prompt, and without compilation
 
 
 def _items(samples: Sequence[Prompt], template: Template, config: ResolvedGenerate) -> tuple[list[Item], int]:
@@ -105,8 +149,8 @@ class _Rows:
         self._token_s: float | None = None  # seconds per token, of the newest ones
         self._group = n_admitted(config.batch_size)
 
-    def answers(self) -> Iterator[tuple[int, Prediction]]:
-        """(index, prediction) of each item as it ends, until all have ended or the deadline has passed."""
+    def answers(self) -> Iterator[list[tuple[int, Prediction]]]:
+        """(index, prediction) of the items that ended together, until all have ended or the deadline has passed."""
         if not self._waiting:
             return
         slots = self._functions.empty()
@@ -115,7 +159,18 @@ class _Rows:
                 while self._waiting and self._n_free():  # an idle row costs more than a partly filled group
                     slots = self._admit(slots)
             slots = self._decode(slots)
-            yield from self._ended(slots)
+            if ended := list(self._ended(slots)):
+                yield ended
+
+    def first_tokens(self) -> Pace:
+        """Admit the waiting items and generate their first tokens."""
+        clock, slots = self._deadline.clock, self._functions.empty()
+        started_s = clock.now()
+        slots = self._admit(slots)
+        np.asarray(slots.n)  # waits for the device
+        admit_s = clock.now() - started_s
+        self._decode(slots)
+        return Pace(admit_s, self._token_s or admit_s)
 
     def _decode(self, slots: Slots) -> Slots:
         """Generate until enough rows are free for waiting prompts, or until the deadlines must be checked."""

@@ -1,6 +1,7 @@
 """The memory of a device, and the memory that arrays need on it, in bytes."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from podium.core.config import RunConfig
 
 GB = 1e9
+MEMINFO = Path("/proc/meminfo")  # Linux
 Tree = Any
 
 
@@ -18,6 +20,17 @@ def device_bytes(config: RunConfig) -> int | None:
         return int(config.device.memory_gb * GB)
     found = jax.local_devices()[0].memory_stats() or {}
     return found.get("bytes_limit")
+
+
+def free_bytes(config: RunConfig) -> int | None:
+    """The memory of each device that is free now; on a CPU, the machine's. None if it is not known."""
+    if config.device.memory_gb is not None:
+        return int(config.device.memory_gb * GB)
+    found = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in found:
+        return int(found["bytes_limit"] - found.get("bytes_in_use", 0))
+    lines = MEMINFO.read_text().splitlines() if MEMINFO.is_file() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def tree_bytes(tree: Tree, whole: bool = False) -> int:

@@ -89,14 +89,28 @@ def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
 
 def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
     """Download a snapshot to the hub's own cache and return its folder. HF_TOKEN holds the token, if one is needed."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
+    from huggingface_hub import get_token, snapshot_download
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        GatedRepoError,
+        HFValidationError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+    )
 
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(DOWNLOADED)))
     except HFValidationError as error:
         rule = "must be tiny, a folder that exists, a hub id like google/gemma-3-1b-it, or kaggle:HANDLE"
         raise UsageError(f"{key}={repo!r}, {rule}") from error
+    except GatedRepoError as error:
+        todo = "accept its terms on the hub with the account of this token" if get_token() else "set HF_TOKEN"
+        raise PodiumError(f"{key}={repo!r}: the model is gated, and the hub refused it; {todo}") from error
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+        raise PodiumError(
+            f"{key}={repo!r}: no such folder exists, the hub's cache does not hold it, and the hub cannot be reached; "
+            "switch the internet on and unset HF_HUB_OFFLINE, or give a folder that holds the files"
+        ) from error
     except (OSError, HTTPError) as error:  # the hub's own errors are OSErrors
         raise PodiumError(
             f"{key}={repo!r}: no such folder exists, and the hub did not serve it ({one_line(error, 200)}); "

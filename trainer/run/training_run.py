@@ -1,6 +1,7 @@
 """`TrainingRun`: the state of one run on a device. A worker's slot holds one; `train()` drives one."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -14,12 +15,13 @@ from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.records import Prediction, Prompt, Report, Sample
 from podium.core.redaction import one_line
-from podium.core.resolved import ResolvedConfig, resolved
+from podium.core.resolved import ResolvedConfig, ResolvedGenerate, resolved
 from podium.core.run_files import CHECKPOINTS
 from podium.core.states import State
 from trainer.data.rows import TokenizedTrainset, answer_rows, in_batches
-from trainer.data.template import choose_template
-from trainer.decoding.generate import generate
+from trainer.data.template import Template, choose_template
+from trainer.data.tokenizer import Tokenizer
+from trainer.decoding.generate import AnswerKey, DecodingFunctions, Pace, generate, measure_pace
 from trainer.device.processes import any_process, shared
 from trainer.memory.estimate import check_fits
 from trainer.memory.fixes import decoding_fixes, fixes
@@ -38,6 +40,8 @@ from trainer.run.provenance import input_hashes, run_provenance
 from trainer.run.run_folder import RunFolder
 from trainer.step.optimizer import hyperparameters
 from trainer.step.schedule import Hyperparameters
+
+RECENT_STEPS = 8  # a step is not begun if the slowest of these would not end before the deadline
 
 
 class TrainingRun:
@@ -70,6 +74,7 @@ class TrainingRun:
         self._damaged: list[Path] = []  # checkpoints in `out`, which `prepare` sets aside
         self._last_kept_step = -1  # `prepare` deletes the checkpoints in `out` of later steps
         self._since_s: float | None = None  # start of the current `advance`
+        self._recent_s: deque[float] = deque(maxlen=RECENT_STEPS)  # how long the newest steps took
         self._failure: RunFailed | None = None  # a failed run stays failed
 
     @property
@@ -187,22 +192,37 @@ class TrainingRun:
             compile_s=self.library.compile_s - self._compiled_before_s,
         )
 
-    def predict(self, samples: Sequence[Prompt], deadline: Deadline) -> list[Prediction]:
+    def predict(
+        self,
+        samples: Sequence[Prompt],
+        deadline: Deadline,
+        known: Mapping[AnswerKey, Prediction] | None = None,
+        on_answers: Callable[[Sequence[Prediction]], None] = lambda _: None,
+    ) -> list[Prediction]:
         """Generate an answer to each prompt. Samples that `deadline` leaves no time for have no prediction.
+
+        Answers in `known`, of an earlier session, are not generated again; `on_answers` gets each new one as it ends.
 
         Raises:
             RunFailed: the device is out of memory, or the run had failed before.
         """
         with self._failures("in prediction", for_training=False):
-            weights = self._weights or self._program.untrained(self.config.train.seed)
-            hp = self._hyperparameters_at(self.step - 1)  # those of the newest trained step
-            functions = self._decoding.bind(*weights, hp)
-            tokenizer = self._base.tokenizer
-            template = choose_template(tokenizer, self.config.data)
-            predictions, self.n_prompts_cut = generate(
-                samples, tokenizer, template, self.config.generate, functions, deadline
-            )
+            predictions, self.n_prompts_cut = generate(*self._for_decoding(samples), deadline, known, on_answers)
         return predictions
+
+    def measure_pace(self, samples: Sequence[Prompt]) -> Pace:
+        """Measure how fast `predict` answers `samples`, and compile what it needs. Raises RunFailed as it does."""
+        with self._failures("in prediction", for_training=False):
+            return measure_pace(*self._for_decoding(samples), self._clock)
+
+    def _for_decoding(
+        self, samples: Sequence[Prompt]
+    ) -> tuple[Sequence[Prompt], Tokenizer, Template, ResolvedGenerate, DecodingFunctions]:
+        weights = self._weights or self._program.untrained(self.config.train.seed)
+        hp = self._hyperparameters_at(self.step - 1)  # those of the newest trained step
+        tokenizer = self._base.tokenizer
+        template = choose_template(tokenizer, self.config.data)
+        return samples, tokenizer, template, self.config.generate, self._decoding.bind(*weights, hp)
 
     def loss_on(self, samples: Sequence[Sample]) -> float | None:
         """Mean loss per token of the expected answers, each written directly after its prompt in the chat template.
@@ -258,10 +278,11 @@ class TrainingRun:
         dispatched: tuple[int, Mapping[str, jax.Array]] | None = None
         state, reason = State.RUNNING, None
         self.out_of_time = False
+        since_s = deadline.clock.now()
         for step in range(self.step, end):
             if any_process(stop()):
                 state, reason = State.STOPPED, "stopped on request"
-            elif deadline.expired():
+            elif deadline.remaining_s() <= (2 if dispatched else 1) * max(self._recent_s, default=0.0):
                 state, reason = State.STOPPED, f"time budget of {deadline.budget_s:g} s used up"
                 self.out_of_time = True
             if state is State.STOPPED:
@@ -269,6 +290,9 @@ class TrainingRun:
             metrics = self._dispatch(trainset, step)
             if dispatched:
                 self._finish(*dispatched)
+                now_s = deadline.clock.now()
+                self._recent_s.append(now_s - since_s)
+                since_s = now_s
             dispatched = step + 1, metrics
         if dispatched:
             self._finish(*dispatched)

@@ -144,7 +144,8 @@ def _log(
     tables.log_tables(client, run_id, run_dir)
     store.log_datasets(client, run_id, _datasets(lock))
     # A manifest that still says `running` is of a process that was killed.
-    state = State.FAILED if manifest["state"] == State.RUNNING else State(manifest["state"])
+    others = {"running": State.FAILED, "unscored": State.COMPLETE}  # podium/submission/manifest.py
+    state = others.get(manifest["state"]) or State(manifest["state"])
     client.set_terminated(run_id, status=store.STATUS[state], end_time=end_ms)
     return run_id
 
