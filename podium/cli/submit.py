@@ -26,11 +26,14 @@ def submit(
 ) -> None:
     """Run a lock once: check, claim, train, predict, score and write the evidence."""
     if dry_run and resume:
-        raise UsageError(
-            "--dry-run with --resume: a dry run claims nothing, so nothing can be resumed; give one of them"
-        )
+        raise UsageError("--dry-run with --resume: a dry run claims nothing, so it cannot be resumed; leave one out")
     if dry_run:
-        return _rehearse(name, test)
+        _rehearse(name, test)
+    else:
+        _run(name, resume, test)
+
+
+def _run(name: str, resume: bool, test: str | None) -> None:
     from podium.submission.ending import RunEnded
     from podium.submission.run_once import submit as run_lock
 

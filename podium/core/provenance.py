@@ -31,6 +31,18 @@ def code_commit() -> str | None:
     return f"{commit}+changes" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit
 
 
+def changed_since(commit: str) -> list[str] | None:
+    """The Python files of the packages that differ from those of `commit`, sorted; None if git cannot tell."""
+    patterns = [f"{folder}/*.py" for folder in CODE_FOLDERS]
+    listings = (
+        _output_of_git("diff", "--name-only", commit, "--", *patterns),
+        _output_of_git("ls-files", "--others", "--exclude-standard", "--", *patterns),
+    )
+    if None in listings:
+        return None
+    return sorted({name for listing in listings if listing for name in listing.splitlines()})
+
+
 def requirements_hash() -> str | None:
     """The hash of requirements.txt; None if Podium was installed without it."""
     path = shipped() / "requirements.txt"
@@ -65,8 +77,13 @@ def provenance() -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
+    return _output_of_git(*arguments) or None
+
+
+def _output_of_git(*arguments: str) -> str | None:
+    """What git prints, without white space around it; None if it fails."""
     try:
         done = subprocess.run(("git", *arguments), cwd=Path(shipped()), capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip() or None
+    return done.stdout.strip()

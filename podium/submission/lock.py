@@ -15,7 +15,7 @@ from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, read_json, to_json
 from podium.core.hashing import sha256_file, sha256_file_cached, sha256_json
 from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
-from podium.core.provenance import code_commit, code_hash, requirements_hash
+from podium.core.provenance import changed_since, code_commit, code_hash, requirements_hash
 from podium.core.records import PromotionRecord, Record, parse_record
 from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import LOCK
@@ -122,7 +122,15 @@ def verify_inputs(lock: Lock) -> None:
     if lock.scorer and not any(difference.what == "evalset" for difference in found):
         _refuse_other_scorer(lock, _scorer(config, load_evalset(config.eval.evalset)))
     if found:
-        raise UsageError(f"submission {lock.name!r}: {', '.join(map(str, found))}; {_REMEDY}")
+        changed = _changed_code(lock) if any(difference.what == "code" for difference in found) else ""
+        raise UsageError(f"submission {lock.name!r}: {', '.join(map(str, found))}{changed}; {_REMEDY}")
+
+
+def _changed_code(lock: Lock) -> str:
+    """The code files that differ from the locked commit; nothing if it had changes of its own, or without git."""
+    commit = lock.code_commit or ""
+    files = None if not commit or commit.endswith("+changes") else changed_since(commit)
+    return f"; since commit {commit[:SHORT]}, changes are in {', '.join(files)}" if files else ""
 
 
 def _refuse_other_scorer(lock: Lock, scorer: str) -> None:

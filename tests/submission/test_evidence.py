@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from eval.sets.evalset import load_evalset
 from podium.core.config import parse_config
 from podium.core.errors import UsageError
+from podium.core.run_files import JOURNAL
 from podium.core.states import State
 from podium.submission import evidence
 from podium.submission.evidence import EVIDENCE
@@ -118,7 +119,7 @@ def test_the_result_block_has_its_lines_in_order(done_home):
 
 
 def test_every_file_of_the_evidence_is_hashed(done_home):
-    assert sorted(evidence.hash_files(run_dir(done_home))) == sorted(EVIDENCE)
+    assert set(evidence.hash_files(run_dir(done_home))) == {*EVIDENCE, JOURNAL}
     (run_dir(done_home) / "metrics.jsonl").unlink()
     with pytest.raises(UsageError, match=r"cannot read .*metrics\.jsonl"):
         evidence.hash_files(run_dir(done_home))

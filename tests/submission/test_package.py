@@ -11,7 +11,7 @@ from podium.submission.package import package
 from tests.submission.small import flip, promotion, tree
 
 FILES = (
-    *("config.yaml", "eval_summary.json", "kaggle_output_log.txt", "lock.json", "metrics.jsonl"),
+    *("attempt.jsonl", "config.yaml", "eval_summary.json", "kaggle_output_log.txt", "lock.json", "metrics.jsonl"),
     *("predictions.jsonl", "provenance.json", "run_manifest.json"),
 )
 

@@ -11,10 +11,11 @@ import pytest
 from podium.core.clock import FakeClock
 from podium.core.errors import UsageError
 from podium.core.states import State
-from podium.submission.lock import write_lock
 from podium.submission.ending import RunEnded
+from podium.submission.lock import write_lock
 from podium.submission.run_once import submit
 from tests.submission import small
+from tests.submission.simulated import Simulation, Work
 from tests.submission.small import flip, promotion, tree
 from trainer.data.tokenizer import tokenizer_files
 from trainer.model.sources import TINY
@@ -131,11 +132,13 @@ def test_an_accelerator_that_is_not_there_is_refused_before_the_claim(data_home)
     assert tree(data_home) == before
 
 
-def test_the_deadline_truncates_training_and_leaves_time_for_every_answer(data_home):
+def test_the_deadline_truncates_training_and_leaves_time_for_every_answer(data_home, monkeypatch):
     budget = {"budget.time_budget_s": 120, "budget.reserve_s": 60}
-    manifest = run(**{"train.max_steps": 500, **budget}, clock=FakeClock(tick_s=0.2))
+    clock = Simulation(monkeypatch, Work(step_s=1, token_s=0.2, score_s=5)).clock
+    manifest = run(**{"train.max_steps": 500, **budget}, clock=clock)
     assert (manifest.state, manifest.truncated) == (State.COMPLETE, True)
-    assert 0 < manifest.steps_trained < 100
+    # Of 54 s before evidence and reserve, 12 answers in 4 rows take up to 3 x 16 x 0.2 s, and no step begins in vain.
+    assert manifest.steps_trained == 40
     assert manifest.elapsed_s < 120 - 60
     summary = read(data_home, "eval_summary.json")
     assert summary["n_scored"] == summary["n_items"]
@@ -146,10 +149,11 @@ def test_the_deadline_truncates_training_and_leaves_time_for_every_answer(data_h
     )
 
 
-def test_what_there_was_no_time_to_predict_is_missing_and_wrong(home):
-    small.write_data(home, n_items=120)  # 30 batches, each of them several seconds: half of the time is not enough
+def test_what_there_was_no_time_to_predict_is_missing_and_wrong(home, monkeypatch):
+    small.write_data(home, n_items=120)  # 30 rounds of 16 tokens: half of the time is not enough
     budget = {"budget.time_budget_s": 120, "budget.reserve_s": 60}
-    run(**budget, **{"train.max_steps": 500}, clock=FakeClock(tick_s=1))
+    clock = Simulation(monkeypatch, Work(token_s=0.2)).clock
+    run(**budget, **{"train.max_steps": 500}, clock=clock)
     assert "note: half of the time is kept for answers" in read_log(home)
     predicted = [line["id"] for line in read_lines(home, "predictions.jsonl")]
     summary = read(home, "eval_summary.json")
@@ -206,7 +210,7 @@ def test_a_crash_after_the_claim_leaves_state_reason_and_traceback(data_home):
     assert manifest["reason"] == caught.value.reason
     log = (data_home / "submission_runs/one/kaggle_output_log.txt").read_text()
     assert "Traceback (most recent call last)" in log
-    with pytest.raises(UsageError, match="was already run: .*; if it was interrupted, `podium submit one --resume`"):
+    with pytest.raises(UsageError, match=r"was already run: .*; if it was interrupted, `podium submit one --resume`"):
         submit("one")
 
 
@@ -216,10 +220,10 @@ def test_a_crash_after_the_claim_leaves_state_reason_and_traceback(data_home):
 )
 def test_a_signal_leaves_the_state_stopped(data_home, number, code, reason):
     class ImpatientClock(FakeClock):
-        """From its 20th reading on, in the midst of training, each one comes with a signal."""
+        """From its 60th reading on, in the midst of training, each one comes with a signal."""
 
         def now(self):
-            if super().now() >= 20:
+            if super().now() >= 60:
                 signal.raise_signal(number)
             return super().now()
 
