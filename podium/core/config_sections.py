@@ -232,7 +232,7 @@ class BudgetConfig(Section):
 
     profile: str = "local"
     time_budget_s: float | None = Field(None, gt=0)
-    reserve_s: float | None = Field(None, ge=0, description="seconds kept free for scoring and evidence")
+    reserve_s: float | None = Field(None, ge=0, description="seconds kept free for what takes longer than planned")
 
 
 class DeviceConfig(Section):

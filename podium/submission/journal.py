@@ -1,5 +1,6 @@
 """The journal of a submission's one attempt: a line for every phase that it entered, flushed to the disk at once."""
 
+import errno
 import json
 import os
 from enum import StrEnum
@@ -62,13 +63,14 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Write `entry`, and return when it is on the disk. Raises PodiumError if the disk refuses it."""
+        line = to_line(entry.model_dump(mode="json")).encode("utf-8")
         try:
-            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            try:
-                os.write(file, to_line(entry.model_dump(mode="json")).encode("utf-8"))
-                os.fsync(file)
-            finally:
-                os.close(file)
+            with self.path.open("ab", buffering=0) as file:
+                size = file.tell()
+                if file.write(line) != len(line):
+                    file.truncate(size)  # a full disk; the next line must not follow a part of this one
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
         except OSError as error:
             raise PodiumError(f"cannot write {self.path}: {error.strerror or error}; free some disk space") from error
         self.entries.append(entry)

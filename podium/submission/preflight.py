@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
+from eval.scorers import get_scorer
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import study_dir, submission_dir
@@ -125,11 +126,14 @@ class Preflight:
         return f"{len(self.lock.hashes)} inputs are as locked"
 
     def _load(self) -> str:
-        """Read every input, so that one that cannot be read is found now."""
+        """Read every input, so that one that cannot be read, or an item that cannot be judged, is found now."""
         self.targets: dict[str, Sequence[Prompt]] = evidence.targets(self.config, self.test)
         trainset = self.library.trainset(self.config)
         prompts = [prompt for chosen in self.targets.values() for prompt in chosen]
         check_prompts(self.config, prompts, self.library)
+        judge = get_scorer(evidence.chosen_scorer(self.config))
+        for sample in () if self.test else evidence.to_predict(self.config):
+            judge.check(sample)
         return f"{trainset.n_examples} examples to train on, {len(prompts)} prompts to answer"
 
     def _compare_memory(self) -> str:

@@ -13,7 +13,7 @@ from eval.sets.predictions import shown_reasons
 from podium.core import run_files
 from podium.core.clock import DatedClock, MonotonicClock
 from podium.core.duration import format_duration
-from podium.core.errors import UsageError
+from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_json, write_jsonl
 from podium.core.paths import submission_dir
 from podium.core.records import Prediction, Prompt, Report
@@ -262,8 +262,9 @@ class _Run:
             ended = as_ended(self.lock.name, error)
             if self.attempt.phase is not Phase.FINISHED:  # then only the manifest is left to be written
                 phase = Phase.FAILED if ended.is_over else self.attempt.phase
-                self.attempt.enter(phase, state=ended.state, reason=ended.reason)
-                self._record(ended.state, reason=ended.reason)
+                with contextlib.suppress(PodiumError):  # a full disk; the journal has the phase in which it ended
+                    self.attempt.enter(phase, state=ended.state, reason=ended.reason)
+                    self._record(ended.state, reason=ended.reason)
             if ended is error:
                 raise
             raise ended from error
