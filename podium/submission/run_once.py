@@ -11,7 +11,7 @@ from typing import Any, Literal
 from eval.scorecard import floored
 from eval.sets.predictions import shown_reasons
 from podium.core import run_files
-from podium.core.clock import DatedClock, MonotonicClock
+from podium.core.clock import DatedClock, Moment, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_json, write_jsonl
@@ -55,23 +55,41 @@ def submit(
     """
     clock = clock or MonotonicClock()
     opened = clock.moment()  # hashing and start-up count against the time budget
-    lock, out = read_lock(name), submission_dir(name)
-    if not resume:
-        refuse_claimed(out)
-        file = None if test is None else find_unlabelled(test)
-        checks = Preflight(lock, lock.run_config(), library or ProgramLibrary(), file).run()
-        _refuse_no_time(lock, clock.moment().monotonic_s - opened.monotonic_s)
-        attempt = Attempt.begin(out, lock.lock_id, clock, opened, file)
-        with held(out):
-            return _Run(lock, checks, attempt, notes=()).run_to_end()
-    claim, _ = open_attempt(out, lock.lock_id)
+    lock = read_lock(name)
+    session = _resumed if resume else _first
+    with session(lock, test, library or ProgramLibrary(), clock, opened) as run:
+        return run.run_to_end()
+
+
+@contextlib.contextmanager
+def _first(
+    lock: Lock, test: str | None, library: ProgramLibrary, clock: DatedClock, opened: Moment
+) -> Iterator["_Run"]:
+    """Check everything, then claim the lock. The command began at `opened`."""
+    out = submission_dir(lock.name)
+    refuse_claimed(out)
+    file = None if test is None else find_unlabelled(test)
+    checks = Preflight(lock, lock.run_config(), library, file).run()
+    _refuse_no_time(lock, clock.moment().monotonic_s - opened.monotonic_s)
+    attempt = Attempt.begin(out, lock.lock_id, clock, opened, file)
     with held(out):
-        if test is not None and find_unlabelled(test) != claim.test:
-            began = f"--test {claim.test.path}" if claim.test else "the evalset"
-            raise UsageError(f"submission {name!r}: --test {test}: the attempt began with {began}; leave --test out")
-        checks = Preflight(lock, lock.run_config(), library or ProgramLibrary(), claim.test, is_resumed=True).run()
+        yield _Run(lock, checks, attempt, notes=())
+
+
+@contextlib.contextmanager
+def _resumed(
+    lock: Lock, test: str | None, library: ProgramLibrary, clock: DatedClock, opened: Moment
+) -> Iterator["_Run"]:
+    """Check everything, then continue the attempt."""
+    out = submission_dir(lock.name)
+    claim, _ = open_attempt(out, lock.lock_id)
+    if test is not None and find_unlabelled(test) != claim.test:
+        began = f"--test {claim.test.path}" if claim.test else "the evalset"
+        raise UsageError(f"submission {lock.name!r}: --test {test}: the attempt began with {began}; leave --test out")
+    with held(out):
+        checks = Preflight(lock, lock.run_config(), library, claim.test, is_resumed=True).run()
         attempt, notes = Attempt.resume(out, clock, opened)
-        return _Run(lock, checks, attempt, notes).run_to_end()
+        yield _Run(lock, checks, attempt, notes)
 
 
 def _refuse_no_time(lock: Lock, elapsed_s: float) -> None:
