@@ -36,6 +36,7 @@ class RunManifest(Record):
     ended_at: str | None = None
     elapsed_s: float | None = None  # from the start of the command; includes start-up, compilation and interruptions
     reason: str | None = None  # why the run is not complete
+    resumable: bool = False  # whether `podium submit NAME --resume` continues it
     # Set when the run is complete:
     steps_trained: int | None = None
     truncated: bool | None = None  # the deadline came before the last locked step

@@ -138,7 +138,7 @@ def test_an_attempt_whose_time_ran_out_meanwhile_is_over(data_home):
     clock = FakeClock(tick_s=0.1)
     write_lock(promotion(**{"budget.time_budget_s": 600, "budget.reserve_s": 60}), "one")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("podium.submission.run_once.train", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+        patch.setattr("podium.submission.session.train", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
         with pytest.raises(RunEnded, match="`podium submit one --resume` continues it"):
             submit("one", library=small.library(), clock=clock)
     clock.advance(3600)

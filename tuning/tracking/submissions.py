@@ -79,7 +79,8 @@ def _log_missing(client: Any, uri: str, run_dir: Path) -> None:
         if PROMOTED not in run.data.tags:
             client.set_tag(run.info.run_id, PROMOTED, run_dir.name)
     manifest = read_json(run_dir / MANIFEST) if (run_dir / MANIFEST).is_file() else None
-    if manifest and State(manifest["state"]).is_final:
+    # A run that can be resumed is logged when it is over, since MLflow takes its metrics once.
+    if manifest and manifest["state"] != State.RUNNING and not manifest.get("resumable"):
         found = store.find_runs(client, everywhere, _key(manifest))
         if not found or _is_half_logged(found[0]):
             log_submission(run_dir, uri)

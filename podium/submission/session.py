@@ -1,0 +1,223 @@
+"""One session of an attempt: it goes through the phases that are left, and leaves the evidence, or why it ended."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from eval.scorecard import floored
+from eval.sets.predictions import shown_reasons
+from podium.core import run_files
+from podium.core.duration import format_duration
+from podium.core.errors import PodiumError
+from podium.core.files import write_json, write_jsonl
+from podium.core.paths import submission_dir
+from podium.core.records import Prediction, Prompt, Report
+from podium.core.states import State
+from podium.submission import evidence
+from podium.submission.answer_log import AnswerLog
+from podium.submission.attempt import Attempt
+from podium.submission.ending import FINAL, RunEnded, as_ended, signals_raise
+from podium.submission.journal import Phase
+from podium.submission.lock import Lock
+from podium.submission.manifest import UNSCORED, RunManifest, write
+from podium.submission.output_log import recorded
+from podium.submission.preflight import Preflight
+from podium.submission.time_plan import TimePlan
+from podium.submission.unlabelled import write_answers
+from podium.submission.verify import SHORT
+from trainer.loop import train
+from trainer.run.training_run import TrainingRun
+
+
+@dataclass
+class Session:
+    """One session of a claimed attempt. `notes` says what resuming it found."""
+
+    lock: Lock
+    checks: Preflight
+    attempt: Attempt
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        self.config, self.library = self.checks.config, self.checks.library
+        self.out = submission_dir(self.lock.name)
+        self.plan = TimePlan(self.lock.budget.time_budget_s, self.lock.budget.reserve_s)
+        self.test = self.attempt.claim.test
+
+    def run_to_end(self) -> RunManifest:
+        """Run what is left. Raises RunEnded if the attempt does not complete in this session."""
+        with signals_raise(), self._recorded_if_it_fails():
+            if self.attempt.phase is not Phase.FINISHED:
+                self._record(State.RUNNING)
+                with recorded(self.out / run_files.OUTPUT_LOG, resumed=self.attempt.session > 1):
+                    self._work()
+                self.attempt.enter(Phase.FINISHED)
+            return self._complete()
+
+    def _work(self) -> None:
+        """Go through the phases that are left."""
+        self._announce()
+        if self.attempt.phase in (Phase.CLAIMED, Phase.PREPARING, Phase.TRAINING):
+            self._prepare()
+            self._train()
+        if self.attempt.phase is Phase.GENERATING:
+            self._generate()
+        if self.test is None:
+            self._score()
+        else:
+            self._hand_in()
+
+    def _announce(self) -> None:
+        lock, left_s = self.lock, self.plan.generating_ends_s - self.attempt.elapsed_s()
+        print(f"submission {lock.name}: trial {lock.trial} of study {lock.study}, lock {lock.lock_id[:SHORT]}")
+        for note in self.notes:
+            print(note)
+        print(f"every hash is as locked; claimed at {self.attempt.claim.claimed_at}")
+        print(f"device: asked for {self.config.device.kind}, found {self.checks.device}")
+        print(f"budget: {lock.budget.profile}, {format_duration(max(0.0, left_s))} left before scoring and the reserve")
+
+    def _prepare(self) -> None:
+        """Compile what answering needs, and plan when training has to end so that every answer can be generated."""
+        self.attempt.enter(Phase.PREPARING)
+        prompts = [prompt for chosen in self.checks.targets.values() for prompt in chosen]
+        run = TrainingRun(self.config, self.out, self.library, self.attempt.clock)
+        try:
+            pace = run.measure_pace(prompts)
+        finally:
+            run.close()
+        n_answers = len(prompts) * self.config.generate.num_samples
+        longest_s = pace.longest_s(n_answers, self.config.generate)
+        self.plan = TimePlan(self.plan.budget_s, self.plan.reserve_s, longest_s)
+        print(f"answers: {n_answers}, at most {format_duration(longest_s)}; ", end="")
+        print(f"training may take until {format_duration(self.plan.training_ends_s)} after the start")
+        if self.plan.may_miss_answers:
+            print("note: half of the time is kept for answers, and the longest ones would take more than that")
+
+    def _train(self) -> None:
+        """Train the locked steps, or as many as the deadline allows. Raises RunEnded if no step could be trained."""
+        steps, trainset = self.config.train.max_steps, self.library.trainset(self.config)
+        kept = f"{trainset.n_examples} examples of up to {self.config.data.max_seq_len} tokens"
+        print(f"trainset: {trainset.name}, {kept}; {trainset.n_truncated} cut, {trainset.n_dropped} left out")
+        self.attempt.enter(Phase.TRAINING, training_ends_s=round(self.plan.training_ends_s, 3))
+
+        def log(report: Report) -> None:
+            loss = f"  loss {report.metrics['train/loss']:.4f}" if "train/loss" in report.metrics else ""
+            print(f"step {report.step}/{steps}{loss}  {format_duration(self.attempt.elapsed_s())}")
+            self.attempt.mark()
+
+        deadline = self.attempt.deadline(self.plan, self.plan.training_ends_s)
+        is_resumed = self.attempt.session > 1
+        result = train(self.config, self.out, library=self.library, deadline=deadline, resume=is_resumed, on_log=log)
+        if result.state is not State.COMPLETE and not (result.truncated and result.step):
+            reason = result.reason or f"ended after step {result.step}"
+            is_over = result.state in FINAL or result.truncated
+            raise RunEnded(self.lock.name, result.state, reason, is_over=is_over)
+        if result.truncated:
+            print(f"truncated: {result.reason} after step {result.step} of {steps}")
+        self.attempt.enter(Phase.GENERATING, step=result.step, truncated=result.truncated)
+
+    def _generate(self) -> None:
+        """Answer with the weights of the last step until the deadline; an item without an answer is missing."""
+        step = self.attempt.fact("step")
+        deadline = self.attempt.deadline(self.plan, self.plan.generating_ends_s)
+        run = TrainingRun(self.config, self.out, self.library, self.attempt.clock)
+        logs = {file: AnswerLog(self.out / file) for file in self.checks.targets}
+        found: dict[str, list[Prediction]] = {}
+        try:
+            run.restore(self.out / run_files.CHECKPOINTS / str(step), for_training=False)
+            for file, prompts in self.checks.targets.items():
+                found[file] = run.predict(prompts, deadline, logs[file].read(), self._keep(logs[file]))
+                print(_shown_answers(file, found[file], prompts, step, run.n_prompts_cut))
+        finally:
+            run.close()
+        if not any(found.values()):
+            reason = "the time budget left no time for a single prediction"
+            raise RunEnded(self.lock.name, State.STOPPED, reason, is_over=True)
+        for file, predictions in found.items():
+            rows = [prediction.model_dump(mode="json", exclude_none=True) for prediction in predictions]
+            write_jsonl(self.out / file, rows)
+        self.attempt.enter(Phase.SCORING)
+        for log in logs.values():
+            log.delete()
+
+    def _keep(self, log: AnswerLog) -> Callable[[Sequence[Prediction]], None]:
+        def keep(predictions: Sequence[Prediction]) -> None:
+            log.append(predictions)
+            self.attempt.mark()
+
+        return keep
+
+    def _score(self) -> None:
+        """Score the predictions file, not what is in memory, and print the result block last."""
+        cards = evidence.score(self.lock, self.out)
+        for split, card in cards.items():
+            low, high = map(floored, card.interval)
+            points = f"{floored(card.answer_correctness)} (95% interval {low} to {high})"
+            print(f"{split}: answer_correctness {points}, {card.n_items} items, {card.n_missing} without a prediction")
+            if card.finish_reasons:
+                print(f"{split}: answers ended by {shown_reasons(card.finish_reasons)}")
+        print(f"the trial had {self.lock.metric} {self.lock.value}")
+        write_json(self.out / run_files.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
+        if evidence.write_submission(self.lock, self.out):
+            print(f"{run_files.SUBMISSION}: in the competition's format")
+        summary = evidence.summarise(self.lock, self.out, cards)
+        write(self.out / run_files.SUMMARY, summary)
+        print(evidence.result_block(summary))
+
+    def _hand_in(self) -> None:
+        """Write the competition's file from the predictions file; there is nothing to score against."""
+        assert self.test is not None
+        prompts, scorer = self.checks.targets[run_files.PREDICTIONS], evidence.chosen_scorer(self.config)
+        predictions = evidence.read_predictions(self.out)
+        print(f"{write_answers(self.out, prompts, predictions, scorer)}: in the competition's format; no score")
+        summary = evidence.summarise_unlabelled(self.lock, self.out, self.test, prompts)
+        write(self.out / run_files.SUMMARY, summary)
+        print(f"{summary.n_answered} of {summary.n_items} items answered, {summary.n_missing} missing")
+
+    def _complete(self) -> RunManifest:
+        state: State | Literal["unscored"] = State.COMPLETE if self.test is None else UNSCORED
+        facts = {"steps_trained": self.attempt.fact("step"), "truncated": self.attempt.fact("truncated")}
+        return self._record(state, **facts, files=evidence.hash_files(self.out))  # log and journal are closed
+
+    def _record(self, state: State | Literal["unscored"], **facts: Any) -> RunManifest:
+        """Write run_manifest.json with `state` and `facts`."""
+        if state is not State.RUNNING:
+            facts |= {"ended_at": self.attempt.newest.at, "elapsed_s": self.attempt.newest.elapsed_s}
+        manifest = RunManifest(
+            name=self.lock.name,
+            lock_id=self.lock.lock_id,
+            claim_id=self.attempt.claim.claim_id,
+            state=state,
+            claimed_at=self.attempt.claim.claimed_at,
+            time_budget_s=self.lock.budget.time_budget_s,
+            steps_locked=self.config.train.max_steps,
+            interruptions=self.attempt.interruptions,
+            test=self.test,
+            **facts,
+        )
+        write(self.out / run_files.MANIFEST, manifest)
+        return manifest
+
+    @contextlib.contextmanager
+    def _recorded_if_it_fails(self) -> Iterator[None]:
+        """Record in journal and manifest why a run did not complete, then raise the error as a RunEnded."""
+        try:
+            yield
+        except BaseException as error:
+            ended = as_ended(self.lock.name, error)
+            if self.attempt.phase is not Phase.FINISHED:  # then only the manifest is left to be written
+                phase = Phase.FAILED if ended.is_over else self.attempt.phase
+                with contextlib.suppress(PodiumError):  # a full disk; the journal has the phase in which it ended
+                    self.attempt.enter(phase, state=ended.state, reason=ended.reason)
+                    self._record(ended.state, reason=ended.reason, resumable=not ended.is_over)
+            if ended is error:
+                raise
+            raise ended from error
+
+
+def _shown_answers(file: str, found: Sequence[Prediction], prompts: Sequence[Prompt], step: int, n_cut: int) -> str:
+    n_answered = len({prediction.id for prediction in found})
+    what = "test outputs" if file == run_files.CHALLENGE_PREDICTIONS else "prompts"
+    cut = f"; {n_cut} prompts lost their beginning" if n_cut else ""
+    return f"{n_answered} of {len(prompts)} {what} answered with the weights of step {step}{cut}"
