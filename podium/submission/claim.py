@@ -76,9 +76,7 @@ def read_claim(run_dir: Path) -> Claim:
     path = claim_path(run_dir)
     if not path.exists():
         name = run_dir.name
-        raise UsageError(
-            f"submission {name!r} was not claimed, so nothing can be resumed; `podium submit {name}` runs it"
-        )
+        raise UsageError(f"submission {name!r} was not claimed: nothing to resume; `podium submit {name}` runs it")
     return read_record(Claim, path)
 
 

@@ -43,7 +43,7 @@ def test_the_time_of_an_interruption_counts(home):
     clock = interrupted(home)
     clock.advance(50)
     attempt, said = resume(home, clock)
-    assert said == "resumed in phase training: interruption 1, 50.0 s"
+    assert said == "resumed in phase training: interruption 1, 50.0 s long"
     assert (attempt.elapsed_s(), attempt.interruptions, attempt.fact("step")) == (150.0, 1, 3)
     attempt, _ = resume(home, clock)
     assert attempt.interruptions == 2
@@ -65,7 +65,7 @@ def test_over_a_restart_of_the_machine_the_wall_clock_counts(home):
     restarted.wall_ahead_s = 1155  # it is 1160 s, 60 s after the last line
     attempt, said = resume(home, restarted)
     assert attempt.elapsed_s() == 160.0
-    assert said.endswith("1m 00s; the machine was started again")
+    assert said.endswith("1m 00s long; the machine was started again")
 
 
 def test_a_clock_that_was_set_back_over_a_restart_counts_as_no_time(home):

@@ -15,6 +15,7 @@ from podium.submission.lock import read_lock, write_lock
 from podium.submission.preflight import MODULES, Preflight
 from tests.submission import small
 from tests.submission.small import promotion, tree
+from trainer.model.sources import TINY
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -63,7 +64,7 @@ def _broken_device(*_):
 def test_a_model_file_that_is_missing(data_home):
     folder = data_home / "model"
     shutil.copytree(small_model(), folder)
-    write_lock(promotion(**{"model.source": str(folder), "data.max_seq_len": 32}), "one")
+    write_lock(promotion(**{"model.source": str(folder), "model.tokenizer": str(TINY)}), "one")
     (folder / "config.json").unlink()
     lock = read_lock("one")
     message = refused(Preflight(lock, lock.run_config(), small.library()), data_home)
