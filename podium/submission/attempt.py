@@ -68,11 +68,8 @@ class Attempt:
         return self.session - 1
 
     def fact(self, name: str) -> Any:
-        """The newest value of a fact that `enter` was given. Raises KeyError if it never was."""
-        for entry in reversed(self._journal.entries):
-            if name in entry.facts:
-                return entry.facts[name]
-        raise KeyError(name)
+        """The newest value of a fact that `enter` was given; None if it never was."""
+        return next((entry.facts[name] for entry in reversed(self._journal.entries) if name in entry.facts), None)
 
     def enter(self, phase: Phase, **facts: Any) -> None:
         """Record that the attempt is in `phase`. Raises PodiumError if the disk refuses the line."""

@@ -1,10 +1,13 @@
 """How a submission run ends before its end: a reason, a state, an exit code, and whether it can be resumed."""
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from podium.core import run_files
 from podium.core.errors import PodiumError, RunFailed
@@ -34,7 +37,8 @@ class Interrupted(KeyboardInterrupt):
     """Raised in the main thread on a signal, so that open files are closed as the stack unwinds."""
 
     def __init__(self, number: int) -> None:
-        self.number = signal.Signals(number)
+        super().__init__(NAMES[signal.Signals(number)])
+        self.number = number
 
 
 def as_ended(name: str, error: BaseException) -> RunEnded:
@@ -44,7 +48,7 @@ def as_ended(name: str, error: BaseException) -> RunEnded:
     if isinstance(error, RunFailed):
         return RunEnded(name, error.state, str(error), is_over=error.state in FINAL)
     if isinstance(error, Interrupted):
-        return RunEnded(name, State.STOPPED, NAMES[error.number], 128 + error.number)
+        return RunEnded(name, State.STOPPED, str(error), 128 + error.number)
     if isinstance(error, KeyboardInterrupt):
         return RunEnded(name, State.STOPPED, NAMES[signal.SIGINT], 128 + signal.SIGINT)
     return RunEnded(name, State.FAILED, named_line(error))
@@ -52,22 +56,35 @@ def as_ended(name: str, error: BaseException) -> RunEnded:
 
 @contextlib.contextmanager
 def signals_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the run as Ctrl-C does. Later ones are ignored, so that the state is still written."""
+    """SIGTERM and SIGHUP end the run as Ctrl-C does. Later signals are ignored, so that the state is still written."""
     if threading.current_thread() is not threading.main_thread():  # Python installs handlers in the main thread only
         yield
         return
+    # A signal that is ignored stays so: `nohup` ignores SIGHUP, and a shell SIGINT in the background.
+    before = {number: old for number in NAMES if (old := signal.getsignal(number)) is not signal.SIG_IGN}
+    report_unraisable = sys.unraisablehook
+
+    def handle(handler: Any) -> None:
+        for number in before:
+            signal.signal(number, handler)
 
     def end(number: int, _frame: FrameType | None) -> None:
-        for other in before:
-            signal.signal(other, signal.SIG_IGN)
+        handle(signal.SIG_IGN)
         raise Interrupted(number)
 
-    # One that is ignored stays so: `nohup` ignores SIGHUP, and a shell SIGINT in the background.
-    before = {number: old for number in NAMES if (old := signal.getsignal(number)) is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, end)
+    def raise_again(unraisable: Any) -> None:
+        """Python drops what is raised in a finalizer or in JAX's callback of the garbage collector."""
+        if isinstance(unraisable.exc_value, Interrupted):
+            handle(end)
+            threading.Timer(0.1, os.kill, (os.getpid(), unraisable.exc_value.number)).start()
+        else:
+            report_unraisable(unraisable)
+
+    handle(end)
+    sys.unraisablehook = raise_again
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        sys.unraisablehook = report_unraisable
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -36,7 +36,8 @@ def submit(
     Raises:
         UsageError, PodiumError: there is no lock, a check before the claim failed, the run was already claimed, or
             there is nothing to resume; nothing was written.
-        RunEnded: the run was claimed and did not complete; exit code 1, or 130 after Ctrl-C and 143 after SIGTERM.
+        RunEnded: the run was claimed and did not complete; exit code 1, or 130 after Ctrl-C, 143 after
+            SIGTERM and 129 after SIGHUP.
     """
     clock = clock or MonotonicClock()
     opened = clock.moment()  # hashing and start-up count against the time budget

@@ -81,7 +81,7 @@ class Session:
         """Compile what answering needs, and plan when training has to end so that every answer can be generated."""
         self.attempt.enter(Phase.PREPARING)
         prompts = [prompt for chosen in self.checks.targets.values() for prompt in chosen]
-        run = TrainingRun(self.config, self.out, self.library, self.attempt.clock)
+        run = self._open_run()
         try:
             pace = run.measure_pace(prompts)
         finally:
@@ -107,7 +107,7 @@ class Session:
             self.attempt.mark()
 
         deadline = self.attempt.deadline(self.plan, self.plan.training_ends_s)
-        is_resumed = self.attempt.session > 1
+        is_resumed = self.attempt.session > 1 or self.attempt.fact("step") is not None
         result = train(self.config, self.out, library=self.library, deadline=deadline, resume=is_resumed, on_log=log)
         if result.state is not State.COMPLETE and not (result.truncated and result.step):
             reason = result.reason or f"ended after step {result.step}"
@@ -115,17 +115,18 @@ class Session:
             raise RunEnded(self.lock.name, result.state, reason, is_over=is_over)
         if result.truncated:
             print(f"truncated: {result.reason} after step {result.step} of {steps}")
+        if self.attempt.fact("step") not in (None, result.step):  # trained again; the answers are of other weights
+            for file in self.checks.targets:
+                AnswerLog(self.out / file).delete()
         self.attempt.enter(Phase.GENERATING, step=result.step, truncated=result.truncated)
 
     def _generate(self) -> None:
         """Answer with the weights of the last step until the deadline; an item without an answer is missing."""
-        step = self.attempt.fact("step")
+        step, run = self._trained()
         deadline = self.attempt.deadline(self.plan, self.plan.generating_ends_s)
-        run = TrainingRun(self.config, self.out, self.library, self.attempt.clock)
         logs = {file: AnswerLog(self.out / file) for file in self.checks.targets}
         found: dict[str, list[Prediction]] = {}
         try:
-            run.restore(self.out / run_files.CHECKPOINTS / str(step), for_training=False)
             for file, prompts in self.checks.targets.items():
                 found[file] = run.predict(prompts, deadline, logs[file].read(), self._keep(logs[file]))
                 print(_shown_answers(file, found[file], prompts, step, run.n_prompts_cut))
@@ -140,6 +141,25 @@ class Session:
         self.attempt.enter(Phase.SCORING)
         for log in logs.values():
             log.delete()
+
+    def _trained(self) -> tuple[int, TrainingRun]:
+        """The run with the weights of the last step. If its checkpoint is lost, the steps since the one before it are
+        trained again, which gives the same weights."""
+        try:
+            return self._restored()
+        except PodiumError as error:
+            print(f"warning: {error}; training again from the checkpoint before it")
+        self._prepare()
+        self._train()
+        return self._restored()
+
+    def _restored(self) -> tuple[int, TrainingRun]:
+        step, run = self.attempt.fact("step"), self._open_run()
+        run.restore(self.out / run_files.CHECKPOINTS / str(step), for_training=False)
+        return step, run
+
+    def _open_run(self) -> TrainingRun:
+        return TrainingRun(self.config, self.out, self.library, self.attempt.clock)
 
     def _keep(self, log: AnswerLog) -> Callable[[Sequence[Prediction]], None]:
         def keep(predictions: Sequence[Prediction]) -> None:

@@ -96,6 +96,7 @@ def test_a_kill_costs_nothing(locked, finished):
     with (folder / "attempt.jsonl").open("a") as journal, (folder / "predictions.partial.jsonl").open("a") as answers:
         journal.write('{"phase": "scor')
         answers.write('{"id": "item-1", "te')
+    shutil.rmtree(folder / "checkpoints")  # what was lost is trained again
     with pytest.raises(UsageError, match="if it was interrupted, `podium submit done --resume` continues it"):
         submit("done")
 
