@@ -19,6 +19,14 @@ def promoted(home, store, podium):  # noqa: ARG001 (a migrated MLflow store)
 
 
 def test_promote_submit_package(promoted, podium):
+    before = tree(promoted / "submission_runs")
+    rehearsed = podium("submit", "one", "--dry-run")
+    assert (rehearsed.code, rehearsed.err) == (0, "")
+    checks = [line.split(":")[0] for line in rehearsed.out.splitlines()]
+    assert checks[:9] == ["imports", "folder", "model", "device", "hashes", "data", "memory", "disk", "time"]
+    assert checks[9:] == ["dry run", "estimate", "next"]
+    assert tree(promoted / "submission_runs") == before
+
     done = podium("submit", "one")
     assert (done.code, done.err) == (0, "")
     summary = json.loads((promoted / "submission_runs/one/eval_summary.json").read_text())
@@ -47,6 +55,10 @@ def test_promote_submit_package(promoted, podium):
         f"error: submission 'one' was already run: claimed {claim['claimed_at']} on {claim['host']} "
         f"(pid {claim['pid']}); a lock runs once; promote again under another name\n"
     )
+    again = podium("submit", "one", "--resume")
+    finished = json.loads((promoted / "submission_runs/one/run_manifest.json").read_text())["ended_at"]
+    assert (again.code, again.out) == (2, "")
+    assert again.err == f"error: submission 'one' finished at {finished}; there is nothing to resume\n"
     assert tree(promoted / "submission_runs") == before
 
     packaged = podium("package", "one")
@@ -63,6 +75,22 @@ def test_a_submission_killed_before_it_was_logged_is_logged_by_the_next_command(
     (run,) = find_runs(client, all_experiments(client), {"kind": "submission", "submission": "done"})
     assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "complete")
     assert tree(home / "submission_runs") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--resume",), "submission 'one' was not claimed: nothing to resume; `podium submit one` runs it"),
+        (("--resume", "--dry-run"), "--dry-run with --resume: a dry run claims nothing, so it cannot be resumed; "
+         "leave one out"),
+        (("--test", "gone.jsonl"), "file 'gone.jsonl' not found (looked for {home}/gone.jsonl); check the path"),
+    ],
+)  # fmt: skip
+def test_options_that_are_refused(promoted, podium, options, line):
+    before = tree(promoted / "submission_runs")
+    done = podium("submit", "one", *options)
+    assert (done.code, done.out, done.err) == (2, "", f"error: {line.format(home=promoted)}\n")
+    assert tree(promoted / "submission_runs") == before
 
 
 def test_a_tracking_uri_that_does_not_work_is_a_warning(promoted, podium, monkeypatch):

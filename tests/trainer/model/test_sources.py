@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import huggingface_hub
 import huggingface_hub.constants
 import pytest
+from huggingface_hub.errors import GatedRepoError
 
 from podium.core.config_sections import ModelConfig
 from podium.core.errors import PodiumError, UsageError
@@ -135,3 +137,16 @@ def test_a_kaggle_handle_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         find("kaggle:bad")
     with pytest.raises(PodiumError, match=r"Kaggle did not serve it \(no route to host\)"):
         find("kaggle:gone")
+
+
+@pytest.mark.parametrize(("token", "todo"), [("hf_of_someone", "accept its terms"), (None, "set HF_TOKEN")])
+def test_a_gated_model_needs_a_token(token: str | None, todo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub is out of reach here; it is stood in for by the error with which it refuses."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise GatedRepoError("403", response=SimpleNamespace(headers={}, request=None))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: token)
+    with pytest.raises(PodiumError, match=f"^model.source='a/b': the model is gated, and the hub refused it; {todo}"):
+        find("a/b")
