@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from podium.core.clock import Moment
+from podium.core.damage import keep_copy
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import to_line, write_bytes
 from podium.core.records import Record, parse_record
@@ -79,10 +80,8 @@ class Journal:
         """Remove an incomplete last line, and keep the file as it was under another name. Returns what was done."""
         if not self.torn:
             return None
-        data = self.path.read_bytes()
-        kept = _free_name(self.path)
-        write_bytes(kept, data)
-        write_bytes(self.path, data.removesuffix(self.torn))
+        kept = keep_copy(self.path)
+        write_bytes(self.path, self.path.read_bytes().removesuffix(self.torn))
         number = len(self.entries) + 1
         self.torn = b""
         phase = self.newest.phase if self.entries else Phase.CLAIMED
@@ -95,10 +94,3 @@ def _parsed(line: bytes, where: str) -> Entry:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: not a line of a journal; restore the file") from error
     return parse_record(Entry, values, where)
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    return kept

@@ -3,11 +3,13 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from eval.scorecard import floored
 from eval.sets.predictions import shown_reasons
 from podium.core import run_files
+from podium.core.damage import set_aside
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError
 from podium.core.files import write_json, write_jsonl
@@ -26,7 +28,8 @@ from podium.submission.preflight import Preflight
 from podium.submission.time_plan import TimePlan
 from podium.submission.unlabelled import write_answers
 from podium.submission.verify import SHORT
-from trainer.loop import train
+from trainer.loop import TrainResult, train
+from trainer.run.checkpoint import DamagedCheckpoint
 from trainer.run.training_run import TrainingRun
 
 
@@ -101,14 +104,7 @@ class Session:
         print(f"trainset: {trainset.name}, {kept}; {trainset.n_truncated} cut, {trainset.n_dropped} left out")
         self.attempt.enter(Phase.TRAINING, training_ends_s=round(self.plan.training_ends_s, 3))
 
-        def log(report: Report) -> None:
-            loss = f"  loss {report.metrics['train/loss']:.4f}" if "train/loss" in report.metrics else ""
-            print(f"step {report.step}/{steps}{loss}  {format_duration(self.attempt.elapsed_s())}")
-            self.attempt.mark()
-
-        deadline = self.attempt.deadline(self.plan, self.plan.training_ends_s)
-        is_resumed = self.attempt.session > 1 or self.attempt.fact("step") is not None
-        result = train(self.config, self.out, library=self.library, deadline=deadline, resume=is_resumed, on_log=log)
+        result = self._train_to_deadline()
         if result.state is not State.COMPLETE and not (result.truncated and result.step):
             reason = result.reason or f"ended after step {result.step}"
             is_over = result.state in FINAL or result.truncated
@@ -119,6 +115,26 @@ class Session:
             for file in self.checks.targets:
                 AnswerLog(self.out / file).delete()
         self.attempt.enter(Phase.GENERATING, step=result.step, truncated=result.truncated)
+
+    def _train_to_deadline(self) -> TrainResult:
+        """Train from the newest whole checkpoint, or from the first step if none is whole."""
+        steps = self.config.train.max_steps
+
+        def log(report: Report) -> None:
+            if report.reason:
+                print(f"warning: {report.reason}")
+            loss = f"  loss {report.metrics['train/loss']:.4f}" if "train/loss" in report.metrics else ""
+            print(f"step {report.step}/{steps}{loss}  {format_duration(self.attempt.elapsed_s())}")
+            self.attempt.mark()
+
+        deadline = self.attempt.deadline(self.plan, self.plan.training_ends_s)
+        run = partial(train, self.config, self.out, library=self.library, deadline=deadline, on_log=log)
+        try:
+            return run(resume=self.attempt.session > 1 or self.attempt.fact("step") is not None)
+        except DamagedCheckpoint:
+            aside = set_aside(self.out / run_files.CHECKPOINTS)
+            print(f"warning: no checkpoint is whole; they are kept in {aside.name}, and training begins again")
+            return run(resume=True)
 
     def _generate(self) -> None:
         """Answer with the weights of the last step until the deadline; an item without an answer is missing."""

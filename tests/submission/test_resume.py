@@ -18,6 +18,7 @@ from podium.submission.ending import RunEnded
 from podium.submission.journal import Journal, Phase
 from podium.submission.lock import write_lock
 from podium.submission.run_once import submit
+from tests.damage import flip_bit
 from tests.submission import small
 from tests.submission.small import promotion, tree
 from tests.submission.test_run_once import read, read_lines
@@ -96,14 +97,15 @@ def test_a_kill_costs_nothing(locked, finished):
     with (folder / "attempt.jsonl").open("a") as journal, (folder / "predictions.partial.jsonl").open("a") as answers:
         journal.write('{"phase": "scor')
         answers.write('{"id": "item-1", "te')
-    shutil.rmtree(folder / "checkpoints")  # what was lost is trained again
+    flip_bit(max((folder / "checkpoints/3").rglob("*"), key=lambda path: path.stat().st_size * path.is_file()))
     with pytest.raises(UsageError, match="if it was interrupted, `podium submit done --resume` continues it"):
         submit("done")
 
     manifest = resume()
     assert (manifest.interruptions, manifest.claim_id, manifest.state) == (1, claim["claim_id"], "complete")
     assert read(locked, "claim.json", "done") == claim
-    assert_same_result(locked, finished)
+    assert_same_result(locked, finished)  # the damaged checkpoint, the only one, was trained again
+    assert (folder / "checkpoints.damaged-1/3").is_dir()
     assert not (folder / "predictions.partial.jsonl").exists()
     log = (folder / "kaggle_output_log.txt").read_text()
     assert "attempt.jsonl:5: incomplete, removed and kept in attempt.jsonl.damaged-1" in log

@@ -74,7 +74,7 @@ class RunFolder:
         write_text(self._out / CONFIG, self._config.to_yaml())
         write_json(self._out / PROVENANCE, provenance)
         # Lower than `step` if its line was dropped, which comes back if this session trains no step.
-        self._logged_step = max((line["step"] for line in self._metrics.lines()), default=0)
+        self._logged_step = max((line.get("step", 0) for line in self._metrics.lines()), default=0)
 
     def damage(self) -> str | None:
         """Which lines of metrics.jsonl are damaged; `open` drops them, and keeps the file under another name."""
