@@ -1,7 +1,6 @@
 """Predictions as they are made, so that an interruption loses none: one line each, in the order in which they ended."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from podium.core.records import Prediction, parse_record
 class AnswerLog:
     """`NAME.partial.jsonl` beside a predictions file, which replaces it when all are made.
 
-    A line that a crash left incomplete spoils no other: it is skipped, and that answer is generated again.
+    A kill loses no answer. A restart of the machine may lose the newest ones, which are generated again; so is one
+    whose line is incomplete, and it spoils no other line.
     """
 
     def __init__(self, predictions: Path) -> None:
@@ -26,14 +26,12 @@ class AnswerLog:
         return {(prediction.id, prediction.sample): prediction for prediction in found if prediction}
 
     def append(self, predictions: Sequence[Prediction]) -> None:
-        """Write predictions, and return when they are on the disk. Raises PodiumError if the disk refuses them."""
+        """Hand predictions to the system, in one write. Raises PodiumError if the disk refuses them."""
         rows = (to_line(found.model_dump(mode="json", exclude_none=True)) for found in predictions)
         try:
             with self.path.open("ab") as file:
                 # A first line end closes an incomplete line of an earlier session; blank lines are skipped.
                 file.write(("\n" + "".join(rows)).encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
         except OSError as error:
             raise PodiumError(f"cannot write {self.path}: {error.strerror or error}; free some disk space") from error
 

@@ -71,4 +71,4 @@ def test_the_parts_of_a_run():
 
 def test_the_longest_that_answers_can_take():
     config = ResolvedConfig.parse(promotion().config, "test").generate
-    assert Pace(admit_s=2, token_s=0.5).longest_s(9, config) == 9 * 2 + 3 * 16 * 0.5
+    assert Pace(admit_s=2, token_s=0.5).longest_s(9, config) == 1.5 * (9 * 2 + 3 * 16 * 0.5)
