@@ -1,11 +1,12 @@
 """Predictions as they are made, so that an interruption loses none: one line each, in the order in which they ended."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import to_line
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
 from podium.core.records import Prediction, parse_record
 
 
@@ -41,6 +42,6 @@ class AnswerLog:
 
 def _parsed(line: bytes) -> Prediction | None:
     try:
-        return parse_record(Prediction, json.loads(line), "line") if line else None
-    except (ValueError, RecursionError, UsageError):
+        return parse_record(Prediction, parse_json(line.decode("utf-8")), "line") if line else None
+    except (UnicodeDecodeError, Unreadable, UsageError):
         return None

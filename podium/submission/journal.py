@@ -1,7 +1,6 @@
 """The journal of a submission's one attempt: a line for every phase that it entered, flushed to the disk at once."""
 
 import errno
-import json
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +12,8 @@ from podium.core.clock import Moment
 from podium.core.damage import keep_copy
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import to_line, write_bytes
+from podium.core.json_text import parse_json
+from podium.core.plain_values import Unreadable
 from podium.core.records import Record, parse_record
 from podium.core.run_files import JOURNAL
 
@@ -90,7 +91,7 @@ class Journal:
 
 def _parsed(line: bytes, where: str) -> Entry:
     try:
-        values = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(line.decode("utf-8"))
+    except (UnicodeDecodeError, Unreadable) as error:
         raise UsageError(f"{where}: not a line of a journal; restore the file") from error
     return parse_record(Entry, values, where)
