@@ -27,6 +27,9 @@ def submit(
     """Run a lock once: check, claim, train, predict, score and write the evidence."""
     if dry_run and resume:
         raise UsageError("--dry-run with --resume: a dry run claims nothing, so it cannot be resumed; leave one out")
+    from podium.submission.imports import check_imports
+
+    check_imports()
     if dry_run:
         _rehearse(name, test)
     else:

@@ -1,6 +1,5 @@
 """Checks before the claim, so that a run that cannot work does not use up its one attempt. They write nothing."""
 
-import importlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import METRICS
 from podium.submission import evidence
 from podium.submission.claim import UnlabelledFile
+from podium.submission.imports import check_imports
 from podium.submission.lock import Lock, verify_inputs
 from trainer.device.devices import DeviceInfo, select, use_compile_cache
 from trainer.device.memory import free_bytes, gb, tree_bytes
@@ -28,7 +28,6 @@ from trainer.model.sources import find_files
 from trainer.programs.library import ProgramLibrary
 from trainer.run.metrics_log import MetricsLog
 
-MODULES = ("jax", "flax", "optax", "orbax.checkpoint", "tokenizers", "safetensors", "huggingface_hub", "numpy", "yaml")
 REST_BYTES = 50_000_000  # for predictions, evidence and logs
 
 
@@ -51,7 +50,7 @@ class Preflight:
         """
         self._all(
             {
-                "imports": self._import,
+                "imports": check_imports,
                 "folder": self._write_to_folder,
                 "model": self._find_model,
                 "device": self._compute,
@@ -74,17 +73,6 @@ class Preflight:
             raise failed[0]
         if failed:
             raise UsageError("; ".join(f"({n}) {error}" for n, error in enumerate(failed, start=1)))
-
-    def _import(self) -> str:
-        for name in MODULES:
-            try:
-                importlib.import_module(name)
-            except ImportError as error:
-                raise UsageError(
-                    f"the module {name} cannot be imported ({one_line(error, 200)}); "
-                    "install what requirements.txt names"
-                ) from error
-        return f"{len(MODULES)} modules"
 
     def _write_to_folder(self) -> str:
         folder = submission_dir(self.lock.name)

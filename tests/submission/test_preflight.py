@@ -11,8 +11,9 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_jsonl
 from podium.core.paths import study_dir
 from podium.submission.dry_run import dry_run
+from podium.submission.imports import MODULES
 from podium.submission.lock import read_lock, write_lock
-from podium.submission.preflight import MODULES, Preflight
+from podium.submission.preflight import Preflight
 from tests.submission import small
 from tests.submission.small import promotion, tree
 from trainer.model.sources import TINY
@@ -50,7 +51,7 @@ def test_what_the_checks_find(checks, data_home):
 
 
 def test_every_failed_check_is_named(checks, data_home, monkeypatch):
-    monkeypatch.setattr("podium.submission.preflight.MODULES", (*MODULES, "no_such_module"))
+    monkeypatch.setattr("podium.submission.imports.MODULES", (*MODULES, "no_such_module"))
     monkeypatch.setattr(jax.numpy, "ones", _broken_device)
     message = refused(checks, data_home)
     assert message.startswith("(1) the module no_such_module cannot be imported (No module named 'no_such_module'); ")
