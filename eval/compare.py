@@ -8,9 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eval.scorecard import Metric, Scorecard, bootstrap_interval
-from eval.sets.evalset import Evalset
+import numpy as np
+
+from eval.scorecard import Metric, Scorecard
+from eval.sets.evalset import Evalset, cluster_label
 from eval.sets.groups import grouped
+from eval.statistics.bootstrap import mean_interval
+from eval.statistics.clusters import Clusters
+from eval.statistics.sign_test import cluster_sign_test, mcnemar
 from podium.core.errors import UsageError
 from podium.core.records import GROUPS, Record, Sample, as_text
 
@@ -43,8 +48,8 @@ class Difference(Record):
     both_right: int
     both_wrong: int  # equal values below 1
     points: float  # its answer_correctness minus that of the first
-    interval: tuple[float, float]  # 95%, paired percentile bootstrap over items
-    p_value: float  # McNemar's exact test, two-sided
+    interval: tuple[float, float]  # 95%, paired percentile bootstrap over items; those of a `meta.group` together
+    p_value: float  # McNemar's exact test, two-sided; with groups, a sign test in which their items go together
 
 
 class Pairing(Record):
@@ -116,16 +121,6 @@ def verdict(base: float, other: float) -> Verdict:
     return "both right" if base == 1 else "both wrong"
 
 
-def mcnemar(fixed: int, broken: int) -> float:
-    """The two-sided p-value of the exact McNemar test (1947); the null hypothesis is that both are equally likely."""
-    n, fewer = fixed + broken, min(fixed, broken)
-    ways, tail = 1, 0  # n choose k, and the sum of these up to `fewer`
-    for k in range(fewer + 1):
-        tail += ways
-        ways = ways * (n - k) // (k + 1)
-    return min(1.0, float(2 * tail / 2**n))
-
-
 def _check(samples: Sequence[Sample], entries: Sequence[Entry]) -> None:
     if len(entries) < 2:
         raise UsageError(f"{len(entries)} runs to compare, must be two or more; name another run")
@@ -156,7 +151,8 @@ def _run(entry: Entry) -> ComparedRun:
 
 
 def _pairing(samples: Sequence[Sample], base: Entry, other: Entry, seed: int) -> Pairing:
-    pairs = [(a.value, b.value) for a, b in zip(base.card.scores, other.card.scores, strict=True)]
+    scores = zip(samples, base.card.scores, other.card.scores, strict=True)
+    pairs = [(cluster_label(sample), a.value, b.value) for sample, a, b in scores]
     by_group: dict[str, Any] = {
         plural: {name: _difference(members, seed) for name, members in groups.items()}
         for plural, groups in grouped(samples, pairs).items()
@@ -164,18 +160,21 @@ def _pairing(samples: Sequence[Sample], base: Entry, other: Entry, seed: int) ->
     return Pairing(base=base.label, other=other.label, overall=_difference(pairs, seed), **by_group)
 
 
-def _difference(pairs: Sequence[tuple[float, float]], seed: int) -> Difference:
-    count = Counter(verdict(base, other) for base, other in pairs)
-    changes = [other - base for base, other in pairs]
+def _difference(pairs: Sequence[tuple[str, float, float]], seed: int) -> Difference:
+    """From the cluster and the two values of each item."""
+    count = Counter(verdict(base, other) for _, base, other in pairs)
+    changes = np.array([other - base for _, base, other in pairs])
+    clusters = Clusters.of(label for label, _, _ in pairs)
+    fixed, broken = count["fixed"], count["broken"]
     return Difference(
         n_items=len(pairs),
-        fixed=count["fixed"],
-        broken=count["broken"],
+        fixed=fixed,
+        broken=broken,
         both_right=count["both right"],
         both_wrong=count["both wrong"],
-        points=100 * sum(changes) / len(changes),
-        interval=bootstrap_interval(changes, seed),  # paired: the two values of an item are drawn together
-        p_value=mcnemar(count["fixed"], count["broken"]),
+        points=100 * sum(changes.tolist()) / len(changes),
+        interval=mean_interval(changes, seed, clusters),  # paired: the two values of an item are drawn together
+        p_value=mcnemar(fixed, broken) if clusters.are_items else cluster_sign_test(changes, clusters, seed),
     )
 
 

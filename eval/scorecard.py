@@ -1,6 +1,5 @@
 """Score predictions: overall, by group and by item. docs/evaluation.md defines the terms."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -11,14 +10,13 @@ from pydantic import Field
 
 from eval.scorers import DEFAULT, get_scorer
 from eval.scorers.base import POINTS, Score
-from eval.sets.evalset import Evalset, ScoredSet
+from eval.sets.evalset import Evalset, ScoredSet, cluster_label
 from eval.sets.groups import grouped
 from eval.sets.predictions import finish_reasons, read_predictions, read_scored_set, set_to_score
+from eval.statistics.bootstrap import mean_interval
+from eval.statistics.clusters import Clusters
 from podium.core.errors import UsageError
 from podium.core.records import Prediction, Record, Sample
-
-N_RESAMPLES = 10_000
-INTERVAL_LEVEL = 0.95
 
 
 class GroupScore(Record):
@@ -53,7 +51,8 @@ class Scorecard(Record):
     n_samples: int = 1  # predictions per item; if an item has fewer, the missing ones are wrong
     finish_reasons: dict[str, int] = Field(default_factory=dict)  # the number of scored predictions by finish reason
     stddev: float  # of the items' points, ddof=0
-    interval: tuple[float, float]  # 95%, percentile bootstrap over items
+    interval: tuple[float, float]  # 95%, percentile bootstrap over items; those of a `meta.group` are drawn together
+    n_clusters: int = 0  # items and groups of items that are drawn; 0 in scorecards of older versions
     seed: int  # of the bootstrap
     metrics: dict[str, Metric] = Field(default_factory=dict)  # in addition to the value
     sections: dict[str, GroupScore]
@@ -87,6 +86,7 @@ def score_predictions(
     by_id, unknown, duplicates = _grouped_by_id(samples, predictions)
     scores = tuple(judge.score_items([(sample, by_id[sample.id]) for sample in samples]))
     values = [score.value for score in scores]
+    clusters = Clusters.of(map(cluster_label, samples))
     n_missing = sum(score.missing for score in scores)
     return Scorecard(
         evalset=evalset,
@@ -102,9 +102,10 @@ def score_predictions(
         n_samples=max(1, *map(len, by_id.values())),
         finish_reasons=finish_reasons(prediction for found in by_id.values() for prediction in found),
         stddev=float(np.std(100 * np.asarray(values))),
-        interval=bootstrap_interval(values, seed),
+        interval=mean_interval(values, seed, clusters),
+        n_clusters=clusters.n,
         seed=seed,
-        metrics=_metrics(scores, judge.metrics, seed),
+        metrics=_metrics(scores, judge.metrics, clusters, seed),
         **_group_scores(samples, values),
         unknown_ids=tuple(unknown),
         duplicate_ids=tuple(duplicates),
@@ -138,19 +139,6 @@ def score_file(
     return score_predictions(samples, predictions, judge, seed, evalset=chosen, malformed=file.malformed)
 
 
-def bootstrap_interval(values: Sequence[float], seed: int, scale: float = POINTS) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of the mean, times `scale` (Efron & Tibshirani 1993, chapter 13)."""
-    # Drawing n items with replacement is one multinomial draw over the distinct values; its cost does not grow with n.
-    counts = Counter(values)
-    distinct = np.array(sorted(counts))  # (distinct,)
-    shares = np.array([counts[value] for value in sorted(counts)]) / len(values)
-    drawn = np.random.default_rng(seed).multinomial(len(values), shares, size=N_RESAMPLES)  # (resamples, distinct)
-    means = scale * (drawn @ distinct) / len(values)  # (resamples,)
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.quantile(means, (tail, 1 - tail))
-    return float(low), float(high)
-
-
 def floored(value: float, digits: int = 2) -> str:
     """`value` as text for people, rounded down: 99.999 is 99.99."""
     return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
@@ -173,12 +161,12 @@ def _grouped_by_id(
     return by_id, unknown, duplicates
 
 
-def _metrics(scores: Sequence[Score], scales: Mapping[str, float], seed: int) -> dict[str, Metric]:
+def _metrics(scores: Sequence[Score], scales: Mapping[str, float], clusters: Clusters, seed: int) -> dict[str, Metric]:
     """Every metric of the scores, in their order; `scales` has the scorer's own, any other is a share."""
     found = {}
     for name in scores[0].metrics:
         values, scale = [score.metrics[name] for score in scores], scales.get(name, POINTS)
-        interval = bootstrap_interval(values, seed, scale)
+        interval = mean_interval(values, seed, clusters, scale)
         found[name] = Metric(value=scale * sum(values) / len(values), n_items=len(values), interval=interval)
     return found
 

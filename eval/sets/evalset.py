@@ -31,9 +31,14 @@ def split_of(sample_id: str) -> Split:
     return "holdout" if bucket < HOLDOUT_PERCENT else "dev"
 
 
+def cluster_label(sample: Sample) -> str:
+    """What a sample stays together with: its `meta.group` (a passage, a template, an ARC task), else itself, its id."""
+    return str(sample.meta.get("group", sample.id))
+
+
 def split_of_sample(sample: Sample) -> Split:
-    """The split of a sample: by its `meta.group` if it has one, so that a group stays together, else by its id."""
-    return split_of(str(sample.meta.get("group", sample.id)))
+    """The split of a sample; those of a group are in one split."""
+    return split_of(cluster_label(sample))
 
 
 class Header(Record):

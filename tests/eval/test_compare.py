@@ -1,12 +1,11 @@
 import json
 import re
 from html.parser import HTMLParser
-from math import comb
 
 import numpy as np
 import pytest
 
-from eval.compare import Entry, compare, mcnemar, verdict
+from eval.compare import Entry, compare, verdict
 from eval.compare_page import comparison_page, p_text
 from eval.scorecard import score_predictions
 from eval.sets.evalset import load_evalset
@@ -85,22 +84,6 @@ def test_a_comparison_survives_json(comparison):
 )
 def test_verdicts(base, other, found):
     assert verdict(base, other) == found
-
-
-@pytest.mark.parametrize(
-    ("fixed", "broken", "p"),
-    [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (0, 6, 0.03125), (5, 5, 1.0), (10, 2, 158 / 4096), (98, 13, None)],
-)
-def test_mcnemar_is_the_exact_sign_test(fixed, broken, p):
-    n = fixed + broken
-    tail = sum(comb(n, k) for k in range(min(fixed, broken) + 1)) / 2**n
-    assert mcnemar(fixed, broken) == mcnemar(broken, fixed) == min(1.0, 2 * tail)
-    assert p is None or mcnemar(fixed, broken) == p
-
-
-def test_mcnemar_of_many():
-    assert 0 < mcnemar(10_200, 9_800) < 0.01
-    assert mcnemar(3000, 0) < 1e-300
 
 
 def test_the_interval_is_that_of_resampling_items_in_pairs(evalset_file):

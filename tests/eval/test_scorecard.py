@@ -1,10 +1,9 @@
 import json
 import math
 
-import numpy as np
 import pytest
 
-from eval.scorecard import bootstrap_interval, floored, score_file, score_predictions
+from eval.scorecard import floored, score_file, score_predictions
 from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
@@ -83,23 +82,6 @@ def test_sums_are_exact(sample):
 def test_a_card_survives_json(sample):
     card = score_predictions([sample("a")], right("a"))
     assert type(card).model_validate_json(json.dumps(card.model_dump(mode="json"))) == card
-
-
-def test_interval_is_seeded_and_matches_resampling_item_by_item():
-    values = [1.0] * 30 + [0.5] * 5 + [0.0] * 65
-    low, high = bootstrap_interval(values, seed=3)
-    assert (low, high) == bootstrap_interval(values, seed=3)
-    assert (low, high) != bootstrap_interval(values, seed=4)
-    rng = np.random.default_rng(0)
-    means = 100 * rng.choice(values, size=(10_000, len(values))).mean(axis=1)
-    assert (low, high) == pytest.approx(np.quantile(means, (0.025, 0.975)), abs=0.6)
-    assert low < 32.5 < high
-
-
-def test_interval_covers_the_truth_about_as_often_as_it_says():
-    rng = np.random.default_rng(1)
-    runs = [bootstrap_interval(list((rng.random(200) < 0.6).astype(float)), seed=0) for _ in range(300)]
-    assert 0.90 < np.mean([low <= 60 <= high for low, high in runs]) < 0.99
 
 
 @pytest.mark.parametrize(
