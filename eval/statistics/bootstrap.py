@@ -28,11 +28,13 @@ def mean_interval(
     return float(low), float(high)
 
 
-def resampled_means(values: NDArray[np.float64], clusters: Clusters, seed: int) -> Floats:
-    """Means of (rows, items) on N_RESAMPLES sets of clusters, the same sets for each row: (resamples, rows)."""
+def resampled_means(
+    values: NDArray[np.float64], clusters: Clusters, seed: int, n_resamples: int = N_RESAMPLES
+) -> Floats:
+    """Means of (rows, items) on resampled clusters, the same for each row: (resamples, rows)."""
     columns = np.vstack([clusters.sums(values), clusters.sizes]).T.astype(np.float32)  # (clusters, rows + 1)
-    block = min(N_RESAMPLES, max(1, BLOCK // clusters.n))  # resamples at a time, so that memory does not grow
-    sizes = [min(block, N_RESAMPLES - first) for first in range(0, N_RESAMPLES, block)]
+    block = min(n_resamples, max(1, BLOCK // clusters.n))  # resamples at a time, so that memory does not grow
+    sizes = [min(block, n_resamples - first) for first in range(0, n_resamples, block)]
     drawn = np.concatenate([_counts(clusters.n, n, (seed, place)) @ columns for place, n in enumerate(sizes)])
     return np.asarray(drawn[:, :-1].astype(float) / drawn[:, -1:])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, log2, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -30,7 +30,13 @@ class Gains:
     seed_errors: Floats  # (candidates,) of the gains: the part that more seeds make smaller
 
     @classmethod
-    def of(cls, scores: Sequence[NDArray[np.float64]], clusters: Clusters, seed: int = 0) -> "Gains":
+    def of(
+        cls,
+        scores: Sequence[NDArray[np.float64]],
+        clusters: Clusters,
+        seed: int = 0,
+        n_resamples: int = N_RESAMPLES,
+    ) -> "Gains":
         """From the values (seeds, items) of each configuration; each may have another number of seeds."""
         by_item = np.stack([values.mean(axis=0) for values in scores])  # (configurations, items)
         n_seeds = np.array([len(values) for values in scores])
@@ -38,7 +44,8 @@ class Gains:
         shares = variance.value / n_seeds
         return cls(
             means=np.array([values.mean() for values in scores]),
-            draws=resampled_means(by_item, clusters, seed) + _seed_effects(variance, n_seeds, seed),
+            draws=resampled_means(by_item, clusters, seed, n_resamples)
+            + _seed_effects(variance, n_seeds, seed, n_resamples),
             errors=np.sqrt(standard_error(by_item, clusters) ** 2 + shares),
             item_errors=standard_error(by_item[1:] - by_item[0], clusters),
             seed_errors=np.sqrt(shares[1:] + shares[0]),
@@ -91,10 +98,10 @@ class Gains:
         return float(np.mean(self.gain_draws[:, candidate] <= self.selection_bias))
 
 
-def _seed_effects(variance: SeedVariance, n_seeds: NDArray[np.intp], seed: int) -> Floats:
+def _seed_effects(variance: SeedVariance, n_seeds: NDArray[np.intp], seed: int, n_resamples: int) -> Floats:
     """(resamples, configurations)"""
     rng = np.random.default_rng((seed, 1))
-    deviations = np.sqrt(variance.draws(rng, N_RESAMPLES))[:, None] / np.sqrt(n_seeds)
+    deviations = np.sqrt(variance.draws(rng, n_resamples))[:, None] / np.sqrt(n_seeds)
     return np.asarray(deviations * rng.standard_normal(deviations.shape))
 
 
@@ -116,4 +123,9 @@ def items_needed(gain: float, n_items: int, item_error: float, seed_error: float
     """
     multiple = detectable / sqrt(item_error**2 + seed_error**2)
     left = gain**2 - (multiple * seed_error) ** 2
-    return None if left <= 0 else int(np.ceil(n_items * (multiple * item_error) ** 2 / left))
+    return None if left <= 0 else ceil(n_items * (multiple * item_error) ** 2 / left)
+
+
+def fewest_clusters(alpha: float, n_candidates: int) -> int:
+    """With fewer clusters even a gain on every one of them would not pass: a sign test's smallest p-value is 2^-n."""
+    return ceil(log2(n_candidates / alpha))

@@ -1,14 +1,23 @@
 """`podium promote`."""
 
-from typing import TYPE_CHECKING, Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from podium.core.errors import PodiumError
+from podium.cli.decision_lines import decision_lines
+from podium.cli.interrupts import catch_interrupts
+from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import submission_dir
 
 if TYPE_CHECKING:
-    from podium.core.records import PromotionRecord
+    from podium.core.promotion import PromotionRecord
+    from podium.submission.lock import Lock
+    from tuning.candidates import Configuration
+    from tuning.confirmation import ConfirmationRun
+
+BASELINE = "baseline"
 
 
 def promote(
@@ -16,28 +25,61 @@ def promote(
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the submission.")],
     trial: Annotated[
         int | None,
-        typer.Option(min=0, help="A complete trial; the best by the first objective if not given."),
+        typer.Option(
+            min=0, help="Confirm this complete trial; those that are best by the first objective if not given."
+        ),
     ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many trials to confirm.")] = 3,
+    seeds: Annotated[int, typer.Option(min=2, help="New seeds to run each of them with.")] = 3,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|baseline",
+            help="The lock to compare with, or the base config; the last confirmed lock on the evalset if not given.",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run nothing: lock the best trial of the sweep, unconfirmed.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Lock the winner whatever the verdict is; the lock says so.")
+    ] = False,
+    overlap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Why prompts that trainset and evalset nearly share do not matter; goes into the lock."
+        ),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, as in `podium sweep`.")] = None,
 ) -> None:
-    """Lock a study's best trial, or another complete one, for its only submission run."""
+    """Lock the trial of a study that has earned it: the best ones run again with new seeds, scored on the holdout."""
     from podium.submission.lock import refuse_taken, write_lock
-    from tuning.promotion import promote as pass_gate
+    from tuning.promotion import promote_unconfirmed
     from tuning.study.overview import undistinguished
     from tuning.study.study import load_study
 
     refuse_taken(name)
-    promotion = pass_gate(study, trial)
+    if quick:
+        promotion = promote_unconfirmed(study, trial, overlap)
+    else:
+        options = {
+            "trial": trial,
+            "top": top,
+            "seeds": seeds,
+            "overlap": overlap,
+            "backend": backend,
+            "address": address,
+        }
+        promotion = _confirm(study, against, options)
+        if promotion.verdict != "promote":
+            if not force:
+                raise PodiumError(
+                    f"verdict on study {study!r}: {promotion.verdict}; nothing was locked, --force locks it"
+                )
+            promotion = promotion.model_copy(update={"forced": True})
     lock = write_lock(promotion, name)
-    typer.echo(f"promoted: trial {lock.trial} of study {lock.study}, {lock.metric} {lock.value}")
-    for key, value in lock.overrides.items():
-        typer.echo(f"  {key}: {value}")
-    for change in lock.run_config().train.changes:
-        typer.echo(
-            f"  after step {change.step}: " + ", ".join(f"{key}: {new}" for key, new in change.overrides.items())
-        )
-    if found := lock.contamination:
-        n_exact, n_near = len(found["exact"]), len(found["near"])
-        typer.echo(f"contamination: {n_exact} of {found['n_items']} evalset prompts in the trainset, {n_near} nearly")
+    _show_lock(lock)
     if nothing := undistinguished(load_study(study)):
         typer.echo(f"warning: {nothing}")
     typer.echo(f"lock: {submission_dir(name) / 'lock.json'}")
@@ -48,7 +90,92 @@ def promote(
     typer.echo(f"next: podium submit {name}")
 
 
-def _tag(promotion: "PromotionRecord", name: str) -> None:
+def _confirm(study: str, against: str | None, options: dict[str, Any]) -> PromotionRecord:
+    """Run the gate and print what it finds. An interrupt ends the command; the same command then goes on."""
+    from tuning.promotion import promote as pass_gate
+
+    with catch_interrupts() as interrupts:
+        try:
+            promotion = pass_gate(
+                study, against=_reference(study, against), on_run=_show_run, stop=interrupts.requested, **options
+            )
+        except PodiumError as error:
+            if not interrupts.requested():
+                raise
+            typer.echo(str(error))
+            raise typer.Exit(interrupts.exit_code) from None
+        finally:
+            _log_runs(study)
+    assert promotion.decision is not None
+    for line in decision_lines(promotion.decision):
+        typer.echo(line)
+    return promotion
+
+
+def _forced(promotion: PromotionRecord, force: bool) -> PromotionRecord:
+    """The record of a promotion against the verdict. Raises PodiumError if that was not asked for."""
+    if not force:
+        raise PodiumError(
+            f"study {promotion.study!r}: {promotion.verdict}; nothing was locked, --force locks the winner"
+        )
+    return promotion.model_copy(update={"forced": True})
+
+
+def _reference(study: str, against: str | None) -> Configuration | None:
+    """The lock to compare with; None for the base config."""
+    from eval.sets.evalset import load_evalset
+    from podium.submission.lock import incumbent, read_lock
+    from tuning.candidates import Configuration
+    from tuning.study.study import load_study
+
+    evalset = load_evalset(load_study(study).space.base_config.eval.evalset)
+    if against == BASELINE:
+        return None
+    lock = incumbent(evalset.sha256) if against is None else read_lock(against)
+    if lock is None:
+        return None
+    if lock.hashes["evalset"] != evalset.sha256:
+        raise UsageError(
+            f"--against {lock.name}: its evalset is not {evalset.name} as it is now; compare with a lock on the same "
+            f"evalset, or with --against {BASELINE}"
+        )
+    return Configuration(f"lock {lock.name}", lock.run_config())
+
+
+def _show_run(run: ConfirmationRun) -> None:
+    from eval.scorecard import floored
+
+    found = run.reason if run.score is None else floored(run.score)
+    typer.echo(f"  {run.configuration.label}, seed {run.seed}: {found}")
+
+
+def _show_lock(lock: Lock) -> None:
+    how = ", forced" if lock.forced else ""
+    typer.echo(f"promoted ({lock.verdict}{how}): trial {lock.trial} of study {lock.study}, {lock.metric} {lock.value}")
+    for key, value in lock.overrides.items():
+        typer.echo(f"  {key}: {value}")
+    for change in lock.run_config().train.changes:
+        typer.echo(
+            f"  after step {change.step}: " + ", ".join(f"{key}: {new}" for key, new in change.overrides.items())
+        )
+    if found := lock.contamination:
+        n_exact, n_near = len(found["exact"]), len(found["near"])
+        typer.echo(f"contamination: {n_exact} of {found['n_items']} evalset prompts in the trainset, {n_near} nearly")
+
+
+def _log_runs(study: str) -> None:
+    """Write the confirmation runs to MLflow. They are on disk, so an error here is a warning, not a failure."""
+    from podium.core.redaction import redact
+    from tuning.study.study import load_study
+    from tuning.tracking import log_confirmations
+
+    try:
+        log_confirmations(load_study(study))
+    except PodiumError as error:
+        typer.echo(f"warning: {redact(str(error))}", err=True)
+
+
+def _tag(promotion: PromotionRecord, name: str) -> None:
     """Tag the trial's MLflow run. The lock is already written, so an error here is a warning, not a failure."""
     from podium.core.redaction import redact
 

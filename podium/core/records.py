@@ -183,21 +183,6 @@ class Report(Record):
     compile_s: float = Field(0.0, ge=0)
 
 
-class PromotionRecord(Record):
-    """A promoted trial: the result of tuning/promotion.py and the input of podium/submission/lock.py."""
-
-    study: str
-    trial: int
-    config: dict[str, Any]  # RunConfig, fully resolved
-    overrides: dict[str, Any]
-    metric: str
-    direction: Literal["maximize", "minimize"]
-    value: float
-    state: State
-    mlflow_run_id: str | None = None  # None if tracking was off or unreachable
-    contamination: dict[str, Any] | None = None  # prompts of the evalset that the trainset also has, or nearly
-
-
 def parse_record(cls: type[R], values: Any, where: str) -> R:
     """A record from its values. Raises UsageError: one line with place, value and rule."""
     if not isinstance(values, Mapping):

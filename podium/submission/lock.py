@@ -15,8 +15,9 @@ from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, read_json, to_json
 from podium.core.hashing import sha256_file, sha256_file_cached, sha256_json
 from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
+from podium.core.promotion import PromotionRecord
 from podium.core.provenance import changed_since, code_commit, code_hash, requirements_hash
-from podium.core.records import PromotionRecord, Record, parse_record
+from podium.core.records import Record, parse_record
 from podium.core.resolved import ResolvedConfig
 from podium.core.run_files import LOCK
 from podium.core.temporary import remove_leftovers
@@ -113,6 +114,18 @@ def read_lock(name: str) -> Lock:
     if lock.name != name:
         raise UsageError(f"submission {name!r}: lock.json belongs to {lock.name!r}; {_REMEDY}")
     return lock
+
+
+def incumbent(evalset_sha256: str) -> Lock | None:
+    """The newest lock on this evalset whose promotion was confirmed; None if there is none.
+
+    Raises:
+        UsageError: a lock was changed after it was written.
+    """
+    names = sorted(path.parent.name for path in submission_dir("").glob(f"*/{LOCK}"))
+    locks = [lock for lock in map(read_lock, names) if lock.verdict == "promote"]
+    found = [lock for lock in locks if lock.hashes["evalset"] == evalset_sha256]
+    return max(found, key=lambda lock: lock.created_at, default=None)
 
 
 def verify_inputs(lock: Lock) -> None:

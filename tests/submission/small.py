@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 from podium.core.config import RunConfig
 from podium.core.files import write_jsonl, write_text
 from podium.core.paths import study_dir
-from podium.core.records import PromotionRecord, ReasoningTrace, Sample
+from podium.core.promotion import PromotionRecord
+from podium.core.records import ReasoningTrace, Sample
 from podium.core.states import State
 from podium.submission.lock import write_lock
 from podium.submission.run_once import submit

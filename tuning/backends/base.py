@@ -11,6 +11,7 @@ from tuning.workers.worker import WorkerKind
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
 
+    from tuning.bridge.rounds import RoundsBridge
     from tuning.bridge.searcher import OptunaBridge
 
 
@@ -20,7 +21,7 @@ class Sweep:
 
     folder: Path
     space: SearchSpace
-    bridge: "OptunaBridge"
+    bridge: "OptunaBridge | RoundsBridge"
     scheduler: "TrialScheduler"
     make_worker: WorkerKind
 

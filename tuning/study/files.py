@@ -15,6 +15,8 @@ JOURNAL_FILE, SQLITE_FILE = "journal.log", "study.db"
 DRIVER_LOCK, WORKERS_LOCK = "driver.lock", "workers.lock"
 STOP_FILE = "stop"
 TRIALS_DIR = "trials"
+CONFIRMATION_DIR = "confirmation"  # the runs of a promotion; has a space.yaml, locks, a stop file and trials of its own
+CONFIRMATION_RUNS_FILE = "runs.jsonl"  # in it: number, label, seed and config_sha256 of each run
 WORKERS_DIR = "workers"  # the log of each worker process
 # In the folder of a trial, beside those of every run (podium/core/run_files.py).
 REPORT_FILE, POINTER_FILE = "report.json", "pointer.json"

@@ -10,7 +10,7 @@ from podium.core.config import parse_config
 from podium.core.errors import PodiumError
 from podium.core.files import read_json
 from podium.core.paths import home, submission_dir, workspace
-from podium.core.records import PromotionRecord
+from podium.core.promotion import PromotionRecord
 from podium.core.redaction import redact
 from podium.core.states import State
 from trainer.run.metrics_log import MetricsLog

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eval.scorecard import score_predictions
 from eval.scorers import get_scorer
-from eval.sets.evalset import Evalset, assert_disjoint, load_evalset
+from eval.sets.evalset import Evalset, Split, assert_disjoint, load_evalset
 from eval.sets.predictions import write_predictions
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig, load_config
@@ -60,13 +60,16 @@ class WorkerKind(Protocol):
 class _Slot:
     run: "TrainingRun"
     evalset: Evalset
-    samples: tuple[Sample, ...]  # of the dev split
+    split: Split
+    samples: tuple[Sample, ...]  # of the split
     compile_counts: tuple[int, int]  # `Worker._compile_counts` when the trial was attached
     is_base: bool  # its config is the base config of the study
 
 
 class Worker:
     """Trains with the trainer and scores on the dev split of the config's evalset."""
+
+    split: Split = "dev"
 
     def __init__(self, study_folder: Path) -> None:
         from trainer.device.devices import select, use_compile_cache
@@ -115,8 +118,8 @@ class Worker:
             run.restore(checkpoint, or_newer=True)
         except DamagedCheckpoint as error:
             run.damage = f"{error}; begun again at step 0"
-        samples = evalset.split("dev", config.eval.max_items)
-        self._slots[trial_id] = _Slot(run, evalset, samples, self._compile_counts(), is_base)
+        samples = evalset.split(self.split, config.eval.max_items)
+        self._slots[trial_id] = _Slot(run, evalset, self.split, samples, self._compile_counts(), is_base)
         return trial_id
 
     def advance(self, slot: int, until_step: int) -> Report:
@@ -177,6 +180,12 @@ class Worker:
         return sum(self._library.compiles.values()), self._library.cache_hits
 
 
+class HoldoutWorker(Worker):
+    """Scores on the holdout instead, for the confirmation runs of a promotion."""
+
+    split: Split = "holdout"
+
+
 def _score_untrained(trial: _Slot) -> None:
     """Write the scores of the model before the first step, unless an earlier attempt has."""
     path = trial.run.out / UNTRAINED_FILE
@@ -186,10 +195,10 @@ def _score_untrained(trial: _Slot) -> None:
 
 
 def _score(trial: _Slot) -> dict[str, float]:
-    """Predict and score the dev split, and count what was cut. The trial's folder keeps the newest report's files."""
+    """Predict and score the split, and count what was cut. The trial's folder keeps the newest report's files."""
     run, config = trial.run, trial.run.config
     predictions = run.predict(trial.samples, Deadline.after(None))
-    about = trial.evalset.scored_set("dev", config.eval.max_items)
+    about = trial.evalset.scored_set(trial.split, config.eval.max_items)
     scorer = trial.evalset.chosen_scorer(config.eval.scorer)
     card = score_predictions(trial.samples, predictions, scorer, evalset=about)
     write_predictions(
@@ -197,7 +206,7 @@ def _score(trial: _Slot) -> dict[str, float]:
         predictions,
         {
             "evalset": {"name": trial.evalset.name, "sha256": trial.evalset.sha256},
-            "split": "dev",
+            "split": trial.split,
             **({"max_items": config.eval.max_items} if config.eval.max_items else {}),
             "n_prompts_cut": run.n_prompts_cut,
             "run": portable(run.out),
@@ -207,11 +216,11 @@ def _score(trial: _Slot) -> dict[str, float]:
     )
     write_json(run.out / SCORECARD, card.model_dump(mode="json"))
     scores = {
-        "dev/answer_correctness": card.answer_correctness,
-        "dev/primary_score": card.primary_score,
+        f"{trial.split}/answer_correctness": card.answer_correctness,
+        f"{trial.split}/primary_score": card.primary_score,
         cuts.N_ANSWERS: float(len(predictions)),
         cuts.N_BY_LENGTH: float(card.finish_reasons.get("length", 0)),
         cuts.N_PROMPTS_CUT: float(run.n_prompts_cut),
     }
     loss = run.loss_on(trial.samples[:LOSS_ITEMS])
-    return scores if loss is None or not math.isfinite(loss) else {**scores, "dev/loss": loss}
+    return scores if loss is None or not math.isfinite(loss) else {**scores, f"{trial.split}/loss": loss}

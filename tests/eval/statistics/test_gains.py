@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from eval.statistics.clusters import Clusters, standard_error
-from eval.statistics.gains import Gains, detectable_gain, items_needed
+from eval.statistics.gains import Gains, detectable_gain, fewest_clusters, items_needed
 from eval.statistics.looks import ALPHA, alpha_at
-from eval.statistics.racing import still_in_race
 from eval.statistics.seeds import seed_variance
 
 
@@ -96,14 +95,10 @@ def test_looks_never_spend_more_than_there_is():
 def test_what_a_holdout_can_find():
     assert detectable_gain(0.04, 0.02) == pytest.approx(0.04 + 0.8416212 * 0.02)
     assert items_needed(0.05, 100, 0.03, 0.0, 0.1) == 400  # half the error takes four times the items
-    assert items_needed(0.05, 100, 0.03, 0.02, 0.1) > 400
+    assert items_needed(0.05, 100, 0.03, 0.01, 0.1) > 400
     assert items_needed(0.01, 100, 0.03, 0.02, 0.1) is None  # more items do not make the seeds vary less
 
 
-def test_a_candidate_that_cannot_win_is_out():
-    rng, single = np.random.default_rng(3), Clusters.single(300)
-    base = runs(rng, 0.6, 1, 300)
-    candidates = {"good": runs(rng, 0.75, 1, 300), "bad": runs(rng, 0.45, 1, 300), "second": runs(rng, 0.6, 1, 300)}
-    assert still_in_race(base, candidates, 3, 0.03, single) == ["good"]
-    assert still_in_race(base, {"bad": candidates["bad"]}, 3, 0.03, single) == []
-    assert still_in_race(base, {"as good": base}, 3, 0.03, single) == ["as good"]  # nothing is known about it yet
+def test_the_fewest_items_are_those_of_a_sign_test():
+    assert fewest_clusters(0.05, 1) == 5  # 2^-5 = 0.031
+    assert fewest_clusters(0.03, 3) == 7

@@ -1,0 +1,33 @@
+"""The lines that `podium promote` prints about a decision."""
+
+from podium.core.promotion import Contender, Decision
+
+
+def decision_lines(decision: Decision) -> list[str]:
+    """What was compared, a line per configuration, and the verdict."""
+    groups = "" if decision.n_clusters == decision.n_items else f" in {decision.n_clusters} groups"
+    low, high = decision.interval
+    return [
+        f"holdout: {decision.n_items} items{groups}, look {decision.looks} at it",
+        _line(decision.reference),
+        *map(_line, decision.candidates),
+        f"verdict: {decision.verdict}. {decision.reason}",
+        f"expected score of {decision.winner}: {decision.expected_score:.1f} ({low:.1f} to {high:.1f})"
+        f"{_gap(decision.winners_curse_gap)}",
+        f"probability that it is no better than {decision.reference.label}: {100 * decision.p_worse:.1f}%",
+    ]
+
+
+def _line(one: Contender) -> str:
+    """`trial 7: 61.2 with 3 seeds, 64.5 in the sweep; gain +3.1 (+1.0 to +5.2)`."""
+    text = f"  {one.label}: {one.score:.1f} with {len(one.seeds)} seeds"
+    if one.sweep_score is not None:
+        text += f", {one.sweep_score:.1f} in the sweep"
+    if one.gain is None or one.gain_interval is None:
+        return text
+    low, high = one.gain_interval
+    return f"{text}; gain {one.gain:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _gap(gap: float | None) -> str:
+    return "" if gap is None else f"; its sweep score was {abs(gap):.1f} points too {'high' if gap > 0 else 'low'}"
