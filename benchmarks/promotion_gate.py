@@ -12,13 +12,15 @@ candidates run with 3 seeds each, the base config with 5, and the racing rule dr
 
 A false promotion is one of a candidate that is not better. Power is the share of studies that promote the better one.
 Coverage is the share of studies whose interval holds the winner's true score. Goals: false promotions at most 5% in
-each cell; power at least 80% at item SD 2 and seed SD up to 0.1; coverage at least 93% in each cell.
+each cell; power at least 80% at item SD 2 and seed SD up to 0.1; coverage at least 93% in each cell. Scenarios of more
+than 246 items have 0.3 times as many studies.
 
 With 2,000 resamples instead of 10,000, for speed: verdicts are as right on average, and a little less exact each.
 
     python -m benchmarks.promotion_gate [--json] [--studies 1000] [--processes 2]
 """
 
+import sys
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -45,15 +47,16 @@ class Scenario:
     n_items: int
     gain: float | None  # of the first candidate over the base config; None: the trials of a study
     everywhere: bool = True  # in all nine cells
+    share: float = 1.0  # of the studies asked for; many items take long
 
 
 SCENARIOS = (
     Scenario("equal, 200 items", 200, 0.0),
-    Scenario("equal, 800 items", 800, 0.0),
+    Scenario("equal, 800 items", 800, 0.0, share=0.3),
     Scenario("10 points, 200 items", 200, 0.10),
-    Scenario("5 points, 800 items", 800, 0.05),
+    Scenario("5 points, 800 items", 800, 0.05, share=0.3),
     Scenario("study, 246 items", 246, None, everywhere=False),
-    Scenario("study, 1000 items", 1000, None, everywhere=False),
+    Scenario("study, 1000 items", 1000, None, everywhere=False, share=0.3),
 )
 
 
@@ -64,8 +67,7 @@ class Outcome:
     promoted: float  # share of studies with a promotion, in the race
     right: float  # with the promotion of a candidate that is truly better
     false: float
-    full_right: float  # the same without a race
-    full_false: float
+    full_right: float  # the same without the race
     dropped: float  # of the candidate that the full comparison promotes
     covered: float
     steps: float  # runs of the race as a share of all
@@ -79,13 +81,14 @@ class Outcome:
 def main() -> None:
     options = arguments(__doc__, studies=200, processes=2)
     report = Report("promotion_gate")
-    report.figure("studies", options.studies)
+    report.figure("studies, with 200 and 246 items / with more", f"{options.studies} / {int(0.3 * options.studies)}")
     cells = [(item, seed) for item in ITEM_SDS for seed in SEED_SDS]
     for scenario in SCENARIOS:
         where = cells if scenario.everywhere else [(2.0, 0.14)]
-        jobs = [(scenario, *cell, options.studies) for cell in where]
+        jobs = [(scenario, *cell, int(scenario.share * options.studies)) for cell in where]
         for cell, outcome in zip(where, in_processes(simulate, jobs, options.processes), strict=True):
             _add(report, scenario, *cell, outcome)
+            print(f"{scenario.name} {cell}: {outcome}", file=sys.stderr, flush=True)
     report.print(options.json)
 
 
@@ -100,7 +103,6 @@ def _add(report: Report, scenario: Scenario, item_sd: float, seed_sd: float, fou
         report.figure(f"{what}: promoted / unconfirmed", f"{found.promoted:.1%} / {found.unconfirmed:.1%}")
     report.goal(f"{what}: coverage", 100 * found.covered, ">= 93", "%")
     report.goal(f"{what}: false promotions", 100 * found.false, "<= 5", "%")
-    report.figure(f"{what}: false promotions without the race", 100 * found.full_false, "%")
     if scenario.gain:
         add = partial(report.goal, goal=">= 80") if item_sd == 2 and seed_sd <= 0.1 else report.figure
         add(f"{what}: power", 100 * found.right, unit="%")
@@ -123,7 +125,8 @@ def one_study(scenario: Scenario, item_sd: float, seed_sd: float, rng: np.random
     clusters = Clusters.single(scenario.n_items)
     raced = race(values, clusters)
     found = _decide(raced, dev, clusters)
-    full = found if sum(map(len, raced)) == sum(counts) else _decide(values, dev, clusters)
+    unraced = not scenario.gain or sum(map(len, raced)) == sum(counts)  # without a gain, the race hides no power
+    full = found if unraced else _decide(values, dev, clusters)
     winner = int(found.winner)
     better, full_better = truth[winner] > BASE + 1e-9, truth[int(full.winner)] > BASE + 1e-9
     true_score, promoted = 100 * truth[winner], found.verdict == "promote"
@@ -132,7 +135,6 @@ def one_study(scenario: Scenario, item_sd: float, seed_sd: float, rng: np.random
         "right": promoted and better,
         "false": promoted and not better,
         "full_right": full.verdict == "promote" and full_better,
-        "full_false": full.verdict == "promote" and not full_better,
         "dropped": full.verdict == "promote" and len(raced[1 + int(full.winner)]) < SEEDS,
         "covered": found.interval[0] <= true_score <= found.interval[1],
         "steps": sum(map(len, raced)) / sum(counts),

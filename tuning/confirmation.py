@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
@@ -93,9 +94,8 @@ class Confirmation:
         """The items' values of each configuration's runs, in the order of their seeds, up to the first missing one."""
         found: list[list[Floats]] = []
         for place in range(len(self.configurations)):
-            found.append([])
-            while (run := (place, len(found[-1]))) in self._values:
-                found[-1].append(self._values[run])
+            wanted = [(place, seed) for seed in range(self._n_seeds if place else len(self._seeds))]
+            found.append([self._values[run] for run in takewhile(self._values.__contains__, wanted)])
         return found
 
     def seeds(self, place: int) -> tuple[int, ...]:
@@ -214,7 +214,7 @@ class Confirmation:
     def _new_seeds(self) -> list[int]:
         """Seeds that no configuration has been trained with: the same for all, so that they see the same data."""
         taken = {one.config.train.seed for one in self.configurations}
-        n_needed = max(self._n_seeds, reference_seeds(len(self.configurations) - 1, self._n_seeds))
+        n_needed = reference_seeds(len(self.configurations) - 1, self._n_seeds)
         return [seed for seed in range(FIRST_SEED, FIRST_SEED + n_needed + len(taken)) if seed not in taken][:n_needed]
 
     def _known_numbers(self) -> dict[str, int]:

@@ -136,8 +136,8 @@ def decide(
     best = max(range(len(others)), key=rank)
     score, bias, width = found.means[1:][best], found.selection_bias, found.score_margins()
     sweep_score = others[best].sweep_score
-    power = _Power.of(found, best, float(margins[best]), clusters)
     verdict: Verdict = "promote" if passed[best] else "unconfirmed" if found.gains[best] > 0 else "do not promote"
+    power = _Power.of(found, best, float(margins[best]), clusters)
     return Decision(
         verdict=verdict,
         reason=_reason(verdict, power, reference.label, others[best], look),
@@ -151,7 +151,7 @@ def decide(
         looks=look,
         alpha=alpha,
         detectable_gain=power.detectable,
-        items_needed=power.items_needed,
+        items_needed=power.items_needed if verdict == "unconfirmed" else None,
         reference=_contender(reference),
         candidates=tuple(
             _contender(
@@ -201,7 +201,7 @@ def _reason(verdict: Verdict, power: _Power, reference: str, winner: Runs, look:
     more = (
         f"one of {power.gain:.1f} takes {power.items_needed} items"
         if power.items_needed
-        else f"one of {power.gain:.1f} takes more --seeds, because they differ by more than that"
+        else f"one of {power.gain:.1f} takes more --seeds, not items: the runs of one config differ by more"
     )
     return f"{gain} {where}, but chance explains up to {power.margin:.1f}; {smallest}, {more}"
 

@@ -18,14 +18,15 @@ def demo(
     context: typer.Context,
     trials: Annotated[int, typer.Option(min=2, help="Trials of the sweep; the first is the default config.")] = 12,
 ) -> None:
-    """Build a trainset, sweep, promote the best trial, submit it once, and package the evidence."""
+    """Build a trainset, sweep, confirm and promote the best trial, submit it once, and package the evidence."""
     started_s = time.monotonic()
     name = _free_name()
     run = partial(_run, context)
     run("trainset", "build", "tiny-reasoning")
     run("sweep", SPACE, "--trials", str(trials), "--name", name)
     _compare_with_default(name)
-    run("promote", name, "--as", name)
+    # --force: every later step is to be seen, whatever the verdict.
+    run("promote", name, "--as", name, "--against", "baseline", "--top", "2", "--seeds", "2", "--force")
     run("submit", name)
     run("package", name)
     typer.echo(f"\ndemo finished in {format_duration(time.monotonic() - started_s)}")

@@ -37,7 +37,7 @@ class Decision(Record):
     looks: int  # at this holdout so far, this one among them
     alpha: float  # the probability of a false promotion that this look may spend
     detectable_gain: float | None = None  # found with a probability of 80%; absent if the holdout is worn out
-    items_needed: int | None = None  # to find the winner's gain; absent if it has none, or no number of items would do
+    items_needed: int | None = None  # to confirm the winner's gain, if that is unconfirmed and any number would do
     reference: Contender
     candidates: tuple[Contender, ...]
 

@@ -40,7 +40,7 @@ def test_the_study_opens_with_its_trials_and_can_be_promoted(before, podium):
     assert shown.code == 0, shown.err
     assert json.loads(shown.out)["reports"] == {"2": 5.417172720265943, "4": 4.835980171381041}
 
-    promoted = podium("promote", "before", "--as", "again")
+    promoted = podium("promote", "before", "--quick", "--as", "again")
     assert promoted.code == 0, promoted.err
     lock, again = (
         json.loads((before / "submission_runs" / name / "lock.json").read_text()) for name in ("before", "again")

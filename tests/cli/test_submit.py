@@ -14,7 +14,7 @@ from tuning.tracking.store import all_experiments, find_runs, open_client
 def promoted(home, store, podium):  # noqa: ARG001 (a migrated MLflow store)
     """A home with one lock."""
     write_data(home)
-    assert podium("promote", write_study(home, (State.COMPLETE, 50.0)), "--as", "one").code == 0
+    assert podium("promote", write_study(home, (State.COMPLETE, 50.0)), "--quick", "--as", "one").code == 0
     return home
 
 

@@ -87,8 +87,11 @@ def write_finished(home: Path) -> None:
         submit("done", library=library())
 
 
-def write_study(home: Path, *trials: tuple[State, float | None]) -> str:
-    """A study whose trials, at learning rates 1e-3, 2e-3 and so on, ended in these states with these scores."""
+def write_study(home: Path, *trials: tuple[State, float | None], n_items: int = 12) -> str:
+    """A study whose trials, at learning rates 1e-3, 2e-3 and so on, ended in these states with these scores.
+
+    The first has the values of the base config.
+    """
     base: dict[str, dict] = {}
     for key, value in OVERRIDES.items():
         section, name = key.split(".")
@@ -99,7 +102,7 @@ def write_study(home: Path, *trials: tuple[State, float | None]) -> str:
     (home / "space.yaml").write_text(
         yaml.safe_dump({**space, "baseline": False, "parameters": {"train.learning_rate": rate}})
     )
-    write_data(home)
+    write_data(home, n_items)
     space = load_space(home / "space.yaml")
     study = create(space, None, Worker.check(space))
     for number, (state, value) in enumerate(trials):

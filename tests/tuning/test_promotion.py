@@ -3,7 +3,7 @@ import pytest
 from podium.core.errors import UsageError
 from podium.core.states import State
 from tests.submission.small import write_study
-from tuning.promotion import promote
+from tuning.promotion import promote_unconfirmed as promote
 
 
 def test_the_best_complete_trial_is_promoted(home):
@@ -17,6 +17,7 @@ def test_the_best_complete_trial_is_promoted(home):
     assert record.config["data"]["trainset"] == "small"  # from the base config
     assert (record.metric, record.direction) == ("dev/answer_correctness", "maximize")
     assert record.mlflow_run_id == f"{2:032x}"
+    assert (record.verdict, record.decision) == ("unconfirmed", None)
     assert record.contamination == {"n_items": 12, "exact": [], "near": [], "ngram": 5, "threshold": 0.5}
 
 

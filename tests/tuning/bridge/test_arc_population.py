@@ -100,7 +100,7 @@ def test_a_population_is_swept_learned_from_and_submitted(here: Path, capsys: py
         for _, trace in read_jsonl(here / "trainsets/solved/traces.jsonl")
     )
 
-    assert command("promote", "population-001", "--as", "final") == 0
+    assert command("promote", "population-001", "--quick", "--as", "final") == 0
     assert command("submit", "final") == 0
     assert "hidden.json: 3 of 3 test outputs answered" in capsys.readouterr().out
     run, hidden = here / "submission_runs/final", load_tasks(here / "hidden.json")
