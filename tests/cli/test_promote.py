@@ -116,7 +116,7 @@ def test_the_gate_locks_what_it_confirmed_and_says_why(confirm):
     )
     assert verdict[0] == f"verdict: promote. {lock.decision.reason}"
     assert verdict[1].startswith(f"expected score of trial 2: {lock.decision.expected_score:.1f} (")
-    assert verdict[2] == "probability that it is no better than baseline: 0.0%"
+    assert re.fullmatch(r"probability that it is no better than baseline: 0\.\d%", verdict[2])
     assert lines[n_runs + 7] == "promoted (promote): trial 2 of study small-001, dev/answer_correctness 60.0"
 
 
