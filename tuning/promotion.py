@@ -14,12 +14,14 @@ from eval.statistics.bootstrap import N_RESAMPLES
 from eval.statistics.clusters import Clusters
 from eval.statistics.gains import Gains, detectable_gain, fewest_clusters, items_needed
 from eval.statistics.looks import alpha_at
+from eval.statistics.racing import FEWEST_SEEDS
 from podium.core.errors import UsageError
 from podium.core.hashing import sha256_json
 from podium.core.promotion import Contender, Decision, PromotionRecord, Verdict
 from tuning.candidates import Configuration, baseline, candidate, candidates, record
 from tuning.confirmation import Confirmation, OnRun
 from tuning.options import SweepOptions
+from tuning.study.locks import driver_of
 from tuning.study.study import StudyView, load_study
 from tuning.workers.worker import HoldoutWorker
 
@@ -54,10 +56,14 @@ def promote(
     `SweepOptions`. The record has the verdict: whether to follow it is up to the caller.
 
     Raises:
-        UsageError: as `promote_unconfirmed` does, or the holdout is too small for any verdict; nothing was run.
+        UsageError: as `promote_unconfirmed` does, a number out of range, a study that is running, or a holdout too
+            small for any verdict; nothing was run.
         PodiumError: the runs were stopped, or those of the reference or of all candidates failed.
     """
+    _check(top, seeds)
     view, given = load_study(study), SweepOptions(**{"worker": HoldoutWorker, **options})
+    if process := driver_of(view.dir):
+        raise UsageError(f"study {study!r} is being run by process {process}; wait for its end, or podium stop {study}")
     evalset = load_evalset(view.space.base_config.eval.evalset)
     reference = against or baseline(view)
     chosen = candidates(view, top, reference) if trial is None else [candidate(view.trial(trial))]
@@ -68,6 +74,13 @@ def promote(
     confirmation.run(given, on_run)
     decision = _look(view, evalset, confirmation)
     return records[decision.winner].model_copy(update={"verdict": decision.verdict, "decision": decision})
+
+
+def _check(top: int, seeds: int) -> None:
+    if top < 1:
+        raise UsageError(f"top={top}, must be 1 or more trials")
+    if seeds < FEWEST_SEEDS:
+        raise UsageError(f"seeds={seeds}, must be {FEWEST_SEEDS} or more: one does not show how much the seed matters")
 
 
 def _look(study: StudyView, evalset: Evalset, confirmation: Confirmation) -> Decision:

@@ -95,7 +95,7 @@ def test_a_name_is_used_once(home, podium, study):
 def confirm(home, podium, monkeypatch):
     """`confirm(*options)` promotes a study of three trials with the gate, by a worker that answers by chance."""
     monkeypatch.setattr("tuning.promotion.HoldoutWorker", HoldoutByChance)
-    monkeypatch.setattr(HoldoutByChance, "trained", [], raising=False)
+    monkeypatch.setattr(HoldoutByChance, "trained", [])
     study = write_study(home, (State.COMPLETE, 40.0), (State.COMPLETE, 50.0), (State.COMPLETE, 60.0), n_items=240)
     return lambda *options: podium("promote", study, "--backend", "inline", *options)
 

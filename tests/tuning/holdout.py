@@ -7,6 +7,8 @@ above `cliff` diverges. `trained` lists the (trial, seed) pairs that ran in this
 import random
 from pathlib import Path
 
+from ray import cloudpickle
+
 from eval.scorecard import score_predictions
 from eval.sets.evalset import load_evalset
 from podium.core.config import RunConfig
@@ -20,7 +22,7 @@ from tuning.study.files import asked_to_end, trial_dir
 class HoldoutByChance:
     slope = 0.1
     cliff = 1.0
-    trained: list[tuple[int, int]]
+    trained: list[tuple[int, int]] = []  # noqa: RUF012  tests replace it
 
     def __init__(self, study_folder: Path) -> None:
         self.folder = study_folder
@@ -56,3 +58,7 @@ class HoldoutByChance:
 
     def stats(self) -> dict[str, object]:
         return {"compiles": [], "compile_s": 0.0}
+
+
+# Ray's processes cannot import test modules by name.
+cloudpickle.register_pickle_by_value(__import__("sys").modules[__name__])

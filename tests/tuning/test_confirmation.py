@@ -14,6 +14,7 @@ from tuning.candidates import Configuration
 from tuning.promotion import promote
 from tuning.study.data import data_hashes
 from tuning.study.files import report_file, request_stop
+from tuning.study.locks import DriverLock
 from tuning.study.storage import open_storage
 from tuning.study.study import DATA, find_study, load_study
 
@@ -27,7 +28,7 @@ def study(home):
 
 @pytest.fixture
 def worker(monkeypatch):
-    monkeypatch.setattr(HoldoutByChance, "trained", [], raising=False)
+    monkeypatch.setattr(HoldoutByChance, "trained", [])
     return HoldoutByChance
 
 
@@ -148,6 +149,20 @@ def test_bad_input_runs_nothing(home, worker, n_items, trials, message):
         confirm(study, worker)
     assert worker.trained == []
     assert tree(home / "workspace") == before
+
+
+def test_a_study_that_runs_is_not_promoted(study, worker):
+    with DriverLock(load_study(study).dir), pytest.raises(UsageError, match=r"^study 'small-001' is being run by proc"):
+        confirm(study, worker)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [({"seeds": 1}, r"^seeds=1, must be 2 or more: one does not show"), ({"top": 0}, r"^top=0, must be 1 or more")],
+)
+def test_numbers_out_of_range(study, worker, options, line):
+    with pytest.raises(UsageError, match=line):
+        confirm(study, worker, **options)
 
 
 def test_an_overlap_is_refused_unless_it_is_declared(home, study, worker):

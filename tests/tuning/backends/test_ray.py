@@ -1,5 +1,6 @@
 """The Ray backend, with the same worker that the inline tests use."""
 
+import shutil
 import sys
 
 import pytest
@@ -11,13 +12,17 @@ from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_jsonl, to_line
 from podium.core.states import State
+from tests.submission.small import write_study
 from tests.tuning import killing
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.conftest import fates
+from tests.tuning.holdout import HoldoutByChance
 from tests.tuning.workers.test_worker import ABOUT
 from tuning.backends import make_backend
 from tuning.backends.trainable import POOL_DIED
+from tuning.promotion import promote
 from tuning.search.worker_options import parse_workers
+from tuning.study.files import CONFIRMATION_DIR
 from tuning.study.overview import log_tail
 from tuning.study.study import load_study
 
@@ -41,6 +46,15 @@ def test_both_backends_decide_alike(run_sweep):
     assert [trial.overrides for trial in ray.trials] == [trial.overrides for trial in inline.trials]
     assert [trial.reports for trial in ray.trials] == [trial.reports for trial in inline.trials]
     assert [trial.reason for trial in ray.trials] == [trial.reason for trial in inline.trials]
+
+
+def test_confirmation_runs_are_the_same_on_both_backends(home):
+    trials = ((State.COMPLETE, 40.0), (State.COMPLETE, 50.0), (State.COMPLETE, 60.0))
+    study = write_study(home, *trials, n_items=240)
+    found = promote(study, backend="ray", worker=HoldoutByChance).decision
+    shutil.rmtree(load_study(study).dir / CONFIRMATION_DIR)
+    assert found == promote(study, backend="inline", worker=HoldoutByChance).decision
+    assert [len(one.seeds) for one in (found.reference, *found.candidates)] == [4, 3, 2]
 
 
 def test_two_workers_share_the_trials_and_a_dead_one_is_replaced(run_sweep):
