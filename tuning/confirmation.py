@@ -85,10 +85,7 @@ class Confirmation:
 
     def next_round(self) -> list[Job]:
         """The jobs of the runs to do now."""
-        if 0 in self.failed:
-            return []
-        wanted = next_runs(self.done(), self._n_seeds, self._alpha, self.clusters, tuple(self.failed))
-        return [self._job(run) for run in wanted if run not in self._values]
+        return [self._job(run) for run in self._missing()]
 
     def done(self) -> list[list[Floats]]:
         """The items' values of each configuration's runs, in the order of their seeds, up to the first missing one."""
@@ -116,7 +113,7 @@ class Confirmation:
             PodiumError: it was stopped, the reference failed, or nothing is left to compare with it.
         """
         self._on_run = on_run or self._on_run
-        if self.next_round():
+        if self._missing():
             self.folder.mkdir(exist_ok=True)
             with DriverLock(self.folder):
                 self._drive(options)
@@ -124,6 +121,12 @@ class Confirmation:
             raise PodiumError(f"{self.configurations[0].label}: {self.failed[0]}; there is nothing to compare with")
         if len(self.failed) == len(self.configurations) - 1:
             raise PodiumError(f"no candidate could be confirmed: {next(iter(self.failed.values()))}")
+
+    def _missing(self) -> list[Run]:
+        if 0 in self.failed:
+            return []
+        wanted = next_runs(self.done(), self._n_seeds, self._alpha, self.clusters, tuple(self.failed))
+        return [run for run in wanted if run not in self._values]
 
     def _drive(self, options: SweepOptions) -> None:
         from tuning.bridge.rounds import RoundsBridge

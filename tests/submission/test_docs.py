@@ -3,6 +3,7 @@
 import re
 
 from podium.core.paths import shipped
+from podium.core.promotion import Contender, Decision
 from podium.core.run_files import (
     CHALLENGE_PREDICTIONS,
     CLAIM,
@@ -43,3 +44,9 @@ def test_the_docs_show_the_result_in_its_order():
     block = text.split("RESULT SUMMARY\n")[1].splitlines()[:7]
     names = ["model_id", "dataset", "eval_set", "primary_score", "final_loss", "n_items", "n_scored"]
     assert [line.split(":")[0] for line in block] == names
+
+
+def test_the_promotion_page_names_every_key_of_a_decision():
+    text = (shipped() / "docs/promotion.md").read_text()
+    assert set(Decision.model_fields) <= first_cells(text)
+    assert set(Contender.model_fields) <= set(re.findall("`([a-z_]+)`", text))
