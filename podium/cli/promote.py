@@ -73,11 +73,7 @@ def promote(
         }
         promotion = _confirm(study, against, options)
         if promotion.verdict != "promote":
-            if not force:
-                raise PodiumError(
-                    f"verdict on study {study!r}: {promotion.verdict}; nothing was locked, --force locks it"
-                )
-            promotion = promotion.model_copy(update={"forced": True})
+            promotion = _forced(promotion, force)
     lock = write_lock(promotion, name)
     _show_lock(lock)
     if nothing := undistinguished(load_study(study)):
@@ -94,11 +90,10 @@ def _confirm(study: str, against: str | None, options: dict[str, Any]) -> Promot
     """Run the gate and print what it finds. An interrupt ends the command; the same command then goes on."""
     from tuning.promotion import promote as pass_gate
 
+    reference = _reference(study, against)
     with catch_interrupts() as interrupts:
         try:
-            promotion = pass_gate(
-                study, against=_reference(study, against), on_run=_show_run, stop=interrupts.requested, **options
-            )
+            promotion = pass_gate(study, against=reference, on_run=_show_run, stop=interrupts.requested, **options)
         except PodiumError as error:
             if not interrupts.requested():
                 raise
@@ -115,9 +110,8 @@ def _confirm(study: str, against: str | None, options: dict[str, Any]) -> Promot
 def _forced(promotion: PromotionRecord, force: bool) -> PromotionRecord:
     """The record of a promotion against the verdict. Raises PodiumError if that was not asked for."""
     if not force:
-        raise PodiumError(
-            f"study {promotion.study!r}: {promotion.verdict}; nothing was locked, --force locks the winner"
-        )
+        line = f"study {promotion.study!r}: {promotion.verdict}; nothing was locked, --force locks it"
+        raise PodiumError(line)
     return promotion.model_copy(update={"forced": True})
 
 
