@@ -30,4 +30,6 @@ def _line(one: Contender) -> str:
 
 
 def _gap(gap: float | None) -> str:
-    return "" if gap is None else f"; its sweep score was {abs(gap):.1f} points too {'high' if gap > 0 else 'low'}"
+    if gap is None:
+        return ""
+    return f"; its sweep score is {abs(gap):.1f} points {'above' if gap > 0 else 'below'} its holdout score"
