@@ -3,14 +3,14 @@ import pytest
 from podium.core.errors import UsageError
 from podium.core.states import State
 from tests.submission.small import write_study
-from tuning.promotion import promote_unconfirmed as promote
+from tuning.promotion import promote_unconfirmed
 
 
 def test_the_best_complete_trial_is_promoted(home):
     study = write_study(
         home, (State.COMPLETE, 40.0), (State.PRUNED, None), (State.COMPLETE, 60.0), (State.FAILED, None)
     )
-    record = promote(study)
+    record = promote_unconfirmed(study)
     assert (record.study, record.trial, record.value, record.state) == ("small-001", 2, 60.0, State.COMPLETE)
     assert record.overrides == {"train.learning_rate": 0.003}
     assert record.config["train"]["learning_rate"] == 0.003
@@ -23,7 +23,7 @@ def test_the_best_complete_trial_is_promoted(home):
 
 def test_another_complete_trial_can_be_asked_for(home):
     study = write_study(home, (State.COMPLETE, 40.0), (State.COMPLETE, 60.0))
-    assert promote(study, 0).value == 40.0
+    assert promote_unconfirmed(study, 0).value == 40.0
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.COMPLETE])
@@ -32,21 +32,21 @@ def test_no_other_state_is_promoted(home, state):
     with pytest.raises(
         UsageError, match=rf"^trial 1 of study 'small-001' is {state}.*, must be complete; promote another"
     ):
-        promote(study, 1)
+        promote_unconfirmed(study, 1)
 
 
 def test_unknown_trial_and_study(home):
     study = write_study(home, (State.COMPLETE, 40.0))
     with pytest.raises(UsageError, match="study 'small-001' has no trial 7; it has 1, from 0"):
-        promote(study, 7)
+        promote_unconfirmed(study, 7)
     with pytest.raises(UsageError, match=r"study 'large-001' not found in .*; known: small-001"):
-        promote("large-001")
+        promote_unconfirmed("large-001")
 
 
 def test_a_study_without_a_complete_trial(home):
     study = write_study(home, (State.PRUNED, None), (State.DIVERGED, None))
     with pytest.raises(UsageError) as caught:
-        promote(study)
+        promote_unconfirmed(study)
     assert str(caught.value) == ("study 'small-001' has no complete trial; run more: podium sweep --resume small-001")
 
 
@@ -60,4 +60,4 @@ def test_data_that_changed_since_the_sweep(home, file, what):
     with pytest.raises(
         UsageError, match=rf"^{what} is \w{{12}}, was \w{{12}} when study 'small-001' ran; .* sweep again$"
     ):
-        promote(study)
+        promote_unconfirmed(study)

@@ -12,7 +12,7 @@ from podium.submission.run_once import submit
 from tests.tuning.workers.test_worker import write_data
 from trainer.programs.library import ProgramLibrary
 from trainer.run.checkpoint import restore_tree
-from tuning.promotion import promote
+from tuning.promotion import promote_unconfirmed
 from tuning.search.load import load_space
 from tuning.sweep import sweep
 from tuning.workers.worker import Worker
@@ -61,7 +61,7 @@ def test_a_bad_member_copies_a_good_one_and_the_lock_replays_it(space, home):
     compiles = [times for _, function, _, times in study.summary["workers"][0]["compiles"] if function == "train"]
     assert compiles == [1]  # whatever changed on the way
 
-    lock = write_lock(promote(study.name, copier.number), "replay")
+    lock = write_lock(promote_unconfirmed(study.name, copier.number), "replay")
     changes = read_json(home / "submission_runs/replay/lock.json")["config"]["train"]["changes"]
     assert changes == [change.model_dump() for change in copier.lineage.changes] != []
     assert lock.overrides == copier.lineage.root

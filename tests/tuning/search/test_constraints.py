@@ -11,7 +11,7 @@ from podium.core.paths import study_dir
 from podium.core.states import State
 from tests.tuning.analytic import AnalyticWorker
 from tests.tuning.study.test_transfer import fed
-from tuning.promotion import promote
+from tuning.promotion import promote_unconfirmed
 from tuning.study.storage import open_storage
 
 MEMORY, TIME = "peak_memory_gb <= 16", "projected_submit_s <= 32400"
@@ -55,7 +55,7 @@ def test_optuna_has_them_the_sampler_heeds_them_and_nobody_chooses_what_breaks_o
     with pytest.raises(
         UsageError, match=rf"trial {worst.number} of study 'bound' is infeasible \(constraint '{MEMORY}"
     ):
-        promote("bound", worst.number)
+        promote_unconfirmed("bound", worst.number)
     with pytest.raises(SystemExit):
         main(["show", "bound"])
     assert f"trial {bound.best().number}" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import pytest
 from podium.core.errors import PodiumError
 from tests.tuning.conftest import NO_FAILURE
 from tests.tuning.tracking.test_tracker import SCORE, client, points, runs, submission  # noqa: F401  fixtures
-from tuning.promotion import record
+from tuning.candidates import record
 from tuning.study.overview import mlflow_problem
 from tuning.tracking import log_missing, log_submission, mark_promoted, tracker
 
@@ -64,8 +64,8 @@ def test_a_sweep_goes_on_and_the_next_one_writes_what_is_missing(run_sweep, clie
 
 
 def test_a_submission_and_the_tag_of_its_lock(run_sweep, client, submission, store, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("tuning.promotion._refuse_changed_data", lambda *_: None)  # the analytic worker has none
-    monkeypatch.setattr("tuning.promotion._contamination", lambda *_: None)
+    monkeypatch.setattr("tuning.candidates._refuse_changed_data", lambda *_: None)  # the analytic worker has none
+    monkeypatch.setattr("tuning.candidates._contamination", lambda *_: None)
     study = run_sweep({"trials": 2, "scheduler": "none"})
     refused = f"^MLflow did not accept submission 'final': {LOCKED}$"
     with held(store):

@@ -9,7 +9,7 @@ from podium.core.states import State
 from tests.console import ROOT
 from tests.tuning.conftest import NO_FAILURE, fates
 from trainer.run.metrics_log import MetricsLog
-from tuning.promotion import record
+from tuning.candidates import record
 from tuning.study.study import load_study
 from tuning.tracking import log_missing, log_submission, mark_promoted
 from tuning.tracking import store as mlflow_store
@@ -271,8 +271,8 @@ def test_a_damaged_submission_hides_no_other(client, submission):
 
 
 def test_a_promoted_trial_is_tagged(run_sweep, client, monkeypatch):
-    monkeypatch.setattr("tuning.promotion._refuse_changed_data", lambda *_: None)  # the analytic worker has none
-    monkeypatch.setattr("tuning.promotion._contamination", lambda *_: None)
+    monkeypatch.setattr("tuning.candidates._refuse_changed_data", lambda *_: None)  # the analytic worker has none
+    monkeypatch.setattr("tuning.candidates._contamination", lambda *_: None)
     study = run_sweep({"trials": 2, "scheduler": "none"})
     mark_promoted(record(study, study.trial(0)), "final")
     (run,) = runs(client, promoted="final").values()

@@ -17,7 +17,7 @@ from podium.core.states import State
 from podium.submission.lock import write_lock
 from tests.tuning.conftest import SPACE
 from trainer.data.trainsets import write_trainset
-from tuning.promotion import record
+from tuning.candidates import record
 from tuning.search.load import load_space
 from tuning.study.create import create
 from tuning.study.files import stop_file
