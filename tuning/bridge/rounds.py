@@ -28,6 +28,7 @@ class RoundsBridge(Searcher):  # type: ignore[misc]
         self._folder, self._next_round, self._ended = folder, next_round, ended
         self._waiting = deque(next_round())
         self.n_jobs, self.n_initial_jobs = n_jobs, len(self._waiting)
+        self.confirm_failure: Callable[[], None] = lambda: None  # raises if the backend failed, and not the job
         self._running: dict[str, int] = {}  # Tune's trial id -> number of the job
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -46,8 +47,12 @@ class RoundsBridge(Searcher):  # type: ignore[misc]
         """Does nothing: what counts is how a job ends."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        if trial_id in self._running:
-            self._ended(self._running.pop(trial_id), read_report(result) if result and not error else None)
+        if trial_id not in self._running:
+            return
+        report = read_report(result) if result and not error else None
+        if report is None:
+            self.confirm_failure()
+        self._ended(self._running.pop(trial_id), report)
 
     def save(self, checkpoint_path: str) -> None:
         """Does nothing: the runs' folders hold everything."""
