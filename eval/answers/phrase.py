@@ -40,7 +40,7 @@ def answer_phrase(text: str) -> str | None:
             return str(fields[-1][fields[-1].lastgroup or 0])
     for phrase in reversed(list(_PHRASE.finditer(text))):
         found = _after(text, phrase)
-        if found is not None:
+        if found is not None and not _asks(found):
             return first_sentence(found)
     return None
 
@@ -53,6 +53,12 @@ def _after(text: str, phrase: re.Match[str]) -> str | None:
     if line_end >= 0 and (phrase["verb"] or _HEADING.fullmatch(text, line_start, phrase.start())):
         return next((line.strip() for line in text[line_end:].split("\n") if _WORD.search(line)), None)
     return None
+
+
+def _asks(text: str) -> bool:
+    """Whether the first sentence is a question that the rest answers: `3? No, it is 4.`"""
+    sentence = first_sentence(text)
+    return text.startswith("?", len(sentence)) and _WORD.search(text, len(sentence)) is not None
 
 
 def first_sentence(text: str) -> str:

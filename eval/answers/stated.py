@@ -14,6 +14,7 @@ LONGEST = 400  # characters; a longer text is no sentence
 _STATED = re.compile(rf"(?:^|(?<=[\s(\[{{\"'*~≈:=,;])){VALUE}(?P<after>(?:[\s,.;:)\]}}\"'*?%°].*|[a-z%°]\S*)?)$")
 _ASIDE = re.compile(r"^(?:=>|->|→|⇒) ?|<<[^<>]*>>")  # an arrow, and the calculator notes of GSM8K
 _SUM = re.compile(r"(?:^|(?<=[\s(:,$]))[-\d.$€£¥%()+*/ ]*\d[-\d.$€£¥%()+*/ ]*=(?=[ \d$€£¥.(-])")  # 3*24= of 3*24=72
+_REASON = re.compile(r",? (?:because|since) .*")  # 2*3=6 of `6 because 2*3=6` is no second answer
 _DENIED = re.compile(
     r"""\b(?: not|no|never|neither|nor|none|cannot|without|unless|except|instead|rather|or|either|between|doubt\w*
     | (?:anything|everything|all|nothing)\ but | at\ (?:least|most) | up\ to | and\ a\ (?:half|quarter|third)
@@ -62,7 +63,7 @@ def stated(answer: str) -> Quantity | None:
 
 @lru_cache(maxsize=1 << 16)
 def _stated_in(answer: str) -> Quantity | None:
-    text = _ASIDE.sub("", normalise(answer))
+    text = _REASON.sub("", _ASIDE.sub("", normalise(answer)))
     if "=" in text:
         text = _SUM.sub(" ", text).strip()
     found = _STATED.search(text)

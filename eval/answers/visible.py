@@ -2,7 +2,9 @@
 
 import re
 
-INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")  # soft hyphen, zero-width characters, byte order mark
+INVISIBLE = re.compile(
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\u20e3\ufeff]"
+)  # soft hyphen, zero-width characters, directions, variants of a character, keycap, byte order mark
 
 _MARKUP = re.compile("<[/|a-z]", re.IGNORECASE)
 _THOUGHT = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)

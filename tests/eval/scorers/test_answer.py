@@ -49,3 +49,27 @@ def test_a_missing_prediction_is_wrong_and_says_so(judge):
     assert (score.value, score.extracted, score.missing) == (0.0, None, True)
     assert score.reason == "missing: no prediction for this item"
     assert score.metrics == {"lenient": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "right"),
+    [
+        ("Wait, the answer is 3? No, it is 4.", "3", False),
+        ("So the answer is 3? Let me check: 2+2=4. The total is 4.", "3", False),
+        ("The answer is B? No, C.", "B", False),
+        ("So is the answer 3? No. The answer is 4.", "4", True),
+        ("The answer is 3, right?", "3", True),  # nothing answers the question
+        ("The answer is 3... hmm, actually 4.", "3", False),
+        ("The answer is 3. Actually, no. It should be 4.", "3", False),
+        ("The answer is 3. Sorry, I meant 4.", "3", False),
+        ("The answer is 3, actually.", "3", True),
+        ("The answer is 6 because 2*3 = 6.", "6", True),
+        ("The answer is 6, since 12/2 = 6.", "6", True),
+        ("7 because 6 is wrong", "6", False),
+        ("The answer cannot be 6 because 6 is even.", "6", False),
+        ("6\ufe0f\u20e3", "6", True),  # an emoji, the keycap 6
+        ("\u202a6\u202c", "6", True),
+    ],
+)
+def test_questions_corrections_reasons_and_invisible_characters(judge, text, expected, right):
+    assert judge("answer", text, expected).value == float(right)
