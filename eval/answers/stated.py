@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from eval.answers.normalise import normalise
-from eval.answers.number_words import number_words
+from eval.answers.number_words import leading_number, number_words
 from eval.answers.quantity import VALUE, Quantity, from_match, quantity
 from eval.answers.units import UNITS
 
@@ -54,6 +54,8 @@ _NO_NOUN = frozenset(_NO_NOUN_WORDS.split())
 def stated(answer: str) -> Quantity | None:
     """The quantity that `answer` is or states: 72 of `72 in total`, `about 72`, `20 (twenty)`, `3 * 24 = 72 apples`.
 
+    A number in words counts if a short answer begins with it: 5 of `five apples`.
+
     None if there is a second number, in digits or in words; a word that denies the number or offers a choice (`not 7`,
     `7 or so`); one that changes it (`half of 7`, `more than 7`); or a calculation that was not carried out (`2 + 3`).
     """
@@ -64,6 +66,8 @@ def stated(answer: str) -> Quantity | None:
 @lru_cache(maxsize=1 << 16)
 def _stated_in(answer: str) -> Quantity | None:
     text = _REASON.sub("", _ASIDE.sub("", normalise(answer)))
+    if not any(map(str.isdigit, text)):
+        text = leading_number(text)
     if "=" in text:
         text = _SUM.sub(" ", text).strip()
     found = _STATED.search(text)

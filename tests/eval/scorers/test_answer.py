@@ -73,3 +73,36 @@ def test_a_missing_prediction_is_wrong_and_says_so(judge):
 )
 def test_questions_corrections_reasons_and_invisible_characters(judge, text, expected, right):
     assert judge("answer", text, expected).value == float(right)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "right"),
+    [
+        ("The answer is five.", "5", True),
+        ("Six.", "6", True),
+        ("five apples", "5", True),
+        ("three hundred dollars", "300", True),
+        ("twelve hundred", "1200", True),
+        ("two dozen", "24", True),
+        ("negative three", "-3", True),
+        ("one apple", "1", True),
+        ("zero", "0", True),
+        ("two thirds", "2", False),
+        ("three quarters", "3", False),
+        ("three-fourths", "3", False),
+        ("three tens", "3", False),
+        ("three or four", "3", False),
+        ("three to four", "3", False),
+        ("three squared", "3", False),
+        ("three and a half", "3", False),
+        ("three times four", "3", False),
+        ("not three", "3", False),
+        ("minus three", "3", False),
+        ("one of the two", "1", False),
+        ("One of them is right.", "1", False),
+        ("Two friends share the cake equally.", "2", False),
+        ("Two friends share 3 apples", "2", False),
+    ],
+)
+def test_a_number_in_words(judge, text, expected, right):
+    assert judge("answer", text, expected).value == float(right)
