@@ -59,7 +59,7 @@ def parse_space(values: Mapping[str, Any], where: str) -> SearchSpace:
 
 def _with_steps(base: RunConfig, parameters: Any) -> RunConfig:
     """`base` with train.max_steps in place of train.epochs. Raises UsageError if trials would differ in it."""
-    from trainer.model.epochs import with_steps
+    from trainer.run.epochs import with_steps
 
     for key in parameters if isinstance(parameters, dict) else ():
         if key in ROWS_PER_STEP or str(key).startswith("data."):
