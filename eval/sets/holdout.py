@@ -30,11 +30,15 @@ def wanted_items(holdout: str, n_prompts: int) -> int:
         number = float(holdout)
     except ValueError:
         raise UsageError(rule) from None
-    if not (0 < number < 1 or (number >= 1 and number.is_integer())):
+    if not (0 < number < 1 or (number >= 1 and holdout.isdecimal())):  # 1.0 may mean one prompt, or all of them
         raise UsageError(rule)
+    if n_prompts < 2:
+        raise UsageError(f"--holdout {holdout}: the file has one distinct prompt; to hold one out, it must have two")
     wanted = round(number * n_prompts) if number < 1 else int(number)
     if not 1 <= wanted < n_prompts:
-        raise UsageError(f"--holdout {holdout}: of {n_prompts} distinct prompts, 1 to {n_prompts - 1} can be held out")
+        raise UsageError(
+            f"--holdout {holdout}: is {wanted} of {n_prompts} distinct prompts, must be 1 to {n_prompts - 1}"
+        )
     return wanted
 
 

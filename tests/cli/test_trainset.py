@@ -87,7 +87,7 @@ def test_holdout_makes_a_trainset_and_an_evalset_that_share_no_prompt(podium, ho
 def test_holdout_writes_nothing_if_it_cannot(podium, home):
     (home / "in.jsonl").write_text('{"prompt": "p", "response": "r"}\n{"prompt": "q", "response": "r"}\n')
     command = ("trainset", "import", home / "in.jsonl", "--as", "mine", "--holdout")
-    assert "of 2 distinct prompts, 1 to 1 can be held out" in podium(*command, "2").err
+    assert "is 2 of 2 distinct prompts, must be 1 to 1" in podium(*command, "2").err
     (home / "evalsets").mkdir()
     (home / "evalsets/mine.jsonl").write_text("")
     taken = podium(*command, "1")

@@ -85,13 +85,19 @@ def test_the_choice_does_not_depend_on_the_order_of_the_file():
         ("-1", "must be a count"),
         ("nan", "must be a count"),
         ("inf", "must be a count"),
-        ("10", "--holdout 10: of 10 distinct prompts, 1 to 9 can be held out"),
-        ("0.01", "of 10 distinct prompts, 1 to 9 can be held out"),
+        ("1.0", "must be a count"),  # one prompt, or all?
+        ("10", "--holdout 10: is 10 of 10 distinct prompts, must be 1 to 9"),
+        ("0.01", "--holdout 0.01: is 0 of 10 distinct prompts, must be 1 to 9"),
     ],
 )
 def test_bad_numbers(holdout, message):
     with pytest.raises(UsageError, match=message):
         wanted_items(holdout, 10)
+
+
+def test_a_file_of_one_prompt_cannot_be_split():
+    with pytest.raises(UsageError, match="--holdout 1: the file has one distinct prompt; to hold one out"):
+        wanted_items("1", 1)
 
 
 def test_nothing_but_near_duplicates():
