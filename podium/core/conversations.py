@@ -1,5 +1,6 @@
 """Turns of a conversation as chat formats write them, as messages of a Conversation. Contents stay as they are."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,10 +53,13 @@ def last_answer(messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], s
 
 
 def text_of(value: Any) -> str | None:
-    """A text as it is, a number as its text (145 for 145.0), a list of one of them as it; None for anything else."""
+    """A text as it is, a number as its text (145 for 145.0), a list of one of them as it; None for anything else.
+
+    NaN and infinity, which some programs write for a missing value, are no numbers.
+    """
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     return text_of(value[0]) if isinstance(value, list) and len(value) == 1 else None
 

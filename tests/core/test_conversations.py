@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from podium.core.conversations import last_answer, messages_of, text_of
@@ -101,7 +103,18 @@ def test_the_last_answer():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("a ", "a "), (3, "3"), (145.0, "145"), (0.5, "0.5"), ([9.0], "9"), (True, None), ([1, 2], None), (None, None)],
+    [
+        ("a ", "a "),
+        (3, "3"),
+        (145.0, "145"),
+        (0.5, "0.5"),
+        ([9.0], "9"),
+        (True, None),
+        ([1, 2], None),
+        (None, None),
+        (math.nan, None),
+        (math.inf, None),
+    ],
 )
 def test_the_text_of_a_value(value, text):
     assert text_of(value) == text
