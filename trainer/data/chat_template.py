@@ -1,5 +1,6 @@
 """`ChatTemplate`: examples and prompts as the tokenizer's own chat template writes them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from trainer.data.turns import folded, learned_turns, template_message, with_sys
 ASKED = {"role": "user", "content": "the prompt"}
 NEXT = {"role": "user", "content": "the next prompt"}
 SYSTEM = {"role": "system", "content": "the instruction"}
+SET_HERE = ("messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "strftime_now")
 REPLY, THOUGHT = "the reply", "<think>\na thought\n</think>\n\n"
 
 FOLDED = "the chat template takes no system turn; its text is put before the first user turn"
@@ -42,12 +44,15 @@ class ChatTemplate:
     name = "chat"
 
     def __init__(self, tokenizer: Tokenizer, data: DataConfig) -> None:
-        """Raises UsageError: the tokenizer has no chat template, or one that cannot render a user's turn."""
+        """Raises UsageError: the tokenizer has no chat template, or one that cannot render a user's turn or lacks a
+        variable of `data.template_options`.
+        """
         self._tokenizer, self._data = tokenizer, data
         if not tokenizer.has_chat_template:
             raise UsageError(
                 f"data.template='chat': the tokenizer in {tokenizer.folder} has no chat template; use auto or plain"
             )
+        self._check_options()
         self._turnover = self._find_turnover()
         self.folds = not self._writes_system()  # a system turn's text is put before the first user turn
         self._rewrites = {thought for thought in ("", THOUGHT) if self._rewrites_reply(thought)}
@@ -168,6 +173,17 @@ class ChatTemplate:
         if missing := [name for name in names if name not in text]:
             raise UsageError(f"the chat template does not write the tool {missing[0]!r}; leave the tools out")
         return text
+
+    def _check_options(self) -> None:
+        text = self._tokenizer.chat_template
+        for name, value in self._data.template_options.items():
+            if name in SET_HERE:
+                raise UsageError(f"data.template_options: {name!r} is set by Podium; leave it out")
+            if not re.search(rf"\b{re.escape(name)}\b", text):
+                raise UsageError(
+                    f"data.template_options={{{name!r}: {value!r}}}: the chat template of {self._tokenizer.folder} "
+                    f"has no variable {name!r}; correct it or leave it out"
+                )
 
     def _find_turnover(self) -> Turnover:
         before, _, after = self._text(ASKED, _reply()).rpartition(REPLY)

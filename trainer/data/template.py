@@ -86,6 +86,15 @@ Template = PlainTemplate | ChatTemplate
 
 
 def choose_template(tokenizer: Tokenizer, data: DataConfig) -> Template:
-    """The template of `data.template`; auto is chat if the tokenizer has a chat template. Raises UsageError."""
+    """The template of `data.template`; auto is chat if the tokenizer has a chat template.
+
+    Raises:
+        UsageError: `chat` without a chat template, one that cannot be used, or options without one.
+    """
     chat = data.template == "chat" or (data.template == "auto" and tokenizer.has_chat_template)
+    if data.template_options and not chat:
+        raise UsageError(
+            f"data.template_options={data.template_options} has no effect on the plain template; leave it out, or use "
+            "a tokenizer with a chat template"
+        )
     return (ChatTemplate if chat else PlainTemplate)(tokenizer.at_date(data.date), data)

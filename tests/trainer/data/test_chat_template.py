@@ -187,6 +187,21 @@ def test_the_switch_of_qwen_3_is_a_template_option() -> None:
     assert set(template.notes) == {OPENED, REWRITTEN}
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "enable_thinkin",
+            r"template_options=\{'enable_thinkin': False\}: .* no variable 'enable_thinkin'; correct it",
+        ),
+        ("messages", "data.template_options: 'messages' is set by Podium; leave it out"),
+    ],
+)
+def test_an_option_that_the_template_does_not_have_is_refused(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        chat("qwen3", template_options={name: False})
+
+
 def test_qwen_3_learns_the_thought_of_the_last_reply_and_what_it_leaves_of_earlier_ones() -> None:
     template = chat("qwen3")
     (sequence,) = template.sequences([conversation(*THOUGHT)])

@@ -48,6 +48,8 @@ def test_auto_is_plain_without_a_chat_template_and_chat_with_one(tmp_path: Path)
     assert isinstance(choose_template(tiny, DataConfig()), PlainTemplate)
     assert isinstance(choose_template(chat, DataConfig()), ChatTemplate)
     assert isinstance(choose_template(chat, DataConfig(template="plain")), PlainTemplate)
+    with pytest.raises(UsageError, match=r"data.template_options=\{'a': 1\} has no effect on the plain template"):
+        choose_template(tiny, DataConfig(template_options={"a": 1}))
 
 
 def test_the_plain_form_of_a_trace() -> None:
