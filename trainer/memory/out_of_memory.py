@@ -9,6 +9,7 @@ from podium.core.config import RunConfig
 from podium.core.errors import RunFailed
 from podium.core.states import State
 
+SIGNS = ("RESOURCE_EXHAUSTED", "Out of memory allocating")  # the second alone when a CPU runs out in a program
 LAST_RESORT = "--set device.allocator=platform"  # slow: every array is allocated by the device's driver
 
 
@@ -27,7 +28,7 @@ def out_of_memory_ends_the_run(
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        if not any(words in str(error) for words in SIGNS):
             raise
         tried = config.device.allocator == "platform"
         last = "" if tried else f"; as a last resort {LAST_RESORT}"

@@ -14,6 +14,7 @@ from podium.core.config import RunConfig, parse_assignment
 from podium.core.errors import RunFailed
 from podium.core.states import State
 from trainer.loop import train
+from trainer.memory.out_of_memory import out_of_memory_ends_the_run
 from trainer.programs.decoding import DecodingProgram
 from trainer.programs.library import ProgramLibrary
 from trainer.programs.training import TrainingProgram
@@ -108,7 +109,6 @@ def test_other_errors_of_the_device_go_through(
 
 def test_the_last_resort_is_named_until_it_is_taken(monkeypatch: pytest.MonkeyPatch, config: RunConfig) -> None:
     from trainer.device.devices import select
-    from trainer.memory.out_of_memory import out_of_memory_ends_the_run
 
     monkeypatch.setenv("XLA_PYTHON_CLIENT_ALLOCATOR", "default")
     select(config.device)
@@ -121,3 +121,12 @@ def test_the_last_resort_is_named_until_it_is_taken(monkeypatch: pytest.MonkeyPa
         out_of_memory_ends_the_run(taken, lambda: "here", lambda: "it needs much", lambda _: ["less"]),
     ):
         full()
+
+
+def test_a_cpu_that_runs_out_in_a_program_says_it_without_the_status(config: RunConfig) -> None:
+    message = "INTERNAL: Error dispatching computation: Out of memory allocating 38912000000000 bytes."
+    with (
+        pytest.raises(RunFailed, match=r"^out of device memory here; .* bytes\.$"),
+        out_of_memory_ends_the_run(config, lambda: "here", lambda: "it needs much", lambda _: ["less"]),
+    ):
+        raise jax.errors.JaxRuntimeError(message)
