@@ -114,7 +114,7 @@ def _explain(error: Exception) -> int:
         _say(f"error: {error}")
         return error.exit_code
     if isinstance(error, typer.TyperException):
-        _say(f"error: {error.format_message()}; see `podium --help`")
+        _say(f"error: {error.format_message().removesuffix('.')}; see `podium --help`")
         return 2
     if isinstance(error, typer.Abort):
         _say("interrupted")

@@ -216,6 +216,14 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise UsageError(f"--set {text!r}: {error}; quote the value") from error
 
 
+# Rules that pydantic words in terms of Python.
+PLAIN_RULES = {
+    "tuple_type": "must be a list, such as [a, b]",
+    "dict_type": "must be keys with values",
+    "model_type": "must be keys with values",
+}
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problem of a pydantic error as text: dotted key, value, rule."""
     # A size that is neither a number nor "auto" has two errors: of the number, and of the word.
@@ -223,7 +231,7 @@ def first_problem(error: ValidationError) -> str:
     first = problems[0]
     place = ".".join(str(part) for part in first["loc"] if part not in INT_TAGS)
     or_auto = ", or auto" if first["loc"][-1:] and first["loc"][-1] in INT_TAGS else ""
-    message = first["msg"].removeprefix("Value error, ") + or_auto
+    message = PLAIN_RULES.get(first["type"], first["msg"].removeprefix("Value error, ") + or_auto)
     if first["type"] == "missing":
         return f"{place} is missing; add it"
     if first["type"] == "extra_forbidden":

@@ -18,6 +18,7 @@ class Role(Enum):
 P, T = Role.PROGRAM, Role.TRACED
 Auto = Literal["auto"]  # a size that follows from the data, or from the device's memory (trainer/data/sizes.py)
 Size = Annotated[int, Field(ge=1)]
+INT32_MAX = 2**31 - 1  # integers on the device are int32
 
 
 class Section(BaseModel):
@@ -120,7 +121,7 @@ class TrainConfig(Section):
     """The optimisation."""
 
     max_steps: Annotated[int | None, T] = Field(
-        100, ge=1, description="optimizer steps, and the length of the schedule; null only beside epochs"
+        100, ge=1, le=INT32_MAX, description="optimizer steps, and the length of the schedule; null only beside epochs"
     )
     epochs: float | None = Field(
         None,
@@ -195,7 +196,7 @@ class GenerateConfig(Section):
     )
     num_samples: int = Field(1, ge=1, description="answers per prompt")
     temperature: Annotated[float, T] = Field(0.0, ge=0)
-    top_k: Annotated[int, T] = Field(0, ge=0, description="draw from the k most likely tokens; 0 for all")
+    top_k: Annotated[int, T] = Field(0, ge=0, le=INT32_MAX, description="draw from the k most likely tokens; 0 for all")
     top_p: Annotated[float, T] = Field(1.0, gt=0, le=1, description="draw from the most likely tokens with this total")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field((), description="an answer ends before any of these")
     seed: int = Field(0, ge=0, description="a draw depends on the seed and the item, not on the batch")

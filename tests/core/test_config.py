@@ -44,6 +44,10 @@ def test_yaml_writes_out_every_default_but_those_of_keys_that_older_hashes_lack(
         ({"data.max_seq_len": 4}, "data.max_seq_len=4: Input should be greater than or equal to 8, or auto"),
         ({"generate.batch_size": 0}, "generate.batch_size=0: Input should be greater than or equal to 1, or auto"),
         ({"lora.rank": 0}, "lora.rank=0"),
+        ({"generate.stop": "a"}, "generate.stop='a': must be a list, such as [a, b]"),
+        ({"data.template_options": 1}, "data.template_options=1: must be keys with values"),
+        ({"train.max_steps": 2**31}, "train.max_steps=2147483648: Input should be less than or equal to 2147483647"),
+        ({"generate.top_k": 2**31}, "generate.top_k=2147483648: Input should be less than or equal to 2147483647"),
         ({"lora.dropout": 1.0}, "lora.dropout=1.0: Input should be less than 1"),
         ({"model.base_dtype": "int8"}, "model.base_dtype='int8' with lora.enabled=false: int8 kernels cannot"),
     ],
@@ -63,6 +67,7 @@ def test_bad_override_is_one_line(overrides, message):
         ("train: 3", "train=3"),
         ("- 1", "holds list, must be a mapping"),
         ("train: {", "not YAML"),
+        ("data: {date: 2024-13-01}", "not YAML (month must be in 1..12)"),
     ],
 )
 def test_bad_file_is_one_line_that_names_it(tmp_path, text, message):

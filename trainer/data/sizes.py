@@ -11,7 +11,8 @@ from itertools import count, takewhile
 import numpy as np
 
 from podium.core.config import RunConfig
-from podium.core.config_sections import Auto
+from podium.core.config_sections import INT32_MAX, Auto
+from podium.core.errors import UsageError
 from podium.core.resolved import with_numbers
 from trainer.data.rows import EncodedTrainset
 
@@ -86,9 +87,17 @@ def _new_tokens(prompt: int | Auto, lengths: Lengths, positions: int) -> int:
 
 
 def resolve_steps(config: RunConfig, n_rows: int) -> RunConfig:
-    """`config` with the number of steps in place of train.epochs, for a trainset of `n_rows` rows."""
+    """`config` with the number of steps in place of train.epochs, for a trainset of `n_rows` rows.
+
+    Raises:
+        UsageError: more steps than a run can count.
+    """
     train = config.train
     if train.epochs is None:
         return config
     steps = math.ceil(train.epochs * n_rows / (train.batch_size * train.gradient_accumulation_steps))
+    if steps > INT32_MAX:
+        raise UsageError(
+            f"train.epochs={train.epochs:g} are {steps} steps of this trainset, must be at most {INT32_MAX}; take fewer"
+        )
     return config.with_overrides({"train.epochs": None, "train.max_steps": steps})

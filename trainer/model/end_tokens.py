@@ -28,6 +28,6 @@ def end_tokens(folder: Path, eos_id: int, vocab_size: int) -> tuple[int, ...]:
     ids = found if isinstance(found, list) else [] if found is None else [found]
     if any(isinstance(item, bool) or not isinstance(item, int) or item < 0 for item in ids):
         raise UsageError(
-            f"{path}: {KEY}={one_line(str(found), 80)}, must be a token id or a list of token ids; correct it"
+            f"{path}: {KEY}={one_line(repr(found), 80)}, must be a token id or a list of token ids; correct it"
         )
     return tuple(dict.fromkeys((eos_id, *(item for item in ids if item < vocab_size))))

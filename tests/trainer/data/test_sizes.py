@@ -5,6 +5,7 @@ import pytest
 
 from podium.core.config import RunConfig
 from podium.core.config_sections import DataConfig
+from podium.core.errors import UsageError
 from podium.core.records import Conversation, Example, Message, ReasoningTrace
 from trainer.data.rows import EncodedTrainset, encode
 from trainer.data.sequences import learned_runs
@@ -104,3 +105,7 @@ def test_epochs_are_rounded_up_to_steps() -> None:
     steps = resolve_steps(config, n_rows=101)
     assert (steps.train.max_steps, steps.train.epochs) == (32, None)  # 252.5 rows in steps of 8
     assert resolve_steps(steps, n_rows=7) is steps
+    with pytest.raises(
+        UsageError, match=r"train.epochs=1e\+09 are 12500000000 steps of this trainset, must be at most"
+    ):
+        resolve_steps(RunConfig().with_overrides({"train.epochs": 1e9}), n_rows=100)

@@ -232,7 +232,7 @@ def test_answers_end_at_the_tokens_that_the_model_names(
     [
         ("[]", "holds list, must be an object of settings"),
         ("{", "not JSON"),
-        ('{"eos_token_id": "2"}', "eos_token_id=2, must be a token id or a list of token ids"),
+        ('{"eos_token_id": "2"}', "eos_token_id='2', must be a token id or a list of token ids"),
         ('{"eos_token_id": [2, -1]}', "eos_token_id=[2, -1], must be a token id"),
         ('{"eos_token_id": [true]}', "eos_token_id=[True], must be a token id"),
     ],
