@@ -39,7 +39,7 @@ def test_no_arguments_shows_help_and_is_wrong_usage():
     ("arguments", "message"),
     [
         (["trai"], "No such command 'trai'. Did you mean 'train'"),
-        (["train"], "Missing argument 'CONFIG'; see `podium --help`"),
+        (["train"], "Missing argument 'CONFIG.yaml'; see `podium --help`"),
         (["--wrong"], "No such option: --wrong"),
     ],
 )
