@@ -102,6 +102,8 @@ class Session:
         steps, trainset = self.config.train.max_steps, self.library.trainset(self.config)
         kept = f"{trainset.n_examples} examples of up to {self.config.data.max_seq_len} tokens"
         print(f"trainset: {trainset.name}, {kept}; {trainset.n_truncated} cut, {trainset.n_dropped} left out")
+        for note in trainset.notes:
+            print(f"note: {note}")
         self.attempt.enter(Phase.TRAINING, training_ends_s=round(self.plan.training_ends_s, 3))
 
         result = self._train_to_deadline()
