@@ -63,9 +63,13 @@ def _measure(
     with TemporaryDirectory(prefix="podium-fit-") as folder:
         run = TrainingRun(config, Path(folder) / "run", library, deadline.clock)
         try:
+            begun_s = deadline.elapsed_s()
             run.advance(WARM_UP, deadline, stop)
             step, started_s = run.step, deadline.elapsed_s()
             run.advance(WARM_UP + MEASURED, deadline, stop)
-            return (deadline.elapsed_s() - started_s) / (run.step - step) if run.step > step else None
+            if run.step > step:
+                return (deadline.elapsed_s() - started_s) / (run.step - step)
+            # No other step fits, so the first ones and their compilation are all that is known.
+            return (started_s - begun_s) / step if step else None
         finally:
             run.close()

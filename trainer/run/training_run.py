@@ -282,7 +282,7 @@ class TrainingRun:
         for step in range(self.step, end):
             if any_process(stop()):
                 state, reason = State.STOPPED, "stopped on request"
-            elif deadline.remaining_s() <= (2 if dispatched else 1) * max(self._recent_s, default=0.0):
+            elif self._would_be_late(deadline, n_steps=2 if dispatched else 1):
                 state, reason = State.STOPPED, f"time budget of {deadline.budget_s:g} s used up"
                 self.out_of_time = True
             if state is State.STOPPED:
@@ -290,13 +290,16 @@ class TrainingRun:
             metrics = self._dispatch(trainset, step)
             if dispatched:
                 self._finish(*dispatched)
-                now_s = deadline.clock.now()
-                self._recent_s.append(now_s - since_s)
-                since_s = now_s
+                self._recent_s.append(deadline.clock.now() - since_s)
+            since_s = deadline.clock.now()
             dispatched = step + 1, metrics
         if dispatched:
             self._finish(*dispatched)
         return (State.COMPLETE, None) if self.step >= self.config.train.max_steps else (state, reason)
+
+    def _would_be_late(self, deadline: Deadline, n_steps: int) -> bool:
+        """Whether `n_steps` more steps, as slow as the slowest of the newest ones, would end after the deadline."""
+        return deadline.expired() or deadline.remaining_s() < n_steps * max(self._recent_s, default=0.0)
 
     def _dispatch(self, trainset: TokenizedTrainset, step: int) -> Mapping[str, jax.Array]:
         train = self.config.train
