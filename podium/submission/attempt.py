@@ -71,6 +71,10 @@ class Attempt:
         """The newest value of a fact that `enter` was given; None if it never was."""
         return next((entry.facts[name] for entry in reversed(self._journal.entries) if name in entry.facts), None)
 
+    def down_s(self, phase: Phase) -> float:
+        """How long the interruptions in `phase` were."""
+        return sum(float(entry.facts.get("down_s", 0.0)) for entry in self._journal.entries if entry.phase is phase)
+
     def enter(self, phase: Phase, **facts: Any) -> None:
         """Record that the attempt is in `phase`. Raises PodiumError if the disk refuses the line."""
         moment = self.clock.moment()

@@ -91,7 +91,7 @@ class Session:
             run.close()
         n_answers = len(prompts) * self.config.generate.num_samples
         longest_s = pace.longest_s(n_answers, self.config.generate)
-        self.plan = TimePlan(self.plan.budget_s, self.plan.reserve_s, longest_s)
+        self.plan = TimePlan(self.plan.budget_s, self.plan.reserve_s, longest_s, self.attempt.elapsed_s())
         print(f"answers: {n_answers}, at most {format_duration(longest_s)}; ", end="")
         print(f"training may take until {format_duration(self.plan.training_ends_s)} after the start")
         if self.plan.may_miss_answers:
@@ -116,7 +116,8 @@ class Session:
         if self.attempt.fact("step") not in (None, result.step):  # trained again; the answers are of other weights
             for file in self.checks.targets:
                 AnswerLog(self.out / file).delete()
-        self.attempt.enter(Phase.GENERATING, step=result.step, truncated=result.truncated)
+        late_s = max(0.0, self.attempt.elapsed_s() - self.plan.training_ends_s)
+        self.attempt.enter(Phase.GENERATING, step=result.step, truncated=result.truncated, late_s=round(late_s, 3))
 
     def _train_to_deadline(self) -> TrainResult:
         """Train from the newest whole checkpoint, or from the first step if none is whole."""
@@ -141,7 +142,8 @@ class Session:
     def _generate(self) -> None:
         """Answer with the weights of the last step until the deadline; an item without an answer is missing."""
         step, run = self._trained()
-        deadline = self.attempt.deadline(self.plan, self.plan.generating_ends_s)
+        late_s = self.attempt.fact("late_s") + self.attempt.down_s(Phase.GENERATING)
+        deadline = self.attempt.deadline(self.plan, self.plan.generating_ends_after(late_s))
         logs = {file: AnswerLog(self.out / file) for file in self.checks.targets}
         found: dict[str, list[Prediction]] = {}
         try:

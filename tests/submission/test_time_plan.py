@@ -67,6 +67,9 @@ def test_the_parts_of_a_run():
     greedy = TimePlan(budget_s=1000, reserve_s=100, generation_s=2000)
     assert (greedy.training_ends_s, greedy.generating_ends_s, greedy.may_miss_answers) == (445, 890, True)
     assert TimePlan(budget_s=100, reserve_s=99).generating_ends_s == 0
+    slow_start = TimePlan(budget_s=1000, reserve_s=100, generation_s=2000, prepared_s=500)
+    assert slow_start.training_ends_s == 695
+    assert [plan.generating_ends_after(late_s) for late_s in (0, 50, 500)] == [890, 940, 990]
 
 
 def test_the_longest_that_answers_can_take():
