@@ -124,7 +124,7 @@ class Session:
         steps = self.config.train.max_steps
 
         def log(report: Report) -> None:
-            if report.reason:
+            if report.reason and report.state is State.RUNNING:  # a damaged file of the run
                 print(f"warning: {report.reason}")
             loss = f"  loss {report.metrics['train/loss']:.4f}" if "train/loss" in report.metrics else ""
             print(f"step {report.step}/{steps}{loss}  {format_duration(self.attempt.elapsed_s())}")

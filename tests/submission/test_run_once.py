@@ -152,7 +152,7 @@ def test_the_deadline_truncates_training_and_leaves_time_for_every_answer(data_h
 def test_what_there_was_no_time_to_predict_is_missing_and_wrong(home, monkeypatch):
     small.write_data(home, n_items=120)  # 30 rounds of 16 tokens: half of the time is not enough
     budget = {"budget.time_budget_s": 120, "budget.reserve_s": 60}
-    clock = Simulation(monkeypatch, Work(token_s=0.2)).clock
+    clock = Simulation(monkeypatch, Work(token_s=0.4)).clock
     run(**budget, **{"train.max_steps": 500}, clock=clock)
     assert "note: half of the time is kept for answers" in read_log(home)
     predicted = [line["id"] for line in read_lines(home, "predictions.jsonl")]
