@@ -57,8 +57,8 @@ def import_set(
         return _import_arc(source, solutions, scorer or SCORERS[ARC], limit)
     if solutions:
         raise UsageError(f"--solutions {solutions}: format {format!r} takes none; leave them out, or use format arc")
-    chosen, rows = choose_format(source.rows(), format, prompt_fields, response_field, FORMATS)
-    samples = import_samples(islice(rows, limit), name, chosen)
+    chosen, rows = choose_format(islice(source.rows(), limit), format, prompt_fields, response_field, FORMATS)
+    samples = import_samples(rows, name, chosen)
     if not samples:
         raise UsageError(f"{source.name} holds no items; an evalset needs at least one")
     return ImportedSet(samples, scorer or SCORERS.get(chosen.name, DEFAULT), chosen.name)

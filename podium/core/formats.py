@@ -5,7 +5,7 @@ A format turns a row into the values of a Conversation or of a ReasoningTrace. T
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, cycle
 from typing import Any
 
@@ -42,12 +42,13 @@ def choose_format(
     """The format called `name`, or for `auto` the first that fits the first row; and all rows, from the first on.
 
     Raises:
-        UsageError: unknown name, only one of the two kinds of field, or no format fits.
+        UsageError: unknown name, only one of the two kinds of field, or no format fits; from the rows, once they end:
+            a field that the user named is in none of them.
     """
     known = FORMATS if formats is None else formats
     rows = iter(rows)
     if prompt_fields or response_field:
-        return _described(name, prompt_fields, response_field), rows
+        return _described(name, prompt_fields, response_field), _with_every_field(rows, prompt_fields)
     if name != AUTO:
         chosen = next((format for format in known if format.name == name), None)
         if chosen is None:
@@ -89,15 +90,41 @@ def _described(name: str, prompt_fields: Sequence[str], response_field: str | No
             ("--prompt-field", "--response-field") if prompt_fields else ("--response-field", "--prompt-field")
         )
         raise UsageError(f"{given} is given without {other}; give both")
-    return _pair(FIELDS, prompt_fields, response_field)
+    pair = _pair(FIELDS, prompt_fields, response_field)
+
+    def read(row: Values) -> dict[str, Any]:
+        lacking = [] if row.keys() & set(prompt_fields) else [prompt_fields[0]]
+        lacking += [] if response_field in row else [response_field]
+        if lacking:
+            raise ValueError(f"has no field {lacking[0]!r}; it has {_names(row)}")
+        return pair.read(row)
+
+    return replace(pair, fits=lambda _: True, read=read)
+
+
+def _with_every_field(rows: Iterable[Row], fields: Iterable[str]) -> Iterator[Row]:
+    """The rows. Raises UsageError after the last one if a field is in none of them, as a misspelled one is."""
+    first, unseen = None, list(fields)
+    for row in rows:
+        first = first or row
+        unseen = [field for field in unseen if field not in row.values]
+        yield row
+    if first and unseen:
+        raise UsageError(
+            f"{first.where}: has no field {unseen[0]!r}, nor has any row after it; it has {_names(first.values)}"
+        )
 
 
 def _pair(name: str, prompt_fields: Sequence[str], response_field: str) -> Format:
-    """One or several fields that make up the prompt, joined by line breaks, and one with the response."""
+    """One or several fields that make up the prompt, joined by line breaks, and one with the response.
+
+    Of several fields, those that are empty are left out, unless all are.
+    """
 
     def read(row: Values) -> dict[str, Any]:
-        parts = [_text(row, field) for field in prompt_fields]
-        messages = _exchange("\n".join(parts), _text(row, response_field))
+        filled = [field for field in prompt_fields if not _is_empty(row.get(field))] or prompt_fields[:1]
+        prompt = "\n".join(_text(row, field) for field in filled)
+        messages = _exchange(prompt, _text(row, response_field))
         return {"messages": messages, "meta": _others(row, *prompt_fields, response_field)}
 
     fields = (*prompt_fields, response_field)
@@ -125,9 +152,8 @@ def _alpaca(row: Values) -> dict[str, Any]:
     `system` and `history`, a list of pairs of earlier prompts and responses, may be given, too.
     """
     prompt = _text(row, "instruction")
-    more = text_of(row.get("input"))
-    if more and more.strip():
-        prompt += "\n\n" + more
+    if not _is_empty(row.get("input")):
+        prompt += "\n\n" + _text(row, "input")
     earlier = row.get("history") or []
     if not isinstance(earlier, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in earlier):
         raise ValueError(f"'history' is {earlier!r:.60}, must be a list of pairs of prompt and response")
@@ -211,6 +237,12 @@ def _text(row: Values, field: str) -> str:
     if value is None or not value.strip():
         raise ValueError(f"{field!r} is {row.get(field)!r:.60}, must be a text or a number, and not empty")
     return value
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a field is missing, null or blank."""
+    text = "" if value is None else text_of(value)
+    return text is not None and not text.strip()
 
 
 def _others(row: Values, *known: str) -> dict[str, Any]:

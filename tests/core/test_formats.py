@@ -95,6 +95,21 @@ def test_named_fields():
     assert (name, said(values), values["meta"]) == ("fields", [("user", "b\nq"), ("assistant", "110")], {"rest": 1})
 
 
+@pytest.mark.parametrize("context", [{}, {"context": ""}, {"context": " \n"}, {"context": None}])
+def test_an_empty_one_of_several_named_fields_is_left_out(context):  # as in most rows of Dolly
+    fields = {"prompt_fields": ("instruction", "context"), "response_field": "response"}
+    rows = [{"instruction": "i", "response": "r", **context}, {"instruction": "i", "context": "c", "response": "r"}]
+    chosen, rows = choose_format([Row(f"f:{n}", n, row) for n, row in enumerate(rows, 1)], "auto", **fields)
+    assert [said(read_row(chosen, row))[0] for row in rows] == [("user", "i"), ("user", "i\nc")]
+
+
+def test_a_named_field_that_no_row_has_is_refused():
+    fields = {"prompt_fields": ("topic", "nope"), "response_field": "reply"}
+    with pytest.raises(UsageError) as raised:
+        read({"topic": "t", "query": "q", "reply": "r"}, **fields)
+    assert str(raised.value) == "f:1: has no field 'nope', nor has any row after it; it has topic, query, reply"
+
+
 def test_gsm8k_takes_its_answer_from_the_line_with_the_marks():
     row = {"question": " q ", "answer": "A is 12/60 = $<<12/60=0.2>>0.2.\n\nB.\n#### 1,110\nThe answer is: 1110"}
     name, values = read(row)
@@ -157,6 +172,11 @@ NO_FIT = "f:1: has the fields query, reply, and no format fits them; name the fi
             {"instruction": "a", "output": "b", "history": ["x"]},
             "'history' is ['x'], must be a list of pairs",
         ),
+        (
+            "alpaca",
+            {"instruction": "a", "input": [1, 2], "output": "b"},
+            "'input' is [1, 2], must be a text or a number",
+        ),
         ("messages", {"messages": MESSAGES, "tools": "{"}, "'tools' is not JSON (Expecting property name"),
         ("traces", {"prompt": "p", "final_answer": "a", "meta": 3}, "meta holds int, must be an object"),
         (
@@ -187,7 +207,8 @@ def test_refusals_name_the_fields_and_what_would_fit(format, row, message):
             {"prompt_fields": ("q",), "response_field": "a"},
             "--format alpaca has its own fields; leave out --prompt-field and --response-field, or --format",
         ),
-        ("auto", {"prompt_fields": ("q",), "response_field": "b"}, "has the fields q, a, and fields needs q, b"),
+        ("auto", {"prompt_fields": ("q",), "response_field": "b"}, "f:1: has no field 'b'; it has q, a$"),
+        ("auto", {"prompt_fields": ("x", "y"), "response_field": "a"}, "f:1: has no field 'x'; it has q, a$"),
     ],
 )
 def test_refusals_of_named_fields(format, fields, message):
