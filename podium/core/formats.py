@@ -15,7 +15,7 @@ from podium.core.gold import worked_answer
 from podium.core.json_text import parse_json
 from podium.core.plain_values import Unreadable
 from podium.core.records import ReasoningTrace
-from podium.core.tables import Row
+from podium.core.tables import Row, key_of_rows
 
 Values = Mapping[str, Any]
 AUTO = "auto"
@@ -59,10 +59,10 @@ def choose_format(
         return known[0], rows
     fitting = next((format for format in known if format.fits(first.values)), None)
     if fitting is None:
-        raise UsageError(
-            f"{first.where}: has the fields {_names(first.values)}, and no format fits them; "
-            "name the fields: --prompt-field NAME --response-field NAME"
-        )
+        key = key_of_rows(first.values) if next(rows, None) is None else None  # {"data": [...]} is the only row
+        name_fields = "name the fields: --prompt-field NAME --response-field NAME"
+        fix = f"save the list in {key!r} as a file" if key else name_fields
+        raise UsageError(f"{first.where}: has the fields {_names(first.values)}, and no format fits them; {fix}")
     return fitting, chain([first], rows)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
 from podium.core.redaction import one_line
-from podium.core.tables import SUFFIXES, Row, kind_of, read_tables
+from podium.core.tables import KINDS, SUFFIXES, Row, kind_of, read_tables
 
 HUB = "hf:"
 ABOUT = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json")  # no rows in them
@@ -126,7 +126,7 @@ def files_of_split(names: Sequence[str], split: str | None, source: str) -> list
     """
     data = [name for name in names if kind_of(Path(name)) in SUFFIXES and Path(name).name not in ABOUT]
     if not data:
-        raise UsageError(f"{source}: has no data files; Podium reads {', '.join(SUFFIXES)}, and .gz of the first five")
+        raise UsageError(f"{source}: has no data files; {KINDS}")
     splits = {name: _split_of(name) for name in data}
     known = sorted({found for found in splits.values() if found})
     wanted = split or ("train" if known else None)

@@ -3,10 +3,11 @@
 `podium/core/sources.py` finds the files of a folder or of a set on the Hugging Face hub.
 """
 
+import codecs
 import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -57,12 +58,50 @@ def _rows_of(path: Path) -> Iterator[tuple[int, str, Any]]:
     if kind in COLUMNAR:
         for number, row in enumerate(COLUMNAR[kind](path), start=1):
             yield number, f"{path}: row {number}", _plain(row, f"{path}: row {number}")
-    elif kind in (".csv", ".tsv"):
+        return
+    _refuse_binary(path)
+    if kind in (".csv", ".tsv"):
         yield from _csv(path)
     elif _starts_with_bracket(path):
         yield from ((number, f"{path}: row {number}", row) for number, row in enumerate(read_json(path), start=1))
     else:
-        yield from ((number, f"{path}:{number}", row) for number, row in read_jsonl(path))
+        yield from _json_lines(path)
+
+
+def _refuse_binary(path: Path) -> None:
+    """Raises UsageError for a spreadsheet, an archive and the like, which have zero bytes near their beginning."""
+    with open_text(path) as file:
+        start = file.buffer.read(1024)
+    if b"\0" in start and not start.startswith(UTF16):
+        raise UsageError(f"{path}: is not a text file; {KINDS}: save it as one of them")
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, str, Any]]:
+    number = 0
+    try:
+        for number, value in read_jsonl(path):
+            yield number, f"{path}:{number}", value
+    except UsageError:
+        if not number:
+            _refuse_one_object(path)
+        raise
+
+
+def _refuse_one_object(path: Path) -> None:
+    """Raises UsageError if the whole file is one JSON object, written over several lines."""
+    values = None
+    with suppress(UsageError):
+        values = read_json(path)
+    if isinstance(values, dict):
+        key = key_of_rows(values)
+        hint = f"; save the list in its key {key!r} as a file" if key else ""
+        raise UsageError(f"{path}: is one JSON object, must be an array of objects or one object a line{hint}")
+
+
+def key_of_rows(values: Values) -> str | None:
+    """The first key that holds a list of objects, as `data` of {"data": [{...}, ...]}."""
+    lists = (key for key, value in values.items() if isinstance(value, list) and value)
+    return next((key for key in lists if all(isinstance(row, dict) for row in values[key])), None)
 
 
 def _starts_with_bracket(path: Path) -> bool:
@@ -85,6 +124,10 @@ def _csv(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
         lines = csv.reader(file, delimiter=separator, strict=True)
         try:
             names = [name.strip() for name in next(lines)]
+            # A spreadsheet may add columns without a name, which hold nothing.
+            repeated = next((name for name in names if name and names.count(name) > 1), None)
+            if repeated:
+                raise UsageError(f"{path}:1: has {names.count(repeated)} columns {repeated!r}; give each its own name")
             for number, cells in enumerate((cells for cells in lines if cells), start=1):
                 where = f"{path}:{lines.line_num}"
                 if len(cells) != len(names):
@@ -122,6 +165,8 @@ def _arrow(path: Path) -> Iterator[dict[str, Any]]:
 
 COLUMNAR: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {".parquet": _parquet, ".arrow": _arrow}
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *COLUMNAR)  # of the files that a folder is searched for
+KINDS = f"Podium reads {', '.join(SUFFIXES)}, and .gz of the first five"
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # text, though not in UTF-8
 
 
 @contextmanager

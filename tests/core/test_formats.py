@@ -143,6 +143,11 @@ NO_FIT = "f:1: has the fields query, reply, and no format fits them; name the fi
         ("auto", {"query": "q", "reply": "r"}, NO_FIT),
         (
             "auto",
+            {"data": [{"prompt": "p"}]},
+            "has the fields data, and no format fits them; save the list in 'data' as",
+        ),
+        (
+            "auto",
             {"question": "q", "choices": ["a", "b"], "answer": 0},
             "has the fields question, choices, answer, and no",
         ),

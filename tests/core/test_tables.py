@@ -89,6 +89,21 @@ def test_columns_become_what_json_has(tmp_path):
         ("a.json", b'[{"a": 1}, 3]', r": row 2: holds int, must be an object"),
         ("a.json", b'[{"a": 1},\n{"a" 2}]', r":2: not JSON"),
         ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99, mtime=0)[:-20], r"cannot read .*a.jsonl.gz"),
+        (
+            "a.json",
+            b'{\n "version": 1,\n "data": [{"a": 1}]\n}',
+            r"a\.json: is one JSON object, must be an array of objects or one object a line; "
+            r"save the list in its key 'data' as a file$",
+        ),
+        ("a.json", b'{\n "a": 1\n}', r"a\.json: is one JSON object, must be an array .* one object a line$"),
+        ("a.csv", b"a, b,b\n1,2,3\n", r"a\.csv:1: has 2 columns 'b'; give each its own name"),
+        (
+            "a.xlsx",
+            b"PK\x03\x04\x14\0",
+            r"a\.xlsx: is not a text file; Podium reads \.jsonl, .* save it as one of them",
+        ),
+        ("a.csv", b"PK\x03\x04\x14\0", r"a\.csv: is not a text file; Podium reads"),
+        ("a.csv", "a,b".encode("utf-16"), r"a\.csv:1: is not UTF-8 text; save the file as UTF-8"),
         ("a.csv", b"", r":1: is blank; the first line of a CSV file must name the columns"),
         ("a.csv", b'a,b\n"c,d\n', r":2: not CSV"),
         ("a.parquet", b"PAR1", r": cannot be read as Parquet"),
