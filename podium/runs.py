@@ -10,6 +10,7 @@ from podium.core.files import read_json
 from podium.core.paths import check_name, home, portable, submission_dir
 from podium.core.run_files import MANIFEST, PREDICTIONS, SCORECARD, SUMMARY
 from podium.core.states import State
+from podium.core.wording import counted
 from tuning.study.study import load_study, study_names
 
 
@@ -75,7 +76,7 @@ def _trial_entries(left_out: list[str]) -> Iterator[Entry]:
             except PodiumError as error:
                 left_out.append(str(error))
         if others := len(trials) - len(complete):
-            left_out.append(f"{others} trials of {study} that are not complete")
+            left_out.append(f"{counted(others, 'trial')} of {study} that did not complete")
 
 
 def _submission_entries(left_out: list[str]) -> Iterator[Entry]:

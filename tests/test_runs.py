@@ -40,7 +40,7 @@ def test_entries_of_submissions_and_given_folders_and_what_is_left_out(data):
         ("done", "submission"),
         ("submission_runs/done", "run"),
     ]
-    assert left_out == [f"1 trials of {study} that are not complete"]
+    assert left_out == [f"1 trial of {study} that did not complete"]
     ranked = leaderboard(entries, left_out, load_evalset("small_v1"))
     assert [board.evalset.split for board in ranked.boards] == ["holdout", "dev"]
-    assert ranked.warnings == (f"left out: 1 trials of {study} that are not complete",)
+    assert ranked.warnings == (f"left out: 1 trial of {study} that did not complete",)

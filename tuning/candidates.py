@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.sets.contamination import Contamination, contamination
-from eval.sets.evalset import Evalset, load_evalset, named
+from eval.sets.evalset import Evalset, load_evalset
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.paths import find_trainset
@@ -12,6 +12,7 @@ from podium.core.promotion import PromotionRecord
 from podium.core.resolved import open_keys
 from podium.core.run_files import CONFIG
 from podium.core.states import State
+from podium.core.wording import named
 from tuning.study.data import data_hashes
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView, signed

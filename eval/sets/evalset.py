@@ -15,6 +15,7 @@ from podium.core.gold import fault_of_gold
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_evalset
 from podium.core.records import Example, Record, Sample, iter_examples, parse_record, user_turns
+from podium.core.wording import counted, named
 
 Split = Literal["dev", "holdout"]
 SplitChoice = Literal["dev", "holdout", "all"]
@@ -202,13 +203,6 @@ def assert_disjoint(evalset: Evalset, trainset: Path) -> None:
     found = overlapping_ids(evalset.samples, trainset)
     if found:
         raise UsageError(
-            f"evalset {evalset.name!r} and trainset {trainset.name!r} share {len(found)} prompts "
+            f"evalset {evalset.name!r} and trainset {trainset.name!r} share {counted(len(found), 'prompt')} "
             f"({named(found)}); remove them from one of the two"
         )
-
-
-def named(ids: Iterable[str], limit: int = 5) -> str:
-    """The first `limit` ids as text, and how many more there are."""
-    listed = list(ids)
-    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return ", ".join(listed[:limit]) + more

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podium.core.files import write_json, write_text
+from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,7 +61,7 @@ def _show(comparison: Comparison, n_items: int) -> None:
     from podium.cli.terminal import console
 
     out = console()
-    typer.echo(f"evalset  {comparison.evalset} ({comparison.part}): {comparison.n_items} items")
+    typer.echo(f"evalset  {comparison.evalset} ({comparison.part}): {counted(comparison.n_items, 'item')}")
     typer.echo(f"scorer   {comparison.scorer} version {comparison.scorer_version}")
     out.print(_runs_table(comparison))
     for pairing in comparison.pairings:
@@ -116,7 +117,7 @@ def _items_table(comparison: Comparison, n_items: int) -> Table | None:
     changed.sort(key=lambda item: "fixed" not in item.verdicts)
     if not changed:
         return None
-    title = f"{min(n_items, len(changed))} of {len(changed)} changed items"
+    title = f"{min(n_items, len(changed))} of {counted(len(changed), 'changed item')}"
     table = Table("item", "expected", box=None, pad_edge=False, title=title, title_justify="left")
     for run in comparison.runs:
         table.add_column(run.label)

@@ -1,14 +1,15 @@
 """The lines that `podium promote` prints about a decision."""
 
 from podium.core.promotion import Contender, Decision
+from podium.core.wording import counted
 
 
 def decision_lines(decision: Decision) -> list[str]:
     """What was compared, a line per configuration, and the verdict."""
-    groups = "" if decision.n_clusters == decision.n_items else f" in {decision.n_clusters} groups"
+    groups = "" if decision.n_clusters == decision.n_items else f" in {counted(decision.n_clusters, 'group')}"
     low, high = decision.interval
     return [
-        f"holdout: {decision.n_items} items{groups}, look {decision.looks} at it",
+        f"holdout: {counted(decision.n_items, 'item')}{groups}, look {decision.looks} at it",
         _line(decision.reference),
         *map(_line, decision.candidates),
         f"verdict: {decision.verdict}. {decision.reason}",
@@ -20,7 +21,7 @@ def decision_lines(decision: Decision) -> list[str]:
 
 def _line(one: Contender) -> str:
     """`trial 7: 61.2 with 3 seeds, 64.5 in the sweep; gain +3.1 (+1.0 to +5.2)`."""
-    text = f"  {one.label}: {one.score:.1f} with {len(one.seeds)} seeds"
+    text = f"  {one.label}: {one.score:.1f} with {counted(len(one.seeds), 'seed')}"
     if one.sweep_score is not None:
         text += f", {one.sweep_score:.1f} in the sweep"
     if one.gain is None or one.gain_interval is None:

@@ -11,6 +11,7 @@ import typer
 from podium.cli.reading import PromptField, ResponseField, Revision, SourceName, Split, fields_of, source_of
 from podium.core.errors import PodiumError
 from podium.core.paths import check_name, find_trainset, home, portable
+from podium.core.wording import named
 
 if TYPE_CHECKING:
     from eval.sets.evalset import Evalset
@@ -85,7 +86,7 @@ def check(
     from eval.scorecard import floored
     from eval.scorers import get_scorer
     from eval.sets.contamination import contamination
-    from eval.sets.evalset import check_items, duplicate_prompts, load_evalset, named
+    from eval.sets.evalset import check_items, duplicate_prompts, load_evalset
 
     folders = [find_trainset(name) for name in trainset or ()]
     evalset = load_evalset(file)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podium.core.files import to_json
+from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from eval.leaderboard import Board
@@ -52,7 +53,7 @@ def _show(board: Board, top: int) -> None:
 
     of = board.evalset
     first = f", first {of.max_items}" if of.max_items else ""
-    typer.echo(f"evalset  {of.name} ({of.split}{first}), sha256 {of.sha256[:12]}: {board.n_items} items")
+    typer.echo(f"evalset  {of.name} ({of.split}{first}), sha256 {of.sha256[:12]}: {counted(board.n_items, 'item')}")
     typer.echo(f"scorer   {board.scorer} version {board.scorer_version}")
     table = Table(box=None, pad_edge=False)
     for heading in ("rank", "score", "95% interval", "missing"):

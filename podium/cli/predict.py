@@ -14,6 +14,7 @@ from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 from podium.core.paths import find_file
 from podium.core.run_files import CONFIG, SUBMISSION
+from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from eval.sets.prompts import PromptSet
@@ -119,7 +120,7 @@ def _answer(
         if trained.damage:
             typer.echo(f"warning: {trained.damage}", err=True)
         where = f"{trained.model_id} " + (f"from {run} at step {trained.step}" if run else "before any training")
-        typer.echo(f"model: {where}; {len(prompts.prompts)} prompts of {prompts.label}")
+        typer.echo(f"model: {where}; {counted(len(prompts.prompts), 'prompt')} of {prompts.label}")
         predictions = trained.answer(prompts.prompts, deadline)
         facts = {"finish_reasons": finish_reasons(predictions), "seconds": round(deadline.elapsed_s(), 3)}
     return (predictions, {**trained.about(), **facts}) if is_first() else ([], {})
@@ -128,13 +129,13 @@ def _answer(
 def _summary(about: dict[str, Any], n_predictions: int) -> str:
     from eval.sets.predictions import shown_reasons
 
-    cut = f"; {about['n_prompts_cut']} prompts lost their beginning" if about["n_prompts_cut"] else ""
+    cut = f"; {counted(about['n_prompts_cut'], 'prompt')} lost their beginning" if about["n_prompts_cut"] else ""
     ended = f" ({shown_reasons(about['finish_reasons'])})" if about["finish_reasons"] else ""
-    return f"{n_predictions} predictions in {format_duration(about['seconds'])}{ended}{cut}"
+    return f"{counted(n_predictions, 'prediction')} in {format_duration(about['seconds'])}{ended}{cut}"
 
 
 def _write_submission(path: Path, prompts: PromptSet, predictions: list[Prediction]) -> None:
     from eval.arc_submission import write_arc_submission
 
     submission = write_arc_submission(path, prompts.prompts, predictions, prompts.scorer)
-    typer.echo(f"{len(submission)} tasks in the competition's format, by {prompts.scorer}; {path}")
+    typer.echo(f"{counted(len(submission), 'task')} in the competition's format, by {prompts.scorer}; {path}")

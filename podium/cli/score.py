@@ -9,6 +9,7 @@ import typer
 
 from podium.core.errors import PodiumError
 from podium.core.files import write_json
+from podium.core.wording import counted, named
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,8 +51,6 @@ def score(
 
 
 def _problems(card: Scorecard) -> str:
-    from eval.sets.evalset import named
-
     missing = [score.id for score in card.scores if score.missing]
     unreadable = [
         f"{score.id}: {score.reason}" for score in card.scores if score.extracted is None and not score.missing
@@ -80,7 +79,7 @@ def _show(card: Scorecard) -> None:
     for name, metric in card.metrics.items():
         low, high = metric.interval
         typer.echo(f"{name:<19} {floored(metric.value)}  (95% {floored(low)} to {floored(high)})")
-    several = f", {card.n_samples} predictions each" if card.n_samples > 1 else ""
+    several = f", {counted(card.n_samples, 'prediction')} each" if card.n_samples > 1 else ""
     typer.echo(f"items               {card.n_items}: {card.n_scored} scored, {card.n_missing} missing{several}")
     if card.finish_reasons:
         typer.echo(f"ended by            {shown_reasons(card.finish_reasons)}")

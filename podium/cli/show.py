@@ -9,6 +9,7 @@ import typer
 from podium.cli.tables import print_json
 from podium.core.errors import UsageError
 from podium.core.paths import portable
+from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from tuning.search.population import Mutation
@@ -55,12 +56,12 @@ def _study_lines(study: StudyView) -> list[str]:
     states = ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items()))
     total = row["steps_run"] + row["steps_saved"]
     lines = [
-        f"study {study.name}: {len(study.trials)} trials ({states}){', running' if row['running'] else ''}",
+        f"study {study.name}: {counted(len(study.trials), 'trial')} ({states}){', running' if row['running'] else ''}",
         f"  {space.aim_text}; sampler {space.sampler.name}, scheduler {space.scheduler.name}",
         *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
         *(f"  constraint: {text}" for text in space.constraints),
         *([f"  warm-started from {study.warm_start}"] if study.warm_start else []),
-        f"  early stopping saved {row['steps_saved']} of {total} steps",
+        f"  early stopping saved {row['steps_saved']} of {counted(total, 'step')}",
     ]
     if row["best_trial"] is not None:
         best = study.best()

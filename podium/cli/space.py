@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from podium.core.wording import counted
+
 if TYPE_CHECKING:
     from tuning.search.space import SearchSpace
 
@@ -31,8 +33,8 @@ def check(
 
 def _about(space: SearchSpace) -> list[str]:
     return [
-        f"{space.name}: {space.aim_text} in {space.trials} trials of up to {space.max_steps} steps; "
-        f"sampler {space.sampler.name}, scheduler {space.scheduler.name}",
+        f"{space.name}: {space.aim_text} in {counted(space.trials, 'trial')} "
+        f"of up to {counted(space.max_steps, 'step')}; sampler {space.sampler.name}, scheduler {space.scheduler.name}",
         *(f"  {key}: {parameter}" for key, parameter in space.parameters.items()),
         *(f"  constraint: {text}" for text in space.constraints),
     ]

@@ -10,6 +10,7 @@ from podium.cli.interrupts import Interrupts, catch_interrupts
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.states import State
+from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from tuning.search.space import SearchSpace
@@ -150,13 +151,12 @@ def summary_lines(study: StudyView) -> list[str]:
 
     how = study.summary
     states = ", ".join(f"{count} {state}" for state, count in sorted(how.get("states", {}).items()))
-    lines = [f"study {study.name}: {len(study.trials)} trials ({states})"]
+    lines = [f"study {study.name}: {counted(len(study.trials), 'trial')} ({states})"]
     if how.get("busy_share") is not None:
-        n_workers, plural = len(how["workers"]), "s" if len(how["workers"]) > 1 else ""
         lines.append(
-            f"took {format_duration(how['wall_s'])} on {n_workers} worker{plural} ({how['backend']}), "
+            f"took {format_duration(how['wall_s'])} on {counted(len(how['workers']), 'worker')} ({how['backend']}), "
             f"busy {int(100 * how['busy_share'])}% of the time; early stopping saved {how['steps_saved']} "
-            f"of {how['steps_saved'] + how['steps_run']} steps"
+            f"of {counted(how['steps_saved'] + how['steps_run'], 'step')}"
         )
     if problem := mlflow_problem(study):
         lines.append(f"warning: {problem}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.states import State
+from podium.core.wording import counted
 from tuning.search.labels import params_label
 from tuning.study.cuts import by_length
 from tuning.study.trial import best_of
@@ -86,7 +87,7 @@ class PlainLines:
         self._progress.hear(event)
         if not self._named:
             self._named = True
-            self._print(f"study {self._progress.study}: {self._progress.total} trials")
+            self._print(f"study {self._progress.study}: {counted(self._progress.total, 'trial')}")
         if event.kind == "finished":
             self._print(self._ended(event.trial))
         elif event.kind == "reported" and self._progress.elapsed_s - self._printed_s > SILENCE_S:
@@ -122,7 +123,8 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         state = f"[{COLOURS.get(trial.state, 'red')}]{trial.state}[/]"
         table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), what(trial))
     best = progress.best()
-    line = f"{progress.study}: {progress.n_ended} of {progress.total} trials, {format_duration(progress.elapsed_s)}"
+    ended = f"{progress.n_ended} of {counted(progress.total, 'trial')}"
+    line = f"{progress.study}: {ended}, {format_duration(progress.elapsed_s)}"
     if best:
         line += f"; best so far {score_text(best.value)}, trial {best.number}"
     if stopping:

@@ -16,6 +16,7 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import find_file
 from podium.core.run_files import CHECKPOINTS, CONFIG
 from podium.core.states import State
+from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from podium.core.config import RunConfig
@@ -125,9 +126,10 @@ def _prepare(
     chat = f", chat template{day}" if trainset.template == "chat" else ""
     typer.echo(f"model: {base.model_id}, {how}, computed in {compute_dtype(config.train.dtype)}{chat}")
     typer.echo(
-        f"trainset: {trainset.name}, {trainset.n_examples} examples of up to {config.data.max_seq_len} tokens; "
+        f"trainset: {trainset.name}, {counted(trainset.n_examples, 'example')} "
+        f"of up to {config.data.max_seq_len} tokens; "
         f"{trainset.n_truncated} cut, {trainset.n_dropped} left out because no part of their completion fits"
-        + (f"; packed into {trainset.n_rows} rows" if config.data.packing else "")
+        + (f"; packed into {counted(trainset.n_rows, 'row')}" if config.data.packing else "")
     )
     for note in trainset.notes:
         typer.echo(f"note: {note}")
@@ -137,7 +139,8 @@ def _prepare(
     if is_smoke:
         train = config.train
         typer.echo(
-            f"smoke run: {train.max_steps} steps, batch {train.batch_size}, {train.optimizer}, no memory preallocated"
+            f"smoke run: {counted(train.max_steps, 'step')}, batch {train.batch_size}, {train.optimizer}, "
+            "no memory preallocated"
         )
     return library, config
 
@@ -153,7 +156,9 @@ def _fit(
         return with_fitted_steps(config, load_config(out / CONFIG))
     fit = fit_schedule(config, library, deadline, interrupts.requested)
     measured = "no step was measured" if fit.step_s is None else f"{fit.step_s:.3g} s per step"
-    typer.echo(f"fit_schedule: {measured}; {fit.config.train.max_steps} of {config.train.max_steps} steps planned")
+    typer.echo(
+        f"fit_schedule: {measured}; {fit.config.train.max_steps} of {counted(config.train.max_steps, 'step')} planned"
+    )
     return fit.config
 
 

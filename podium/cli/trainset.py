@@ -12,6 +12,7 @@ import typer
 from podium.cli.reading import PromptField, ResponseField, Revision, SourceName, Split, fields_of, source_of
 from podium.cli.tokens import tokens
 from podium.core.paths import check_name, home, portable
+from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from eval.sets.evalset import Evalset
@@ -83,7 +84,8 @@ def import_(
     _show(manifest, folder)
     if write_held_out:
         evalset = write_held_out()
-        typer.echo(f"held out     {len(evalset.samples)} prompts as evalset {evalset.name} ({portable(evalset.path)})")
+        n_prompts = counted(len(evalset.samples), "prompt")
+        typer.echo(f"held out     {n_prompts} as evalset {evalset.name} ({portable(evalset.path)})")
 
 
 @app.command("from-predictions")

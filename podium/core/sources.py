@@ -10,6 +10,7 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
 from podium.core.redaction import one_line
 from podium.core.tables import KINDS, SUFFIXES, Row, kind_of, read_tables
+from podium.core.wording import named
 
 HUB = "hf:"
 ABOUT = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json")  # no rows in them
@@ -136,7 +137,7 @@ def files_of_split(names: Sequence[str], split: str | None, source: str) -> list
         raise UsageError(f"{source}: {_no_split(split, known)}")
     groups = sorted({(str(PurePosixPath(name).parent), kind_of(Path(name))) for name in chosen})
     if len(groups) > 1:
-        listed = ", ".join(f"{folder}/*{suffix}" for folder, suffix in groups)
+        listed = named(f"{folder}/*{suffix}" for folder, suffix in groups)
         raise UsageError(f"{source}: holds several sets ({listed}); name a folder or a file in it: {source}/PATH")
     return chosen
 
@@ -156,5 +157,5 @@ def _canonical(text: str) -> str | None:
 
 
 def _no_split(split: str | None, known: Sequence[str]) -> str:
-    listed = ", ".join(known) if known else "none that a file's name tells"
+    listed = named(known) if known else "none that a file's name tells"
     return f"split {split!r} is not there; it has {listed}" if split else f"has splits {listed}; choose one by --split"

@@ -36,14 +36,14 @@ def test_complete_trials_and_submissions_by_split(podium, study):
     ranked = {row[-2]: row[0] for row in rows if row[-1] in ("trial", "submission")}
     assert ranked == {f"{study}/1": "1", f"{study}/0": "2", "done": "3"}
     assert "done" in holdout and study not in holdout.split("warning")[0]
-    assert f"warning: left out: 2 trials of {study} that are not complete" in done.out
+    assert f"warning: left out: 2 trials of {study} that did not complete" in done.out
 
 
 def test_json(podium, study):
     found = json.loads(podium("leaderboard", "--json").out)
     assert [board["evalset"]["split"] for board in found["boards"]] == ["dev", "holdout"]
     assert [row["label"] for row in found["boards"][0]["rows"]] == [f"{study}/1", f"{study}/0", "done"]
-    assert found["warnings"] == [f"left out: 2 trials of {study} that are not complete"]
+    assert found["warnings"] == [f"left out: 2 trials of {study} that did not complete"]
 
 
 def test_top(podium, study):

@@ -54,8 +54,8 @@ def test_predictions_and_their_meta(podium: Podium, run: Path, evalset: Path, ho
     assert done.code == 0, done.err
     assert done.out.splitlines()[0].startswith("device: asked for auto, found cpu")
     assert "at step 2; 12 prompts of some (all)" in done.out
-    assert "1 prompts lost their beginning" in done.out
-    assert re.search(r"12 predictions in .*s \(length 12\); 1 prompts", done.out)
+    assert "1 prompt lost their beginning" in done.out
+    assert re.search(r"12 predictions in .*s \(length 12\); 1 prompt", done.out)
     predictions = read_records(Prediction, home / "answers" / "predictions.jsonl")
     assert [prediction.id for prediction in predictions] == [f"q{number}" for number in range(12)]
     assert all(prediction.n_output_tokens <= 16 for prediction in predictions)

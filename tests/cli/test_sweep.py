@@ -112,7 +112,7 @@ def test_a_sweep_on_ray_is_interrupted_and_goes_on(home, number, end, code, n_tr
         (["space.yaml", "--time-budget", "soon"], "error: duration 'soon': must be positive"),
         (["space.yaml", "--backend", "slurm"], "error: backend 'slurm', must be one of auto, ray, inline"),
         (["space.yaml", "--name", "a b"], "error: study name 'a b': use 1 to 100 letters"),
-        (["overlapping.yaml"], "error: evalset 'seen' and trainset 'sums' share 1 prompts (x)"),
+        (["overlapping.yaml"], "error: evalset 'seen' and trainset 'sums' share 1 prompt (x)"),
         (["space.yaml", "--address", "nowhere"], "error: --address nowhere: must be auto or HOST:PORT"),
         (["space.yaml", "--optuna-storage", "redis"], "error: Optuna storage 'redis': must be one of journal, sqlite"),
         (["space.yaml", "--warm-start", "absent"], "error: study 'absent' not found in"),
@@ -217,7 +217,7 @@ def summary_of(*trials: TrialView) -> list[str]:
 def test_the_summary_says_what_was_cut_of_the_best_trial(trial):
     worse, best = trial(0, State.COMPLETE, 12.5), trial(1, State.COMPLETE, 25.0, metrics=CUTS)
     cut = (
-        "its answers: 3 of 40 ended by length, 1 prompts lost their beginning; its trainset: 2 examples cut, 5 left out"
+        "its answers: 3 of 40 ended by length, 1 prompt lost their beginning; its trainset: 2 examples cut, 5 left out"
     )
     lines = summary_of(worse, best)
     assert lines[lines.index(next(line for line in lines if line.startswith("best: trial 1"))) + 1] == cut

@@ -62,6 +62,11 @@ def test_the_files_of_a_split(names, split, chosen):
             None,
             r"holds several sets \(main/\*.parquet, socratic/\*.parquet\); name a folder or a file in it: hf:a/b/PATH",
         ),
+        (
+            [f"{n}/train.csv" for n in range(9)],
+            None,
+            r"holds several sets \(0/\*.csv, .*, 4/\*.csv and 4 more\); name a",
+        ),
         (["train.csv", "train.jsonl"], None, r"holds several sets \(./\*.csv, ./\*.jsonl\)"),
     ],
 )

@@ -230,7 +230,7 @@ def test_overlapping_data_is_never_locked(data_home):
     path = data_home / "evalsets/small_v1.jsonl"
     first, *rest = path.read_text().splitlines()
     path.write_text("\n".join([json.dumps({**json.loads(first), "prompt": prompt}), *rest]) + "\n")
-    with pytest.raises(UsageError, match=r"share 1 prompts \(item-0\)"):
+    with pytest.raises(UsageError, match=r"share 1 prompt \(item-0\)"):
         write_lock(promotion(), "one")
     assert not lock_file(data_home).exists()
 

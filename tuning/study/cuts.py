@@ -5,6 +5,7 @@ A worker reports these counts beside the score, as `podium predict` and `podium 
 
 from collections.abc import Mapping
 
+from podium.core.wording import counted
 from tuning.study.trial import TrialView
 
 N_ANSWERS, N_BY_LENGTH = "dev/n_answers", "dev/n_ended_by_length"  # answers to the dev split; those cut at the end
@@ -24,8 +25,8 @@ def cuts_line(trial: TrialView) -> str | None:
     if not (counts := cuts(trial)):
         return None
     return (
-        f"its answers: {_by_length(counts)}, {counts[N_PROMPTS_CUT]} prompts lost their beginning; "
-        f"its trainset: {counts[N_TRUNCATED]} examples cut, {counts[N_DROPPED]} left out"
+        f"its answers: {_by_length(counts)}, {counted(counts[N_PROMPTS_CUT], 'prompt')} lost their beginning; "
+        f"its trainset: {counted(counts[N_TRUNCATED], 'example')} cut, {counts[N_DROPPED]} left out"
     )
 
 

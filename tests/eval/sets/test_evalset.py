@@ -4,7 +4,6 @@ from eval.sets.evalset import (
     assert_disjoint,
     duplicate_prompts,
     load_evalset,
-    named,
     overlapping_ids,
     split_of,
     write_evalset,
@@ -120,11 +119,6 @@ def test_a_written_set_is_read_back_and_not_overwritten(sample, tmp_path):
     with pytest.raises(UsageError, match=r"evalset 'mine' already exists .*; choose another name, or pass --replace"):
         write_evalset(path, samples[:1])
     assert write_evalset(path, samples[:1], replace=True).samples == samples[:1]
-
-
-def test_named_cuts_long_lists():
-    assert named("abcde") == "a, b, c, d, e"
-    assert named("abcdefg") == "a, b, c, d, e and 2 more"
 
 
 def test_a_header_names_the_scorer(sample, tmp_path):

@@ -207,7 +207,7 @@ def test_what_trials_depend_on_is_checked_and_hashed(home, space):
     shared = {"id": "x", "prompt": "1+2=?", "expected_answer": "3", **ABOUT}
     with (home / "sums.jsonl").open("a") as file:
         file.write(json.dumps(shared) + "\n")
-    with pytest.raises(UsageError, match=r"evalset 'sums' and trainset 'sums' share 1 prompts \(x\)"):
+    with pytest.raises(UsageError, match=r"evalset 'sums' and trainset 'sums' share 1 prompt \(x\)"):
         Worker.check(space)
     (home / "sums.jsonl").unlink()
     with pytest.raises(UsageError, match=r"sums\.jsonl"):
