@@ -59,8 +59,6 @@ def import_set(
         raise UsageError(f"--solutions {solutions}: format {format!r} takes none; leave them out, or use format arc")
     chosen, rows = choose_format(islice(source.rows(), limit), format, prompt_fields, response_field, FORMATS)
     samples = import_samples(rows, name, chosen)
-    if not samples:
-        raise UsageError(f"{source.name} holds no items; an evalset needs at least one")
     return ImportedSet(samples, scorer or SCORERS.get(chosen.name, DEFAULT), chosen.name)
 
 

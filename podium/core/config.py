@@ -88,18 +88,18 @@ class RunConfig(Section):
         overrides = {key: value for values in made for key, value in values.items()}
         return self.with_overrides({**overrides, "train.changes": ()}) if self.train.changes else self
 
-    def with_overrides(self, overrides: Mapping[str, Any]) -> Self:
+    def with_overrides(self, overrides: Mapping[str, Any], where: str = "overrides") -> Self:
         """This config with dotted keys replaced: `{"train.learning_rate": 1e-3}`.
 
         Raises:
-            UsageError: a key is unknown, or a value has the wrong type or is out of range.
+            UsageError: a key is unknown, or a value has the wrong type or is out of range; it begins with `where`.
         """
         values = self.model_dump(mode="json", exclude_unset=True)  # a default that was not set gives way to its rival
         for key, value in overrides.items():
             check_key(key)
             section, name = key.split(".")
             values.setdefault(section, {})[name] = value
-        return self.parse(values, "overrides")
+        return self.parse(values, where)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], where: str) -> Self:
@@ -183,9 +183,13 @@ def check_key(key: str) -> None:
 
 
 def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Read a YAML config. Raises UsageError for a missing or malformed file, an unknown key or a wrong value."""
+    """Read a YAML config, with the overrides of `--set`.
+
+    Raises:
+        UsageError: a missing or malformed file, an unknown key or a wrong value; it begins with the path or `--set`.
+    """
     config = parse_config(load_yaml(path), str(path))
-    return config.with_overrides(overrides) if overrides else config
+    return config.with_overrides(overrides, "--set") if overrides else config
 
 
 def load_yaml(path: Path) -> dict[str, Any]:

@@ -28,8 +28,12 @@ class Source:
     revision: str | None = None
 
     def rows(self) -> Iterator[Row]:
-        """Every row. Raises UsageError as `files` and `read_tables` do, PodiumError if a download failed."""
-        return read_tables(self.files())
+        """Every row, at least one. Raises UsageError as `files` and `read_tables` do, PodiumError without a network."""
+        row = None
+        for row in read_tables(self.files()):
+            yield row
+        if row is None:
+            raise UsageError(f"{self.name}: holds no examples, must have at least one")
 
     def files(self) -> list[Path]:
         """The files that hold the rows, downloaded if necessary.

@@ -80,6 +80,12 @@ def test_bad_file_is_one_line_that_names_it(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
+def test_an_override_of_the_command_line_is_named_so(tmp_path):
+    (tmp_path / "c.yaml").write_text("{}")
+    with pytest.raises(UsageError, match=r"^--set: train\.max_steps=0: Input should be greater"):
+        load_config(tmp_path / "c.yaml", {"train.max_steps": 0})
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(UsageError, match="does not exist"):
         load_config(tmp_path / "none.yaml")

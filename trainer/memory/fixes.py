@@ -13,7 +13,8 @@ def fixes(config: RunConfig) -> list[str]:
     halved = f"--set train.batch_size={batch // 2} --set train.gradient_accumulation_steps={steps * 2}"
     length = config.data.max_seq_len
     shorter = 8 if length == "auto" else max(8, length // 2)
-    rank = max(1, config.lora.rank // 2)
+    rank = config.lora.rank if config.lora.enabled else 1
+    narrower = f"--set lora.rank={rank // 2}"
     here = jax.device_count()
     candidates = [
         (here > 1 and config.device.fsdp != here and batch % here == 0, f"--set device.fsdp={here}"),
@@ -21,9 +22,10 @@ def fixes(config: RunConfig) -> list[str]:
         (batch > 1, halved),  # the same examples per step
         (not config.lora.enabled, "--set lora.enabled=true"),
         (config.lora.enabled and config.model.base_dtype != "int8", "--set model.base_dtype=int8"),
+        (rank > 8, narrower),
         (config.train.optimizer != "adafactor", "--set train.optimizer=adafactor"),
         (length != "auto" and length > shorter, f"--set data.max_seq_len={shorter}"),
-        (config.lora.enabled and config.lora.rank > rank, f"--set lora.rank={rank}"),
+        (1 < rank <= 8, narrower),
         (jnp.dtype(compute_dtype(config.train.dtype)).itemsize > 2, "--set train.dtype=bfloat16"),
     ]
     return [text for applies, text in candidates if applies][:3]

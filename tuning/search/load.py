@@ -32,7 +32,7 @@ def load_space(path: str | Path) -> SearchSpace:
             f"{file}: `base` must be the path of a base config, and `overrides` a mapping of keys to values"
         )
     try:
-        base = load_config(_find_base(values["base"], file), overrides)
+        base = load_config(_find_base(values["base"], file)).with_overrides(overrides)
         if base.train.epochs is not None:
             base = _with_steps(base, values.get("parameters"))
     except UsageError as error:

@@ -224,7 +224,7 @@ def test_arc(tmp_path):
 
 
 def test_empty_file_and_unknown_format(tmp_path):
-    with pytest.raises(UsageError, match="holds no items"):
+    with pytest.raises(UsageError, match="holds no examples"):
         read(tmp_path, "gsm8k")
     with pytest.raises(UsageError, match=r"format 'csv', must be one of auto, multiple-choice, messages, .*mawps, arc"):
         read(tmp_path, "csv", GSM8K)

@@ -66,6 +66,16 @@ def test_other_layouts_are_conversations_with_every_turn_as_it_was(tmp_path):
             "steps.0.type is",
         ),
         (
+            {"prompt": "p", "final_answer": "a"},
+            {"prompt": "p", "final_answer": "a", "steps": "a"},
+            "steps='a': must be a list",
+        ),
+        (
+            {"prompt": "p", "final_answer": "a"},
+            {"prompt": "p", "final_answer": "a", "steps": ["a"]},
+            "steps.0='a': must be keys with values",
+        ),
+        (
             {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
             {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 2}]},
             "messages.1.weight=2",
@@ -81,7 +91,7 @@ def test_a_bad_line_is_named(tmp_path, good, bad, reason):
 
 
 def test_no_lines(tmp_path):
-    with pytest.raises(UsageError, match="holds no examples; a trainset needs at least one"):
+    with pytest.raises(UsageError, match=r"file\.jsonl: holds no examples, must have at least one"):
         read(tmp_path)
 
 

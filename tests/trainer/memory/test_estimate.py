@@ -129,6 +129,8 @@ def test_three_fixes_that_can_be_typed() -> None:
     halved = "--set train.batch_size=4 --set train.gradient_accumulation_steps=2"
     assert found() == [halved, "--set lora.enabled=true", "--set train.optimizer=adafactor"]
     assert found(train__remat="none")[:2] == ["--set train.remat=full", halved]
+    wide = {"lora__enabled": True, "lora__rank": 64}
+    assert found(**wide) == [halved, "--set model.base_dtype=int8", "--set lora.rank=32"]
     last = {"lora__enabled": True, "model__base_dtype": "int8", "train__optimizer": "adafactor", "train__batch_size": 1}
     shorter, narrower = "--set data.max_seq_len=32", ["--set lora.rank=4", "--set train.dtype=bfloat16"]
     assert found(**last, data__max_seq_len=64) == [shorter, *narrower]
