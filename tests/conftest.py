@@ -23,8 +23,11 @@ FAST_COMPILE = (
     "--xla_cpu_parallel_codegen_split_count=1",
 )
 os.environ.setdefault("XLA_FLAGS", " ".join(FAST_COMPILE))
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs; so would be what the tests start
+# What a shell starts in the background ignores SIGINT, and nohup ignores SIGHUP; so would what the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # JAX keeps every program in its cache on disk, and the folder's path is not part of a key.
 COMPILE_CACHE = {

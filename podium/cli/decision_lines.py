@@ -1,7 +1,13 @@
 """The lines that `podium promote` prints about a decision."""
 
-from podium.core.promotion import Contender, Decision
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from podium.core.wording import counted
+
+if TYPE_CHECKING:
+    from podium.core.promotion import Contender, Decision
 
 
 def decision_lines(decision: Decision) -> list[str]:
