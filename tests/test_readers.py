@@ -30,8 +30,8 @@ from podium.core.hashing import sha256_json
 from podium.core.records import TrainsetManifest, iter_examples, read_record
 from podium.core.sources import Source
 from podium.submission.claim import Claim
-from podium.submission.manifest import RunManifest
 from podium.submission.lock import read_lock
+from podium.submission.manifest import RunManifest
 from tests.limits import at_most
 from tests.mutations import Mutator
 from trainer.data.importers import import_examples
