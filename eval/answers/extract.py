@@ -24,7 +24,8 @@ _TAKEN_BACK = re.compile(
     r"""(?:(?<![a-z,][ ])|(?<=but[ ])|(?<=no,[ ])|(?<=oh,[ ]))\bwait(?=[,.!:]|[ ]-)
     | (?P<denied>
         \b(?:correction: | i[ ]made[ ]an?[ ](?:mistake|error) | that(?:'s|[ ]is)[ ](?:wrong|incorrect|not[ ]right)
-        | (?:hmm|no),?[ ]actually | actually,?[ ]no(?![\w ]) | i[ ]meant))
+        | (?:hmm|no),?[ ]actually | hmm[,.]*[ ]let[ ]me[ ](?:recompute|recalculate|recount|redo|rethink|reconsider)
+        | actually,?[ ]no(?![\w ]) | i[ ]meant))
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -94,7 +95,9 @@ def _innermost(answer: str) -> str:
 def _after_taken_back(text: str) -> tuple[str, bool]:
     """What follows the last words that take an answer back, and whether any call it wrong; empty without such words."""
     lower = text.lower()  # the search below is slow, and few texts hold one of these words
-    if not any(word in lower for word in ("wait", "correct", "made a", "wrong", "not right", "actually", "i meant")):
+    if not any(
+        word in lower for word in ("wait", "correct", "made a", "wrong", "not right", "actually", "i meant", "hmm")
+    ):
         return "", False
     found = list(_TAKEN_BACK.finditer(text))
     return (text[found[-1].end() :], any(words["denied"] for words in found)) if found else ("", False)

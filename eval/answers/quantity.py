@@ -18,6 +18,7 @@ VALUE = (
     r"(?: (?P<scale>hundred|thousand|million|billion|trillion)\b)?"
 )
 _QUANTITY = re.compile(rf"{VALUE} ?(?P<unit>[^\d\s].*)?")
+_THOUSANDS = re.compile(r"(?<=\d)k\b")
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
 
@@ -59,7 +60,7 @@ def quantity(answer: str) -> Quantity | None:
 
 
 def _quantity(answer: str) -> Quantity | None:
-    found = _QUANTITY.fullmatch(normalise(answer))
+    found = _QUANTITY.fullmatch(normalised(answer))
     if found is None:
         return None
     unit = UNITS.get(found["unit"]) if found["unit"] else None
@@ -67,6 +68,11 @@ def _quantity(answer: str) -> Quantity | None:
 
 
 _cached = lru_cache(maxsize=1 << 16)(_quantity)
+
+
+def normalised(answer: str) -> str:
+    """`normalise(answer)`, in which `3k` is `3 thousand`; only `3 k` and `3K` are in kelvin."""
+    return normalise(_THOUSANDS.sub(" thousand", answer) if "k" in answer else answer)
 
 
 def from_match(found: re.Match[str], unit: str | None) -> Quantity | None:

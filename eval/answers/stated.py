@@ -5,8 +5,8 @@ from functools import lru_cache
 
 from eval.answers.normalise import normalise
 from eval.answers.number_words import leading_number, number_words
-from eval.answers.quantity import VALUE, Quantity, from_match, quantity
-from eval.answers.units import UNITS
+from eval.answers.quantity import VALUE, Quantity, from_match, normalised, quantity
+from eval.answers.units import NAMES, UNITS
 
 LONGEST = 400  # characters; a longer text is no sentence
 
@@ -35,7 +35,8 @@ _CHANGED_BEFORE = re.compile(
     re.VERBOSE,
 )
 _CHANGED_AFTER = re.compile(
-    r"""\s*(?: (?:squared|cubed|factorial|pi|π|dozens?|plus|minus|divided|multiplied|modulo|mod|raised|choose)\b
+    r"""\s*(?: (?:tens|hundreds|thousands|millions|billions|halves|thirds|(?:four|fif|six|seven|eigh|nin|ten)ths
+        |(?:hundred|thousand|million)ths|squared|cubed|factorial|pi|π|dozens?|plus|minus|divided|multiplied|modulo|mod|raised|choose)\b
     | (?:degrees\ )?below\b | less\ one\b
     | times\ (?!as\b|in\b|a\b|per\b|more\b|each\b|every\b|the\b|larger\b|longer\b)\w | [b-z]\b )""",
     re.VERBOSE,
@@ -65,7 +66,7 @@ def stated(answer: str) -> Quantity | None:
 
 @lru_cache(maxsize=1 << 16)
 def _stated_in(answer: str) -> Quantity | None:
-    text = _REASON.sub("", _ASIDE.sub("", normalise(answer)))
+    text = _REASON.sub("", _ASIDE.sub("", normalised(answer)))
     if not any(map(str.isdigit, text)):
         text = leading_number(text)
     if "=" in text:
@@ -76,7 +77,8 @@ def _stated_in(answer: str) -> Quantity | None:
     before, (unit, after) = text[: found.start()], _split_unit(found["after"] or "")
     if any(map(str.isdigit, before + after)) or _is_changed(before, found["minus"], after):
         return None
-    value = from_match(found, None if found["currency"] else unit)
+    is_noun = unit not in NAMES or unit == found["currency"]
+    value = from_match(found, None if found["currency"] and is_noun else unit)  # $3M is neither $3 nor 3 metres
     return value if value and all(number == value.value for number in number_words(f"{before} {after}")) else None
 
 

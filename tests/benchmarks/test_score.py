@@ -60,7 +60,7 @@ def test_every_scorer_is_held_against_the_pairs_judged_by_hand(monkeypatch):
     report = Report("score")
     score.judged(report, Harness())
     values = {figure["what"]: figure["value"] for figure in report.figures}
-    assert values["585 judged pairs: answer"] == "0 wrong ones taken, 7 of 300 right ones missed"
-    assert values["585 judged pairs: lm_eval strict-match"] == "0 wrong ones taken, 300 of 300 right ones missed"
-    assert values["585 judged pairs: lm_eval flexible-extract"] == "285 wrong ones taken, 0 of 300 right ones missed"
+    assert values["602 judged pairs: answer"] == "0 wrong ones taken, 7 of 307 right ones missed"
+    assert values["602 judged pairs: lm_eval strict-match"] == "0 wrong ones taken, 307 of 307 right ones missed"
+    assert values["602 judged pairs: lm_eval flexible-extract"] == "295 wrong ones taken, 0 of 307 right ones missed"
     assert values["letter: 'B or C' for 'B', wrong"] == "answer, lm_eval strict-match"
