@@ -54,7 +54,7 @@ def is_quick(command: Command) -> bool:
 
 def test_the_imports(folder, capsys):
     quick = [command for command in commands(PAGE) if is_quick(command)]
-    assert len(quick) == 20
+    assert len(quick) == 22
     check(quick, folder, capsys)
 
 

@@ -12,6 +12,7 @@ from eval.arc.samples import arc_samples
 from eval.arc.tasks import load_tasks
 from eval.scorers import DEFAULT
 from eval.scorers.choice import LETTERS
+from podium.core.bad_rows import BadRows
 from podium.core.conversations import last_answer, text_of
 from podium.core.errors import UsageError
 from podium.core.formats import AUTO, Format, choose_format, read_row
@@ -41,12 +42,13 @@ def import_set(
     solutions: Path | None = None,
     scorer: str | None = None,
     limit: int | None = None,
+    bad: BadRows | None = None,
 ) -> ImportedSet:
     """The items of a file, their scorer and their format, for which `auto` takes the one that fits.
 
     The scorer is `scorer` if given, else the default of the format. `limit` keeps the first rows, or the first tasks of
     ARC. `solutions` and the scorers arc_grid and arc_program are for ARC only; the scorer decides whether the prompts
-    ask for a grid or for a program.
+    ask for a grid or for a program. `bad` may skip malformed rows, but no tasks.
 
     Raises:
         UsageError: unknown format, no items, or a malformed row or task; the message has file, line and reason.
@@ -58,27 +60,30 @@ def import_set(
     if solutions:
         raise UsageError(f"--solutions {solutions}: format {format!r} takes none; leave them out, or use format arc")
     chosen, rows = choose_format(islice(source.rows(), limit), format, prompt_fields, response_field, FORMATS)
-    samples = import_samples(rows, name, chosen)
+    samples = import_samples(rows, name, chosen, bad)
     return ImportedSet(samples, scorer or SCORERS.get(chosen.name, DEFAULT), chosen.name)
 
 
-def import_samples(rows: Iterable[Row], name: str, format: Format) -> list[Sample]:
+def import_samples(rows: Iterable[Row], name: str, format: Format, bad: BadRows | None = None) -> list[Sample]:
     """The rows as samples; ids are `name-00001`, ... by line number unless the rows have ids.
 
     Raises:
-        UsageError: a repeated id or a malformed row; the message has file, line and reason.
+        UsageError: a repeated id or a malformed row, unless `bad` skips it; the message has file, line and reason.
     """
-    samples: dict[str, Sample] = {}
-    for row in rows:
+    ids: set[str] = set()
+
+    def convert(row: Row) -> Sample:
         values = read_row(format, row, FORMATS)
         try:
             sample = parse_record(Sample, {"id": f"{name}-{row.number:05}", **_sample(format, row, values)}, row.where)
         except ValueError as error:
             raise UsageError(f"{row.where}: {error}") from None
-        if sample.id in samples:
+        if sample.id in ids:
             raise UsageError(f"{row.where}: id {sample.id!r} appears twice; ids must be unique")
-        samples[sample.id] = sample
-    return list(samples.values())
+        ids.add(sample.id)
+        return sample
+
+    return list((bad or BadRows()).good(rows, convert))
 
 
 def gold(response: str) -> str:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from podium.cli.reading import PromptField, ResponseField, Revision, SourceName, Split, fields_of, source_of
+from podium.cli.reading import (
+    PromptField,
+    ResponseField,
+    Revision,
+    SkipBad,
+    SourceName,
+    Split,
+    fields_of,
+    show_skipped,
+    source_of,
+)
 from podium.core.errors import PodiumError
 from podium.core.paths import check_name, find_trainset, home, portable
 from podium.core.wording import named
@@ -52,12 +62,15 @@ def import_(
         typer.Option(help="Its scorer, see docs/evaluation.md; for ARC, arc_grid or arc_program."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Import the first N rows or tasks.")] = None,
+    skip_bad: SkipBad = False,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an evalset of this name.")] = False,
 ) -> None:
-    """Import a file as an evalset. A malformed line is reported, and nothing is written."""
+    """Import a file as an evalset. A malformed row is reported, and nothing is written, without --skip-bad."""
     from eval.sets.evalset import check_new, write_evalset
     from eval.sets.importers import import_set
+    from podium.core.bad_rows import BadRows
 
+    bad = BadRows(skip_bad)
     path = check_new(home() / "evalsets" / f"{check_name(name, 'evalset')}.jsonl", replace)
     found = import_set(
         source_of(file, split, revision),
@@ -68,9 +81,11 @@ def import_(
         solutions=solutions,
         scorer=scorer,
         limit=limit,
+        bad=bad,
     )
     evalset = write_evalset(path, found.samples, replace, found.scorer)
     typer.echo(f"format       {found.format}")
+    show_skipped(bad)
     _show(evalset)
 
 

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from podium.core.wording import counted
+
 if TYPE_CHECKING:
+    from podium.core.bad_rows import BadRows
     from podium.core.sources import Source
 
 SourceName = Annotated[
@@ -22,6 +25,7 @@ PromptField = Annotated[
 ResponseField = Annotated[str | None, typer.Option(metavar="NAME", help="The field with the response.")]
 Split = Annotated[str | None, typer.Option(metavar="NAME", help="Of a folder or a hub set; default: train.")]
 Revision = Annotated[str | None, typer.Option(metavar="REV", help="Branch, tag or commit of a hub set.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out malformed rows, and say how many.")]
 
 
 def source_of(name: str, split: str | None, revision: str | None) -> Source:
@@ -33,3 +37,8 @@ def source_of(name: str, split: str | None, revision: str | None) -> Source:
 def fields_of(prompt_field: str) -> tuple[str, ...]:
     """The names in `body,question`."""
     return tuple(name.strip() for name in prompt_field.split(",") if name.strip())
+
+
+def show_skipped(bad: BadRows) -> None:
+    if bad.numbers:
+        typer.echo(f"skipped      {counted(len(bad.numbers), 'bad row')}; the first: {bad.first}")

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from podium.cli.reading import PromptField, ResponseField, Revision, SourceName, Split, fields_of, source_of
+from podium.cli.reading import (
+    PromptField,
+    ResponseField,
+    Revision,
+    SkipBad,
+    SourceName,
+    Split,
+    fields_of,
+    show_skipped,
+    source_of,
+)
 from podium.cli.tokens import tokens
 from podium.core.paths import check_name, home, portable
 from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from eval.sets.evalset import Evalset
+    from podium.core.bad_rows import BadRows
     from podium.core.formats import Format
     from podium.core.records import Example, TrainsetManifest
     from podium.core.tables import Row
@@ -61,11 +72,13 @@ def import_(
             help="Set N prompts, or a share such as 0.1, aside as the evalset NAME; near-duplicates stay together.",
         ),
     ] = None,
+    skip_bad: SkipBad = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Overwrite a trainset (and evalset) of this name.")
     ] = False,
 ) -> None:
-    """Import a file as a trainset. A malformed line is reported, and nothing is written."""
+    """Import a file as a trainset. A malformed row is reported, and nothing is written, without --skip-bad."""
+    from podium.core.bad_rows import BadRows
     from podium.core.formats import choose_format
     from trainer.data.importers import import_examples
     from trainer.data.trainsets import check_name as check_trainset
@@ -75,12 +88,14 @@ def import_(
     check_trainset(name, folder, replace)
     rows = source_of(file, split, revision).rows()
     chosen, rows = choose_format(rows, format, fields_of(prompt_field), response_field)
+    bad = BadRows(skip_bad)
     if holdout is None:
-        examples, write_held_out = import_examples(rows, chosen), None
+        examples, write_held_out = import_examples(rows, chosen, bad), None
     else:
-        examples, write_held_out = _hold_out(list(rows), chosen, name, holdout, replace)
+        examples, write_held_out = _hold_out(list(rows), chosen, name, holdout, replace, bad)
     manifest = import_trainset(examples, chosen.name, folder, name=name, replace=replace)
     typer.echo(f"format       {chosen.name}")
+    show_skipped(bad)
     _show(manifest, folder)
     if write_held_out:
         evalset = write_held_out()
@@ -136,7 +151,7 @@ app.command("tokens")(tokens)
 
 
 def _hold_out(
-    rows: list[Row], format: Format, name: str, holdout: str, replace: bool
+    rows: list[Row], format: Format, name: str, holdout: str, replace: bool, bad: BadRows
 ) -> tuple[Iterator[Example], Callable[[], Evalset]]:
     """The examples of the trainset, and a call that writes the evalset of the others."""
     from eval.sets.evalset import check_new, write_evalset
@@ -145,9 +160,10 @@ def _hold_out(
     from trainer.data.importers import import_examples
 
     path = check_new(home() / "evalsets" / f"{name}.jsonl", replace)
-    examples = list(import_examples(rows, format))
+    examples = list(import_examples(rows, format, bad))
+    rows = [row for row in rows if row.number not in bad.numbers]
     parts = hold_out(examples, holdout)
-    samples = import_samples([rows[place] for place in parts.held], name, format)
+    samples = import_samples([rows[place] for place in parts.held], name, format, bad)
     return (examples[place] for place in parts.kept), partial(write_evalset, path, samples, replace)
 
 

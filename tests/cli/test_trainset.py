@@ -84,6 +84,27 @@ def test_holdout_makes_a_trainset_and_an_evalset_that_share_no_prompt(podium, ho
     assert podium(*command, "--replace").code == 0
 
 
+def test_bad_rows_are_counted_and_may_be_skipped(podium, home):
+    rows = [{"instruction": f"{n}+1?", "output": "" if n % 5 == 3 else f"{n + 1}"} for n in range(10)]
+    (home / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ("trainset", "import", home / "in.jsonl", "--as", "mine")
+    refused = podium(*command)
+    reason = "in.jsonl:4: 'output' is '', must be a text or a number, and not empty"
+    assert refused.code == 2 and not (home / "trainsets").exists()
+    assert refused.err.endswith(f"{reason}; bad rows: 2 of 10; mend them, or leave them out by --skip-bad\n")
+    done = podium(*command, "--skip-bad", "--holdout", "3")
+    assert f"{reason}\n" in done.out and "\nskipped      2 bad rows; the first: " in done.out
+    assert "traces       5: import:alpaca 5\n" in done.out and "held out     3 prompts" in done.out
+    items = [json.loads(line) for line in (home / "evalsets/mine.jsonl").read_text().splitlines()]
+    assert all(item["prompt"] == f"{int(item['expected_answer']) - 1}+1?" for item in items)
+    (home / "in.jsonl").write_text(json.dumps(rows[3]) + "\n")
+    nothing = podium(*command, "--skip-bad", "--replace")
+    assert (
+        nothing.code,
+        nothing.err.endswith("in.jsonl:1: 'output' is '', must be a text or a number, and not empty\n"),
+    ) == (2, True)
+
+
 def test_holdout_writes_nothing_if_it_cannot(podium, home):
     (home / "in.jsonl").write_text('{"prompt": "p", "response": "r"}\n{"prompt": "q", "response": "r"}\n')
     command = ("trainset", "import", home / "in.jsonl", "--as", "mine", "--holdout")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from podium.core.bad_rows import BadRows
 from podium.core.formats import Format, read_row
 from podium.core.records import Example, parse_example
 from podium.core.tables import Row
@@ -9,10 +10,10 @@ from podium.core.tables import Row
 VERSION = "2"  # of the conversion
 
 
-def import_examples(rows: Iterable[Row], format: Format) -> Iterator[Example]:
+def import_examples(rows: Iterable[Row], format: Format, bad: BadRows | None = None) -> Iterator[Example]:
     """Every row as a Conversation; of the formats gsm8k and traces, as a ReasoningTrace.
 
     Raises:
-        UsageError: one is invalid, which is named with file, line and reason.
+        UsageError: one is malformed, which is named with file, line and reason, unless `bad` skips it.
     """
-    return (parse_example(read_row(format, row), row.where) for row in rows)
+    return (bad or BadRows()).good(rows, lambda row: parse_example(read_row(format, row), row.where))

@@ -5,6 +5,7 @@ import pytest
 
 from eval.scorers import get_scorer
 from eval.sets.importers import gold, import_set
+from podium.core.bad_rows import BadRows
 from podium.core.errors import UsageError
 from podium.core.gold import fault_of_gold
 from podium.core.records import Prediction, Sample
@@ -221,6 +222,14 @@ def test_arc(tmp_path):
     solutions.write_text(json.dumps({"one": [[[5]], [[6, 7], [8]]], "two": [[[5]], [[6]]]}))
     with pytest.raises(UsageError, match=r"s.json: task one, output 1: row 1 has 1 cells and row 0 has 2"):
         import_set(source, "mine", "arc", solutions=solutions)
+
+
+def test_bad_rows_may_be_skipped(tmp_path):
+    (tmp_path / "f.csv").write_text("id,prompt,response\na,1+1=?,2\nb,2+2=?,\na,3+3=?,6\n")
+    bad = BadRows(skip=True)
+    found = import_set(Source(str(tmp_path / "f.csv")), "mine", bad=bad)
+    assert ([sample.id for sample in found.samples], bad.numbers) == (["a"], {2, 3})  # 3 has the id of 1
+    assert "f.csv:3: 'response' is ''" in bad.first
 
 
 def test_empty_file_and_unknown_format(tmp_path):
