@@ -50,6 +50,8 @@ def _normalise(answer: str) -> str:
         text = plain(before)
     text = THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
     text = CLOCK.sub(r" \1m", OPERATOR.sub(r"\1", COMMA.sub(", ", text))).strip()
+    if "$" in text and text != before:  # "0$/ $" ends with a formula once its space is gone
+        return _normalise(text)
     return _number(text) if NUMBER.fullmatch(text) else text
 
 

@@ -52,7 +52,8 @@ def one_line(error: BaseException | str, limit: int | None = None) -> str:
 
     If an error has no message, the name of its class is used.
     """
-    text = " ".join(_without_secrets(str(error)).split()) or type(error).__name__
+    lines = (line.strip() for line in _without_secrets(str(error)).splitlines())
+    text = " ".join(line for line in lines if line) or type(error).__name__
     return printable(text)[:limit]
 
 

@@ -58,7 +58,7 @@ def test_a_damaged_summary_blocks_nothing(podium, study, home, text):
     (warning,) = [line for line in shown.out.splitlines() if "warning: " in line]
     assert str(summary) in warning and f"`podium repair {study}` writes what it can of it" in warning
     assert podium("studies").code == 0
-    assert podium("promote", study, "--as", "one").code == 0
+    assert podium("promote", study, "--as", "one", "--quick").code == 0
     assert (home / "submission_runs" / "one" / "lock.json").is_file()
     repaired = podium("repair", study)
     assert repaired.code == 0 and "written anew from the trials; the damaged one is kept" in repaired.out
