@@ -85,7 +85,7 @@ def _stated_in(answer: str) -> Quantity | None:
 def expected_quantity(right: str) -> Quantity | None:
     """The quantity that a right answer is: 5 of `5 km`, and 9 apples of `9 (apples)`."""
     whole = quantity(right)
-    found = None if whole else _BRACKETED.fullmatch(normalise(right))
+    found = None if whole or len(right) > LONGEST else _BRACKETED.fullmatch(normalise(right))
     number = quantity(found[1]) if found else None
     if not found or not number or number.unit:
         return whole

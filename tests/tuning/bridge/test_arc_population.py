@@ -102,7 +102,7 @@ def test_a_population_is_swept_learned_from_and_submitted(here: Path, capsys: py
 
     assert command("promote", "population-001", "--quick", "--as", "final") == 0
     assert command("submit", "final") == 0
-    assert "hidden.json: 3 of 3 test outputs answered" in capsys.readouterr().out
+    assert "3 of 3 test outputs answered with the weights of" in capsys.readouterr().out
     run, hidden = here / "submission_runs/final", load_tasks(here / "hidden.json")
     submission = read_submission(run / "submission.json", hidden)
     assert list(submission) == ["task50", "task51"], "the hidden tasks, and no others"
