@@ -25,8 +25,10 @@ def expression(answer: str) -> str | None:
 
     None if there is no formula among the words, more than one, or a word that denies it.
     """
+    if len(answer) > LONGEST or _DATE_OR_RANGE.fullmatch(normalise(answer)):
+        return None
     formulas = _FORMULA.findall(answer)
-    if len(formulas) > 1 or len(answer) > LONGEST or _DATE_OR_RANGE.fullmatch(normalise(answer)):
+    if len(formulas) > 1:
         return None
     text = answer.strip().rstrip(".")
     if formulas:
