@@ -155,7 +155,15 @@ def begin_making(file: Path) -> multiprocessing.Process:
 
 
 def size_of_half(file: Path) -> int:
-    return sum(path.stat().st_size for path in file.parent.glob(".mlflow.db.*.tmp/*") if path.exists())
+    return sum(map(size_of, file.parent.glob(".mlflow.db.*.tmp/*")))
+
+
+def size_of(path: Path) -> int:
+    """0 if SQLite has just removed the file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def kill_at(file: Path, size: int) -> bool:
