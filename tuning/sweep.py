@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podium.core.budget import wall_s_for
+from podium.core.budgets.budget import wall_s_for
 from podium.core.clock import Deadline
 from podium.core.errors import UsageError
 from podium.core.files import read_json, write_json

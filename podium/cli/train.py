@@ -168,7 +168,7 @@ def _deadline(config: RunConfig, clock: MonotonicClock, started_s: float) -> Dea
     started_s = from_first(started_s)
     if config.budget.time_budget_s is None:
         return Deadline(shared(clock), started_s, None)
-    from podium.core.budget import resolve_budget
+    from podium.core.budgets.budget import resolve_budget
 
     budget = resolve_budget(config.budget)
     return Deadline(shared(clock), started_s, budget.time_budget_s, budget.reserve_s)

@@ -232,7 +232,8 @@ def first_problem(error: ValidationError) -> str:
     """The first problem of a pydantic error as text: dotted key, value, rule."""
     # A size that is neither a number nor "auto" has two errors: of the number, and of the word.
     problems = [one for one in error.errors() if one["loc"][-1:] != (AUTO_TAG,)]
-    first = problems[0]
+    # A misspelled key is also a missing one; its own name says more.
+    first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
     place = ".".join(str(part) for part in first["loc"] if part not in INT_TAGS)
     or_auto = ", or auto" if first["loc"][-1:] and first["loc"][-1] in INT_TAGS else ""
     message = PLAIN_RULES.get(first["type"], first["msg"].removeprefix("Value error, ") + or_auto)

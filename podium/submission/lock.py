@@ -9,7 +9,7 @@ from pydantic import Field
 from eval.arc_submission import makes_attempts
 from eval.scorers import get_scorer
 from eval.sets.evalset import Evalset, assert_disjoint, load_evalset
-from podium.core.budget import resolve_budget
+from podium.core.budgets.budget import resolve_budget
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, read_json, to_json

@@ -1,6 +1,6 @@
 import pytest
 
-from podium.core.budget import Budget, resolve_budget
+from podium.core.budgets.budget import Budget, resolve_budget
 from podium.core.config_sections import BudgetConfig
 from podium.core.errors import UsageError
 
@@ -14,7 +14,7 @@ def test_profile_fills_in_what_is_not_written():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (BudgetConfig(profile="colab"), "budget.profile='colab', must be one of local, kaggle-tpu"),
+        (BudgetConfig(profile="colab"), "budget.profile='colab', must be one of local, kaggle-tpu-v5e-8"),
         (BudgetConfig(profile="kaggle-tpu", time_budget_s=40_000), "budget.time_budget_s=40000, must be <= 32400"),
         (BudgetConfig(time_budget_s=10, reserve_s=10), "budget.reserve_s=10, must be < budget.time_budget_s=10"),
     ],

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from trainer.device.cards import ridge
+from podium.core.budgets.accelerators import of_device_kind
 from trainer.device.sharding import mesh_size, shard_rows_over_data
 from trainer.model.attention import softcap as _softcap
 
 # The fewest logits per chunk, in float32: 16 MiB. A smaller chunk costs more in overhead than it saves.
 CHUNK_ELEMENTS = 2**22
+CPU_RIDGE = 128  # more tokens made no product with a head faster on a CPU; fewer made it slower
 
 
 def chunk_tokens(vocab_size: int, device_kind: str) -> int:
@@ -21,6 +22,15 @@ def chunk_tokens(vocab_size: int, device_kind: str) -> int:
     The head is read once per chunk, so a chunk has enough tokens for the device to compute all the time.
     """
     return max(ridge(device_kind), CHUNK_ELEMENTS // vocab_size)
+
+
+def ridge(device_kind: str) -> int:
+    """The fewest tokens, a multiple of 128, whose product with a matrix the device computes without waiting for memory
+    (the ridge point of Williams et al. 2009, doi:10.1145/1498765.1498785)."""
+    found = of_device_kind(device_kind)
+    if found is None or found.peak_flops is None or found.bandwidth is None:
+        return CPU_RIDGE
+    return -(-int(found.peak_flops / found.bandwidth) // 128) * 128
 
 
 def logits(hidden: Array, head: Array, softcap: float | None) -> Array:

@@ -1,29 +1,10 @@
-"""Budget profiles: the length of a session, and the rate at which a session uses the quota.
-
-Kaggle's figures: a TPU session lasts 9 h, a GPU session 12 h, and an L4x4 uses GPU quota at twice the rate.
-"""
+"""The time limits of a run, from its config and its budget profile."""
 
 from dataclasses import dataclass
 
+from podium.core.budgets.profiles import load_profile, profiles
 from podium.core.config_sections import BudgetConfig
 from podium.core.errors import UsageError
-
-HOUR_S = 3600.0
-
-
-@dataclass(frozen=True)
-class BudgetProfile:
-    session_s: float
-    reserve_s: float
-    quota_rate: float  # quota-seconds per wall second; 0 if nothing is metered
-
-
-PROFILES = {
-    "local": BudgetProfile(session_s=12 * HOUR_S, reserve_s=30, quota_rate=0),
-    "kaggle-tpu": BudgetProfile(session_s=9 * HOUR_S, reserve_s=600, quota_rate=1),
-    "kaggle-gpu": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, quota_rate=1),
-    "kaggle-l4x4": BudgetProfile(session_s=12 * HOUR_S, reserve_s=600, quota_rate=2),
-}
 
 
 @dataclass(frozen=True)
@@ -41,9 +22,7 @@ def resolve_budget(config: BudgetConfig) -> Budget:
     Raises:
         UsageError: the profile is unknown, the budget exceeds the session, or the reserve leaves no time.
     """
-    if config.profile not in PROFILES:
-        raise UsageError(f"budget.profile={config.profile!r}, must be one of {', '.join(PROFILES)}")
-    profile = PROFILES[config.profile]
+    profile = load_profile(config.profile)
     time_budget_s = profile.session_s if config.time_budget_s is None else config.time_budget_s
     if time_budget_s > profile.session_s:
         limit = f"{profile.session_s:g}, the session of profile {config.profile}"
@@ -61,11 +40,9 @@ def wall_s_for(quota_s: float, profile: str) -> float:
     Raises:
         UsageError: the profile is unknown or has no quota.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"budget.profile={profile!r}, must be one of {', '.join(PROFILES)}")
-    rate = PROFILES[profile].quota_rate
+    rate = load_profile(profile).rate
     if not rate:
-        metered = ", ".join(name for name, each in PROFILES.items() if each.quota_rate)
+        metered = ", ".join(name for name, each in profiles().items() if each.rate)
         raise UsageError(
             f"quota of {quota_s:g} s: budget.profile={profile!r} has no quota; limit the time instead, "
             f"or set the profile to one of {metered}"
