@@ -5,7 +5,7 @@ Each asks through the stop file of the study's folder; running trials then end a
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from podium.core.states import State
 from tuning.search.stop_rule import StopRule
 from tuning.study.events import Event, Listener
 from tuning.study.files import request_stop
-from tuning.study.stops import stop_reason
 from tuning.study.study import StudyView
+from tuning.study.trial import UNFINISHED, TrialView, best_of, direction_sign
 
 MAX_FIRST_CRASHES = 3  # if the first trials all crash, the hyperparameters are not the cause
 WATCH_EVERY_S = 0.2
@@ -63,6 +63,23 @@ def stop_by_rule(rule: StopRule, study: StudyView) -> Listener:
 
     check()
     return listen
+
+
+def stop_reason(rule: StopRule, trials: Iterable[TrialView]) -> str | None:
+    """Why the rule ends a study with these trials; None if it does not."""
+    if rule.target is None and rule.patience is None:  # avoids a loop over all trials whenever one ends
+        return None
+    ended = [trial for trial in trials if trial.state not in UNFINISHED]
+    best = best_of(ended)
+    if best is None or best.value is None:
+        return None
+    sign = direction_sign(best)
+    if rule.target is not None and sign * best.value >= sign * rule.target:
+        return f"trial {best.number} has {best.value:g}, and the target was {rule.target:g}"
+    since = sum(trial.number > best.number for trial in ended)
+    if rule.patience is not None and since >= rule.patience:
+        return f"{since} trials after trial {best.number} were no better, and the patience was {rule.patience}"
+    return None
 
 
 def stop_after_crashes(folder: Path) -> Listener:
