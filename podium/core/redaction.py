@@ -54,7 +54,7 @@ def one_line(error: BaseException | str, limit: int | None = None) -> str:
     """
     lines = (line.strip() for line in _without_secrets(str(error)).splitlines())
     text = " ".join(line for line in lines if line) or type(error).__name__
-    return printable(text)[:limit]
+    return printable(text).replace("\t", "\\t")[:limit]
 
 
 def named_line(error: BaseException, limit: int | None = None) -> str:

@@ -143,6 +143,7 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
 
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(BATCH):
+                batch.validate(full=True)
                 yield from batch.to_pylist()
 
 
@@ -160,6 +161,8 @@ def _arrow(path: Path) -> Iterator[dict[str, Any]]:
             else:
                 batches = iter(pyarrow.ipc.open_stream(file))
             for batch in batches:
+                # Arrow trusts the offsets in a file; wrong ones read memory that is not there, which kills the process.
+                batch.validate(full=True)
                 yield from batch.to_pylist()
 
 

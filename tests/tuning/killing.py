@@ -116,7 +116,7 @@ def processes_of(home: Path) -> dict[int, str]:
         except OSError:  # it has ended, or is not ours
             continue
         if mine and not is_zombie and int(folder.name) != os.getpid():
-            found[int(folder.name)] = command[:120]
+            found[int(folder.name)] = command[:300]
     return found
 
 

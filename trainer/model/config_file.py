@@ -6,7 +6,7 @@ from typing import Any
 
 from podium.core.errors import UsageError
 from podium.core.files import read_json
-from podium.core.redaction import one_line
+from podium.core.redaction import named_line, one_line
 from trainer.model.architecture import Architecture, architecture_from_hf, check_family
 
 
@@ -22,6 +22,11 @@ def read_architecture(folder: Path) -> Architecture:
         return architecture_from_hf(_transformers_config(folder))
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        # transformers checks the types of some fields only.
+        raise UsageError(
+            f"{path}: a value cannot be used ({named_line(error, 200)}); download the model again"
+        ) from error
 
 
 def _transformers_config(folder: Path) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 from podium.core.config_sections import ModelConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
-from podium.core.redaction import one_line
+from podium.core.redaction import one_line, shown
 from trainer.data.tokenizer import TOKENIZER_FILES
 
 TINY = Path(__file__).parents[1] / "tiny"
@@ -52,7 +52,11 @@ def weight_files(folder: Path) -> list[Path]:
         index = read_json(folder / INDEX)
         if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
             raise UsageError(f"{folder / INDEX}: has no weight_map, so it is corrupt; download the model again")
-        names = sorted(set(index["weight_map"].values()))
+        found = index["weight_map"].values()
+        if wrong := [name for name in found if not isinstance(name, str) or Path(name).name != name or name == ".."]:
+            rule = "must hold names of files beside it; download the model again"
+            raise UsageError(f"{folder / INDEX}: weight_map holds {shown(wrong[0])}, {rule}")
+        names = sorted(set(found))
     for name in names:
         if not (folder / name).is_file():
             raise UsageError(f"{name} is missing in {folder}; weights are read from safetensors files")

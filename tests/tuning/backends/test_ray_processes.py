@@ -6,6 +6,8 @@ import random
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,9 +28,24 @@ BEGIN = ("sweep", "space.yaml", "--backend", "ray", "--trials", "100000", "--nam
 pytestmark = pytest.mark.usefixtures("store")
 
 
+@pytest.fixture(autouse=True)
+def nothing_left(home: Path) -> Iterator[None]:
+    """Ends the sweep of a test that fails, which would go on for hours."""
+    yield
+    for pid in killing.processes_of(home):
+        with suppress(ProcessLookupError):
+            killing.kill(pid)
+
+
 def pids(home: Path, name: str) -> list[int]:
     """The processes of sweeps in `home` that the system calls by that name."""
-    return [pid for pid in killing.processes_of(home) if Path(f"/proc/{pid}/comm").read_text().strip() == name]
+    return [pid for pid in killing.processes_of(home) if name_of(pid) == name]
+
+
+def name_of(pid: int) -> str:
+    with suppress(FileNotFoundError, ProcessLookupError):  # it ended since it was found
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def listens(pid: int) -> bool:
@@ -62,7 +79,7 @@ def test_the_death_of_the_raylet_ends_the_sweep_in_one_line(home):
     write_data(home)
     sweep = start(ANALYTIC + CODE, *BEGIN)
     wait_for_line(sweep, "[2/")
-    autoscaler = [pid for pid in killing.processes_of(home) if "autoscaler" in Path(f"/proc/{pid}/cmdline").read_text()]
+    autoscaler = [pid for pid, command in killing.processes_of(home).items() if "autoscaler" in command]
     assert [listens(pid) for pid in autoscaler] == [False]  # its metrics would need no token
     assert listens(pids(home, "raylet")[0])
     killing.kill(pids(home, "raylet")[0])
