@@ -314,6 +314,23 @@ NAMED = {  # the attacks that once broke a reader: file, its text with {whole} f
         "'name' is given twice",
     ),
     "NUL in a name": ("base.yaml", 'eval: {{evalset: "a\\0b"}}', None),
+    "an index that names no file": (
+        "model/model.safetensors.index.json",
+        '{{"weight_map": {{"a": [1]}}}}',
+        r"holds \[1\]",
+    ),
+    "an index that leaves its folder": (
+        "model/model.safetensors.index.json",
+        '{{"weight_map": {{"a": "../../b"}}}}',
+        "weight_map holds '../../b', must hold names of files beside it",
+    ),
+    "an index with a long name": (
+        "model/model.safetensors.index.json",
+        '{{"weight_map": {{"a": "' + "x" * 5000 + '"}}}}',
+        "x is missing in",
+    ),
+    "turns that are no lists": ("chat.jsonl", '{{"messages": {{"role": 1}}}}', "must be a list of objects"),
+    "a tab in a cell": ("a.tsv", 'question\tanswer\n"a"b\tc\n', r"not CSV \('\\t' expected"),
     "--set with a date": ("set.txt", "data.date=2001-99-99", None),
     "--set with a bomb": ("set.txt", "data.system={{a: &a [*a]}}", r"--set .*\*a stands inside what it repeats"),
 }
@@ -375,6 +392,21 @@ def test_a_small_gzip_file_does_not_fill_the_memory(tmp_path, name):
     with at_most(LIMIT_S), pytest.raises(PodiumError, match=r"times its size|not UTF-8|nested more|not JSON"):
         imported(path)
     assert most_kb() - before_kb < MOST_KB
+
+
+def test_offsets_beyond_the_end_of_an_arrow_file_are_refused(whole):
+    """Arrow would read memory that is not there, which kills the process."""
+    path = whole / "a.arrow"
+    before = path.read_bytes()
+    with pyarrow.memory_map(str(path)) as file:
+        offsets = pyarrow.ipc.open_file(file).get_batch(0).column(0).buffers()[1].to_pybytes()[:12]
+    assert before.count(offsets) >= 1
+    path.write_bytes(before.replace(offsets, offsets[:4] + (2**30).to_bytes(4, "little") + offsets[8:]))
+    try:
+        with pytest.raises(PodiumError, match=r"cannot be read as Arrow .*out of bounds"):
+            imported(path)
+    finally:
+        path.write_bytes(before)
 
 
 def test_mutated_files_are_read_or_refused_in_one_line(whole):

@@ -28,7 +28,8 @@ def messages_of(turns: Any, key: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: it is no list of objects, or a turn has an unknown role or content; the message names the turn.
     """
-    if isinstance(turns, Mapping):  # a column of lists, as older versions of `datasets` store a list of objects
+    # A column of lists, as older versions of `datasets` store a list of objects.
+    if isinstance(turns, Mapping) and all(isinstance(values, list) for values in turns.values()):
         turns = [dict(zip(turns, values, strict=True)) for values in zip(*turns.values(), strict=True)]
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, Mapping) for turn in turns):
         raise ValueError(f"{key!r} must be a list of objects with role and content, or from and value")

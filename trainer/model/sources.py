@@ -5,7 +5,8 @@ from pathlib import Path
 from podium.core.config_sections import ModelConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
-from podium.core.redaction import one_line, shown
+from podium.core.paths import is_there
+from podium.core.redaction import one_line, shortened, shown
 from trainer.data.tokenizer import TOKENIZER_FILES
 
 TINY = Path(__file__).parents[1] / "tiny"
@@ -58,8 +59,8 @@ def weight_files(folder: Path) -> list[Path]:
             raise UsageError(f"{folder / INDEX}: weight_map holds {shown(wrong[0])}, {rule}")
         names = sorted(set(found))
     for name in names:
-        if not (folder / name).is_file():
-            raise UsageError(f"{name} is missing in {folder}; weights are read from safetensors files")
+        if not is_there(folder / name):
+            raise UsageError(f"{shortened(name, 100)} is missing in {folder}; weights are read from safetensors files")
     return [folder / name for name in names]
 
 
