@@ -68,6 +68,7 @@ def test_every_file_goes_from_import_to_a_score(folder, capsys):
         "sums.jsonl",
         "sums.yaml",
         "faq.tsv",
+        "gaps.jsonl",
     }
     assert len(every) == 10 and every == set(loop.line.partition(";")[0].split()[3:])
     check([loop], folder, capsys)

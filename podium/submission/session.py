@@ -141,8 +141,8 @@ class Session:
 
     def _generate(self) -> None:
         """Answer with the weights of the last step until the deadline; an item without an answer is missing."""
-        step, run = self._trained()
-        late_s = self.attempt.fact("late_s") + self.attempt.down_s(Phase.GENERATING)
+        step, run, took_s = self._trained()
+        late_s = self.attempt.fact("late_s") + self.attempt.down_s(Phase.GENERATING) + took_s
         deadline = self.attempt.deadline(self.plan, self.plan.generating_ends_after(late_s))
         logs = {file: AnswerLog(self.out / file) for file in self.checks.targets}
         found: dict[str, list[Prediction]] = {}
@@ -162,9 +162,9 @@ class Session:
         for log in logs.values():
             log.delete()
 
-    def _trained(self) -> tuple[int, TrainingRun]:
-        """The run with the weights of the last step. If its checkpoint is lost, the steps since the one before it are
-        trained again, which gives the same weights."""
+    def _trained(self) -> tuple[int, TrainingRun, float]:
+        """The last step, the run with its weights, and the seconds that reading them took. If its checkpoint is lost,
+        the steps since the one before it are trained again, which gives the same weights."""
         try:
             return self._restored()
         except PodiumError as error:
@@ -173,10 +173,10 @@ class Session:
         self._train()
         return self._restored()
 
-    def _restored(self) -> tuple[int, TrainingRun]:
-        step, run = self.attempt.fact("step"), self._open_run()
+    def _restored(self) -> tuple[int, TrainingRun, float]:
+        began_s, step, run = self.attempt.elapsed_s(), self.attempt.fact("step"), self._open_run()
         run.restore(self.out / run_files.CHECKPOINTS / str(step), for_training=False)
-        return step, run
+        return step, run, self.attempt.elapsed_s() - began_s
 
     def _open_run(self) -> TrainingRun:
         return TrainingRun(self.config, self.out, self.library, self.attempt.clock)

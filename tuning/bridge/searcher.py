@@ -136,11 +136,11 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
 
     def _resume_next(self) -> tuple[Any, TrialView]:
         """The next trial of an earlier sweep. Parameters not yet drawn get the values that sweep would have drawn."""
-        import optuna
+        from tuning.bridge.half_drawn import HalfDrawnTrial
 
         frozen = self._to_resume.popleft()
         self._set_sampler(frozen.number)
-        trial = optuna.trial.Trial(self._study, frozen._trial_id)
+        trial = HalfDrawnTrial(self._study, frozen._trial_id)
         trial.set_user_attr(attributes.STATE, State.RUNNING)
         if attributes.REASON in frozen.user_attrs:  # why it was stopped
             trial.set_user_attr(attributes.REASON, None)

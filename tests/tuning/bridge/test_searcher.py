@@ -1,3 +1,5 @@
+from typing import Any
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -177,6 +179,47 @@ def test_a_trial_whose_parameters_were_not_all_drawn_is_drawn_as_it_would_have_b
     assert trial.number == 1
     bridge = OptunaBridge(cut, space, limit=2)
     assert [bridge.suggest(str(number)) for number in range(2)] == expected
+
+
+@pytest.mark.parametrize("sampler", [{"name": "random"}, {"name": "tpe", "n_startup_trials": 2}, {"name": "qmc"}])
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_trial_that_was_killed_between_two_parameters_gets_the_second_as_it_would_have_been(
+    write_space, monkeypatch, sampler, number
+):
+    space = load_space(write_space(sampler=sampler))
+
+    def proposals(name: str, dies: bool) -> list[Any]:
+        study = create(space, name, {})
+        bridge, proposed = OptunaBridge(study, space, limit=5), []
+        for trial in range(5):
+            if dies and trial == number:
+                with monkeypatch.context() as patch, pytest.raises(Killed):
+                    kill_at_second_parameter(patch, study)
+                    bridge.suggest("killed")
+                study = open_storage(study_dir(name))
+                assert len(study.trials[trial].params) == 1
+                bridge = OptunaBridge(study, space, limit=5)
+            proposed.append(bridge.suggest(str(trial)))
+            bridge.on_trial_complete(str(trial), result(FULL, State.COMPLETE, 10.0 * trial))
+        return proposed
+
+    assert proposals("killed", dies=True) == proposals("whole", dies=False)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing is recorded after it."""
+
+
+def kill_at_second_parameter(patch: pytest.MonkeyPatch, study: Any) -> None:
+    write, written = study._storage.set_trial_param, []
+
+    def write_or_die(trial_id: int, name: str, *rest: Any) -> None:
+        if written:
+            raise Killed
+        written.append(name)
+        write(trial_id, name, *rest)
+
+    patch.setattr(study._storage, "set_trial_param", write_or_die)
 
 
 def test_events_tell_what_is_on_record(study, space):
