@@ -15,10 +15,11 @@ from ray.tune import Callback
 from podium.core.redaction import one_line
 from tuning.study.files import cannot_continue, request_stop
 from tuning.workers import cluster
-from tuning.workers.ray_processes import kill_marked
+from tuning.workers.ray_processes import RayProcesses
 
 CHECK_EVERY_S = 1.0
 PATIENCE_S, CLUSTER_PATIENCE_S = 1.5, 10.0  # without an answer; the control server of a cluster may be restarted
+CLIENTS_DIED_S = 10.0
 GRACE_S = 12.0  # for the main thread to end the sweep in order
 
 
@@ -33,11 +34,11 @@ class RayMonitor(Callback):  # type: ignore[misc]
     Ray elsewhere and so does not end, the thread ends the process with one line and exit code 1.
     """
 
-    def __init__(self, mark: str, on_cluster: bool) -> None:
-        """`mark` is that of the processes which Ray started for this sweep; they are killed when Ray is lost."""
+    def __init__(self, started: RayProcesses | None, on_cluster: bool) -> None:
+        """`started`: the processes that Ray started for this sweep; they are killed when Ray is lost."""
         self.folder: Path | None = None  # of the study, once there is one
         self.lost = ""  # the reason, once Ray is lost
-        self._mark = mark
+        self._started = started
         self._patience_s = {
             cluster.control_server(): CLUSTER_PATIENCE_S if on_cluster else PATIENCE_S,
             cluster.raylet(): PATIENCE_S,
@@ -50,10 +51,19 @@ class RayMonitor(Callback):  # type: ignore[misc]
         if self.lost:
             raise RayLost(self.lost)
 
-    def confirm(self) -> None:
-        """Return once both answer. Raises RayLost if they do not: then it is not a trial that failed."""
-        while not all(server.answers() for server in self._patience_s):
+    def confirm(self, clients_died: bool) -> None:
+        """Return once both answer. Raises RayLost if they do not: then it is not a trial that failed.
+
+        A raylet that is about to end still answers while its clients die, so after that both must answer for a while.
+        """
+        for_s = CLIENTS_DIED_S if clients_died else 0.0
+        since_s = time.monotonic()
+        while True:
             self.on_step_begin()
+            if not all(server.answers() for server in self._patience_s):
+                since_s = time.monotonic()
+            elif time.monotonic() - since_s >= for_s:
+                return
             self._ended.wait(CHECK_EVERY_S)
 
     def close(self) -> None:
@@ -74,8 +84,8 @@ class RayMonitor(Callback):  # type: ignore[misc]
 
     def _give_up(self, reason: str) -> None:
         self.lost = reason
-        if self._mark:
-            kill_marked(self._mark)
+        if self._started:
+            self._started.kill()
         if not self._ended.wait(GRACE_S):
             self._quit()
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from tuning.backends.base import Sweep, Usage
 from tuning.search.space import SearchSpace
 from tuning.study.files import request_stop
 from tuning.workers import cluster
-from tuning.workers.ray_processes import MARK, kill_marked, marked, new_mark
+from tuning.workers.ray_processes import MARK, RayProcesses, marked, new_mark
 from tuning.workers.resources import cores_here, plan
 from tuning.workers.runtime_env import runtime_env_for
 
@@ -31,17 +32,19 @@ class RayBackend:
             UsageError: the address cannot be used, or devices are missing.
             PodiumError: Ray did not start or answer.
         """
-        # Silences Ray's messages about dead workers, which name neither trial nor cause. Ray reads this on import.
+        # Ray reads these on import. The first silences its messages about dead workers, which name neither trial nor
+        # cause. The second keeps a call that comes after the end of a lost Ray from starting another one.
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+        os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
         import ray
 
         self._joined = ray.is_initialized()
         address = cluster.check_address(address or os.environ.get("RAY_ADDRESS"), joined=self._joined)
         self._on_cluster = self._joined or address is not None
-        self._mark = "" if self._joined else start_ray(address, space)
+        self._started = None if self._joined else start_ray(address, space)
         from tuning.backends.ray_monitor import RayMonitor
 
-        self._monitor = RayMonitor(self._mark, self._on_cluster)
+        self._monitor = RayMonitor(self._started, self._on_cluster)
         try:
             nodes = cluster.nodes()
             self._plan = plan(space.base_config, space.workers, n_trials, nodes)
@@ -87,15 +90,15 @@ class RayBackend:
 
         if not self._joined:
             ray.shutdown()
-        if self._mark:
-            kill_marked(self._mark)  # Ray's small agents would take up to a minute to see that they are alone
+        if self._started:
+            self._started.kill()  # Ray's small agents would take up to a minute to see that they are alone
         self._monitor.close()
 
 
-def start_ray(address: str | None = None, space: SearchSpace | None = None) -> str:
+def start_ray(address: str | None = None, space: SearchSpace | None = None) -> RayProcesses:
     """Start Ray here, or join the cluster at `address` and upload our code and the data of `space` to it.
 
-    Returns the mark of the processes that it starts here. Those of a cluster that was running before have none.
+    Returns the processes that it starts here, without those of a cluster that was running before.
 
     Raises:
         PodiumError: Ray did not start or answer.
@@ -107,11 +110,18 @@ def start_ray(address: str | None = None, space: SearchSpace | None = None) -> s
         os.environ.setdefault("AUTOSCALER_METRIC_PORT", "-1")
         with marked() as mark:
             _init("local", num_cpus=len(cores_here()), object_store_memory=256 * 2**20)
-        return mark
+        return RayProcesses(mark, session_dir())
     mark = new_mark()
     with runtime_env_for(space) as runtime_env:
         _init(address, runtime_env={**runtime_env, "env_vars": {MARK: mark}})
-    return mark
+    return RayProcesses(mark)
+
+
+def session_dir() -> Path:
+    """Where the Ray of this process keeps its logs and sockets."""
+    from ray._private.worker import _global_node  # private, and the version is pinned
+
+    return Path(_global_node.get_session_dir_path()).resolve()
 
 
 def _init(address: str, **options: Any) -> None:

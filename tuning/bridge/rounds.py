@@ -28,7 +28,7 @@ class RoundsBridge(Searcher):  # type: ignore[misc]
         self._folder, self._next_round, self._ended = folder, next_round, ended
         self._waiting = deque(next_round())
         self.n_jobs, self.n_initial_jobs = n_jobs, len(self._waiting)
-        self.confirm_failure: Callable[[], None] = lambda: None  # raises if the backend failed, and not the job
+        self.confirm_failure: Callable[[bool], None] = lambda _: None  # as that of OptunaBridge
         self._running: dict[str, int] = {}  # Tune's trial id -> number of the job
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -51,7 +51,7 @@ class RoundsBridge(Searcher):  # type: ignore[misc]
             return
         report = read_report(result) if result and not error else None
         if report is None:
-            self.confirm_failure()
+            self.confirm_failure(True)
         self._ended(self._running.pop(trial_id), report)
 
     def save(self, checkpoint_path: str) -> None:

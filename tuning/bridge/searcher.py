@@ -49,7 +49,9 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         if (size := space.sampler.size(space)) is not None:
             self._limit = min(limit, self._n_enqueued + size)
         self._to_resume = deque(trial for trial in asked if not trial.state.is_finished())
-        self.confirm_failure: Callable[[], None] = lambda: None  # raises if the backend failed, and not the trial
+        self.confirm_failure: Callable[[float], None] = lambda _: (
+            None
+        )  # raises if the backend failed, and not the trial
         self._running: dict[str, tuple[Any, TrialView]] = {}  # Tune's trial id -> (Optuna trial, view)
 
     @property
@@ -84,7 +86,7 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             return
         report = read_report(result) if result and not error else None
         if report is None or report.state is State.FAILED:
-            self.confirm_failure()
+            self.confirm_failure(report is None)
         view = self._record(trial_id, report) if report else self._running[trial_id][1]
         view = replace(view, metrics=final_metrics(report, view) if report else {})
         violations = self._space.violations(view.config, view.metrics) if report else {}

@@ -1,10 +1,14 @@
-"""The processes that Ray starts for a sweep. All of them inherit an environment variable, by which they are found."""
+"""The processes that Ray starts for a sweep, found by what they inherit: an environment variable, and open log files.
+
+Ray's agents write their titles over their environment, so the variable alone does not find all of them.
+"""
 
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,19 +35,35 @@ def marked() -> Iterator[str]:
         del os.environ[MARK]
 
 
-def kill_marked(mark: str) -> None:
-    """Kill the processes with this mark. Needs /proc: elsewhere they end when they see that Ray is gone."""
-    for _ in range(MAX_ROUNDS):  # one that is killed may just have started another
-        if not (found := list(_with_mark(mark))):
-            return
-        for pid in found:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(ROUND_S)
+@dataclass(frozen=True)
+class RayProcesses:
+    """The processes with a mark, and those with an open file below `session`, the folder of a Ray of our own.
 
+    On a cluster that others started there is no `session`, since its processes are not ours.
+    """
 
-def _with_mark(mark: str) -> Iterator[int]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is not ours
-            if f"{MARK}={mark}\0".encode() in (folder / "environ").read_bytes():
-                yield int(folder.name)
+    mark: str
+    session: Path | None = None
+
+    def kill(self) -> None:
+        """Kill them all. Needs /proc: elsewhere they end when they see that Ray is gone."""
+        for _ in range(MAX_ROUNDS):  # one that is killed may just have started another
+            if not (found := list(self._alive())):
+                return
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(ROUND_S)
+
+    def _alive(self) -> Iterator[int]:
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended, or is not ours
+                if int(folder.name) != os.getpid() and (self._has_mark(folder) or self._has_file(folder)):
+                    yield int(folder.name)
+
+    def _has_mark(self, process: Path) -> bool:
+        return f"{MARK}={self.mark}\0".encode() in (process / "environ").read_bytes()
+
+    def _has_file(self, process: Path) -> bool:
+        files = (process / "fd").iterdir() if self.session else ()
+        return any(file.readlink().is_relative_to(self.session or file) for file in files)

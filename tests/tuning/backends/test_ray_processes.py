@@ -38,8 +38,17 @@ def nothing_left(home: Path) -> Iterator[None]:
 
 
 def pids(home: Path, name: str) -> list[int]:
-    """The processes of sweeps in `home` that the system calls by that name."""
-    return [pid for pid in killing.processes_of(home) if name_of(pid) == name]
+    """The processes of sweeps in `home` that the system calls by that name. Ray's agents overwrite their environment,
+    so they are found as the children of the raylet."""
+    mine = set(killing.processes_of(home))
+    mine |= {int(pid) for parent in mine for pid in children(parent)}
+    return [pid for pid in mine if name_of(pid) == name]
+
+
+def children(pid: int) -> list[str]:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return []
 
 
 def name_of(pid: int) -> str:
@@ -67,7 +76,7 @@ def assert_ended_and_goes_on(home: Path, sweep: subprocess.Popen[str], reason: s
     assert errors.count("\n") == 1
     assert "; nothing that finished is lost, resume with: podium sweep " in errors
     before = load_study("sums")
-    assert State.FAILED not in {trial.state for trial in before.trials}
+    assert [trial.reason for trial in before.trials if trial.state is State.FAILED] == []
     after = resume("sums", worker=AnalyticWorker, backend="inline", trials=len(before.trials) + 1)
     assert len(after.trials) == len(before.trials) + 1
     assert {trial.state for trial in after.trials} <= {State.COMPLETE, State.PRUNED}
@@ -100,6 +109,7 @@ def test_the_death_of_a_process_of_ray_ends_the_sweep_in_half_a_minute(home, vic
     write_data(home)
     sweep = start(ANALYTIC + CODE, *BEGIN)
     wait_for_line(sweep, "[2/")
+    assert killing.wait_until(lambda: pids(home, victim))  # an agent gets its name once it has started
     killing.kill(pids(home, victim)[0])
     assert_ended_and_goes_on(home, sweep, reason)
 
@@ -115,8 +125,11 @@ def test_ray_is_killed_at_any_instant(home, number):
     done = lambda: calls.read_bytes().count(b"\n") if calls.exists() else 0  # noqa: E731
     assert killing.wait_until(lambda: done() >= 1 + number * 3, lambda: sweep.poll() is None)
     killing.wait_until(lambda: False, within_s=random.Random(number).uniform(0, 0.3))
+    (raylet,) = pids(home, "raylet")
+    started = [int(pid) for pid in children(raylet)]
     killing.kill(pids(home, victim)[0])
     assert_ended_and_goes_on(home, sweep, reason)
+    assert killing.wait_until(lambda: not any(map(name_of, started)), within_s=LIMIT_S), started
 
 
 @pytest.mark.slow
