@@ -43,12 +43,12 @@ def _read(path: Path, keys: tuple[str, ...], report: Report) -> Mapping[str, Any
     try:
         values = read_json(path)
     except PodiumError as error:
-        report.fail(path.name, str(error))
+        report.fail("keys", str(error))
         return None
     if not isinstance(values, Mapping):
-        report.fail(path.name, f"{path.name} holds {type(values).__name__}, must be an object")
+        report.fail("keys", f"{path.name} holds {type(values).__name__}, must be an object")
         return None
-    report.fail(path.name, *(f"{gap}: null or a placeholder" for gap in gaps_in(values, path.name)))
+    report.fail("keys", *(f"{gap}: null or a placeholder" for gap in gaps_in(values, path.name)))
     _report_absent(path.name, "", values, keys, report)
     return values
 
@@ -56,11 +56,11 @@ def _read(path: Path, keys: tuple[str, ...], report: Report) -> Mapping[str, Any
 def _report_absent(file: str, within: str, values: Any, keys: tuple[str, ...], report: Report) -> None:
     if not isinstance(values, Mapping):
         if values is not None:
-            report.fail(file, f"{file}.{within} holds {type(values).__name__}, must be an object")
+            report.fail("keys", f"{file}.{within} holds {type(values).__name__}, must be an object")
         return
     said = values.get("not_applicable", ())
     prefix = f"{file}.{within}" if within else file
-    report.fail(file, *(f"{prefix}.{key}: absent" for key in keys if key not in values and key not in said))
+    report.fail("keys", *(f"{prefix}.{key}: absent" for key in keys if key not in values and key not in said))
 
 
 def _check_score(summary: Mapping[str, Any]) -> str:
@@ -105,9 +105,11 @@ def _check_log(run_dir: Path) -> str:
         raise PodiumError(f"{OUTPUT_LOG} is empty")
     if found := list(_placeholders(text)):
         raise PodiumError(f"{OUTPUT_LOG} holds a placeholder: {found[0][:80]!r}")
+    if lacking := [what for what in ("JAX", "loss") if what.casefold() not in text.casefold()]:
+        raise PodiumError(f"{OUTPUT_LOG} names no {' and no '.join(lacking)}")
     return f"{OUTPUT_LOG} has {len(text.splitlines())} lines"
 
 
 def _placeholders(text: str) -> Iterator[str]:
-    words = ("placeholder", "replace with actual", "to be filled", "paste ", "todo:")
+    words = ("placeholder", "replace with actual", "to be filled", "paste ", "awaiting", "todo:")
     yield from (line.strip() for line in text.splitlines() if any(word in line.casefold() for word in words))

@@ -26,7 +26,7 @@ NO_LOCK = "there is no lock.json: nothing shows with which config, data and code
 
 @pytest.fixture
 def write(tmp_path):
-    def to_folder(manifest=MANIFEST, summary=SUMMARY, log="step 1\n"):
+    def to_folder(manifest=MANIFEST, summary=SUMMARY, log="JAX 0.4.30\nstep 1  loss 2.0\n"):
         (tmp_path / "run_manifest.json").write_text(json.dumps(manifest))
         (tmp_path / "eval_summary.json").write_text(json.dumps(summary))
         (tmp_path / "kaggle_output_log.txt").write_text(log)
@@ -98,6 +98,7 @@ def test_what_is_not_an_object(write, value):
 
 def test_files_that_are_missing_or_empty(write, tmp_path):
     assert write(log="  \n").problems[1:] == ["kaggle_output_log.txt is empty"]
+    assert write(log="step 1\n").problems[1:] == ["kaggle_output_log.txt names no JAX and no loss"]
     for name in ("predictions.jsonl", "kaggle_output_log.txt", "eval_summary.json"):
         (tmp_path / name).unlink()
     problems = verify_folder(tmp_path).problems
