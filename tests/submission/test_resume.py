@@ -18,6 +18,7 @@ from podium.submission.ending import RunEnded
 from podium.submission.journal import Journal, Phase
 from podium.submission.lock import write_lock
 from podium.submission.run_once import submit
+from podium.submission.verification.folder import verify_folder
 from tests.damage import flip_bit
 from tests.submission import small
 from tests.submission.small import promotion, tree
@@ -81,6 +82,9 @@ def assert_same_result(home, finished):
     ours, theirs = home / "submission_runs/done", finished / "submission_runs/done"
     for file in RESULTS:
         assert (ours / file).read_bytes() == (theirs / file).read_bytes(), file
+    summaries = [read(each, "eval_summary.json", "done") for each in (home, finished)]
+    assert {**summaries[0], "evaluated_at": summaries[1]["evaluated_at"]} == summaries[1]
+    assert verify_folder(ours).problems == []  # its log goes over two sessions, and its times have an interruption
     losses = [[line["loss"] for line in read_lines(each, "metrics.jsonl", "done")] for each in (home, finished)]
     assert losses[0] == losses[1]
 
