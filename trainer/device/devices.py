@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import jax
     import numpy as np
 
+# Of a GPU's memory, for JAX's allocator, which takes 0.75 by default; the rest is for the driver and the libraries.
+GPU_SHARE = 0.9
+
 
 @dataclass(frozen=True)
 class DeviceInfo:
@@ -37,6 +40,7 @@ def select(config: DeviceConfig, preallocate: bool = True) -> DeviceInfo:
     """
     if not preallocate:
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", str(GPU_SHARE))
     if config.allocator == "platform":
         os.environ["XLA_PYTHON_CLIENT_ALLOCATOR"] = "platform"
     kind = config.kind
@@ -71,10 +75,11 @@ def find_devices() -> DeviceInfo:
 
 def compute_dtype(name: str) -> "np.dtype[Any]":
     """The numpy dtype of `train.dtype`; auto is the fastest one that the device supports natively."""
-    import jax
     import jax.numpy as jnp
 
-    return jnp.dtype(_native_dtype(jax.devices()[0]) if name == "auto" else name)
+    from trainer.device.machine import devices
+
+    return jnp.dtype(_native_dtype(devices()[0]) if name == "auto" else name)
 
 
 def use_compile_cache() -> None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from podium.core.config import RunConfig
+from trainer.device.machine import memory_bytes
 
 GB = 1e9
 MEMINFO = Path("/proc/meminfo")  # Linux
@@ -18,8 +19,7 @@ def device_bytes(config: RunConfig) -> int | None:
     """The memory of each device: `device.memory_gb`, else the backend's figure, else None."""
     if config.device.memory_gb is not None:
         return int(config.device.memory_gb * GB)
-    found = jax.local_devices()[0].memory_stats() or {}
-    return found.get("bytes_limit")
+    return memory_bytes()
 
 
 def free_bytes(config: RunConfig) -> int | None:
@@ -29,6 +29,11 @@ def free_bytes(config: RunConfig) -> int | None:
     found = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in found:
         return int(found["bytes_limit"] - found.get("bytes_in_use", 0))
+    return available_bytes()
+
+
+def available_bytes() -> int | None:
+    """The free memory of this machine, in bytes; None if it is not known."""
     lines = MEMINFO.read_text().splitlines() if MEMINFO.is_file() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 

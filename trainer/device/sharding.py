@@ -10,6 +10,7 @@ nothing.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
+from trainer.device.machine import devices
 
 Tree = Any
 AXES = DATA, FSDP = "data", "fsdp"
@@ -27,9 +29,9 @@ COPIES = 4
 SHARE = 0.5
 
 
-def mesh_of(devices: list[jax.Device], fsdp: int = 1) -> Mesh:
+def mesh_of(on: Sequence[jax.Device], fsdp: int = 1) -> Mesh:
     """A mesh of shape (devices / fsdp, fsdp)."""
-    return jax.make_mesh((len(devices) // fsdp, fsdp), AXES, (AxisType.Auto, AxisType.Auto), devices=devices)
+    return jax.make_mesh((len(on) // fsdp, fsdp), AXES, (AxisType.Auto, AxisType.Auto), devices=list(on))
 
 
 def choose_mesh(config: RunConfig, weights: int, device_bytes: int | None) -> Mesh:
@@ -46,13 +48,13 @@ def choose_mesh(config: RunConfig, weights: int, device_bytes: int | None) -> Me
     kept = weights if config.lora.enabled else COPIES * weights
     is_large = device_bytes is not None and kept > SHARE * device_bytes
     fsdp = config.device.fsdp or (n if is_large else 1)
-    return mesh_of(jax.devices()[:n], fsdp)
+    return mesh_of(devices()[:n], fsdp)
 
 
 def describe_mesh(mesh: Mesh) -> str:
     """How a run is divided over devices, for the line that names the device; empty if there is only one device."""
     data, fsdp = mesh.devices.shape
-    here = jax.device_count()
+    here = len(devices())
     return f"; on {data * fsdp} of {here}, parameters divided over {fsdp}" if here > 1 else ""
 
 
@@ -64,7 +66,7 @@ def mesh_key(config: RunConfig) -> str:
 
 def n_devices(config: RunConfig) -> int:
     """The number of devices that the run is divided over. Raises UsageError as `choose_mesh` does."""
-    here, batch, fsdp = jax.device_count(), config.train.batch_size, config.device.fsdp or 1
+    here, batch, fsdp = len(devices()), config.train.batch_size, config.device.fsdp or 1
     n = config.device.count or (here if jax.process_count() > 1 else _largest_count(here, batch, fsdp))
     if n > here:
         raise UsageError(f"device.count={n}, must be <= {here}, the number of devices here; lower it, or leave it out")

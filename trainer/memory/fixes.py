@@ -1,10 +1,10 @@
 """Suggests changes to a config that needs too much memory."""
 
-import jax
 import jax.numpy as jnp
 
 from podium.core.config import RunConfig
 from trainer.device.devices import compute_dtype
+from trainer.device.machine import devices
 
 
 def fixes(config: RunConfig) -> list[str]:
@@ -15,7 +15,7 @@ def fixes(config: RunConfig) -> list[str]:
     shorter = 8 if length == "auto" else max(8, length // 2)
     rank = config.lora.rank if config.lora.enabled else 1
     narrower = f"--set lora.rank={rank // 2}"
-    here = jax.device_count()
+    here = len(devices())
     candidates = [
         (here > 1 and config.device.fsdp != here and batch % here == 0, f"--set device.fsdp={here}"),
         (config.train.remat != "full", "--set train.remat=full"),

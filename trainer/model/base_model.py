@@ -16,6 +16,7 @@ from podium.core.errors import UsageError
 from podium.core.hashing import sha256_file_cached, sha256_files
 from trainer.data.tokenizer import Tokenizer
 from trainer.device.devices import compute_dtype
+from trainer.device.machine import devices
 from trainer.device.memory import device_bytes, tree_bytes
 from trainer.device.sharding import choose_mesh, mesh_key, mesh_of
 from trainer.model.architecture import Architecture
@@ -37,7 +38,7 @@ class BaseModel:
     tokenizer: Tokenizer
     model_id: str
     folder: Path
-    mesh: Mesh = field(default_factory=lambda: mesh_of(jax.devices()[:1]))  # of the weights
+    mesh: Mesh = field(default_factory=lambda: mesh_of(devices()[:1]))  # of the weights
 
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
@@ -72,7 +73,7 @@ def load_base(config: RunConfig) -> BaseModel:
     """
     folder, tokenizer_folder = find_files(config.model)
     arch = read_architecture(folder)
-    _check_lengths(config, arch)  # before reading the weights, which may take minutes
+    check_lengths(config, arch)  # before reading the weights, which may take minutes
     tokenizer = Tokenizer(tokenizer_folder, arch.vocab_size)
     end_tokens(folder, tokenizer.eos_id, arch.vocab_size)  # malformed files are reported before the weights are read
     mesh = choose_mesh(config, weights_bytes(config, arch), device_bytes(config))
@@ -83,8 +84,13 @@ def load_base(config: RunConfig) -> BaseModel:
 def weights_bytes(config: RunConfig, arch: Architecture | None = None) -> int:
     """The size in bytes of the model's parameters, without adapters. Reads config.json unless `arch` is given."""
     arch = arch or read_architecture(find_files(config.model)[0])
+    return tree_bytes(base_shapes(config, arch))
+
+
+def base_shapes(config: RunConfig, arch: Architecture) -> nnx.State:
+    """The shapes of the model's parameters, without adapters."""
     make = partial(_decoder, arch, param_dtype(config), None, _is_int8(config))
-    return tree_bytes(nnx.state(nnx.eval_shape(make, jax.random.key(0))))
+    return nnx.state(nnx.eval_shape(make, jax.random.key(0)), nnx.Param)
 
 
 def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
@@ -93,7 +99,7 @@ def build_decoder(base: BaseModel, config: RunConfig) -> nnx.GraphDef:
     Raises:
         UsageError: the config's sequences are longer than the model's positions.
     """
-    _check_lengths(config, base.arch)
+    check_lengths(config, base.arch)
     make = partial(_decoder, base.arch, param_dtype(config), _adapters(config), _is_int8(config))
     return nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
 
@@ -115,8 +121,8 @@ def init_state(base: BaseModel, config: RunConfig, seed: int | Array) -> tuple[n
     return _initialise_adapters(base.arch, dtype, lora, key), base.params
 
 
-def _check_lengths(config: RunConfig, arch: Architecture) -> None:
-    """Raises UsageError for numbers that are too large. What `auto` stands for never is."""
+def check_lengths(config: RunConfig, arch: Architecture) -> None:
+    """Raises UsageError for numbers of tokens that exceed the model's positions. What `auto` stands for never is."""
     names = ("max_prompt_tokens", "max_new_tokens")
     for name, lengths in (
         ("data.max_seq_len", [config.data.max_seq_len]),

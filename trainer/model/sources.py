@@ -29,13 +29,18 @@ def find_files(model: ModelConfig) -> tuple[Path, Path]:
         PodiumError: a download failed.
     """
     root = find_folder("model.source", model.source, model.revision)
-    folder = _first_with(("config.json",), [root, root / "model"], "give the model's folder as model.source")
+    folder = config_folder(root)
     if model.tokenizer:
         given = find_folder("model.tokenizer", model.tokenizer, None)
         candidates = [given, given / "tokenizer"]
     else:
         candidates = [folder, root / "tokenizer", folder.parent / "tokenizer"]
     return folder, _first_with(TOKENIZER_FILES[:2], candidates, "give the tokenizer's folder as model.tokenizer")
+
+
+def config_folder(root: Path) -> Path:
+    """The folder with config.json: `root` or `root/model`. Raises UsageError."""
+    return _first_with(("config.json",), [root, root / "model"], "give the model's folder as model.source")
 
 
 def model_files(folder: Path) -> list[Path]:

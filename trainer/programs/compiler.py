@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 from jax.sharding import Mesh
 
 Tree = Any
 CompileKey = tuple[str, str, str]  # program key, function, shapes
+# The functions of a run. `podium plan` compiles each of them for machines that are not here (trainer/plan/programs.py).
+FunctionName = Literal["init", "train", "loss", "empty", "admit", "copies", "decode"]
+FUNCTION_NAMES: tuple[str, ...] = get_args(FunctionName)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Compiler:
         self._lock = threading.RLock()
         self._compiled: dict[CompileKey, jax.stages.Compiled] = {}
 
-    def once(self, name: str, shape: tuple[int, ...] | str, request: Callable[[], CompileRequest]) -> Any:
+    def once(self, name: FunctionName, shape: tuple[int, ...] | str, request: Callable[[], CompileRequest]) -> Any:
         """The compiled function `name` for `shape`; `request` is called only if it has not been compiled yet."""
         with self._lock:
             key = self._key(name, shape)
@@ -48,9 +51,9 @@ class Compiler:
                 self._compiled[key] = self._compile(key, request())
             return self._compiled[key]
 
-    def find(self, name: str, shape: tuple[int, ...] | str) -> jax.stages.Compiled | None:
+    def find(self, name: FunctionName, shape: tuple[int, ...] | str) -> jax.stages.Compiled | None:
         """The compiled function `name` for `shape`, or None if it has not been compiled yet."""
         return self._compiled.get(self._key(name, shape))
 
-    def _key(self, name: str, shape: tuple[int, ...] | str) -> CompileKey:
+    def _key(self, name: FunctionName, shape: tuple[int, ...] | str) -> CompileKey:
         return self._program_key, name, shape if isinstance(shape, str) else "x".join(map(str, shape))

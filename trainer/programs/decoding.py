@@ -29,7 +29,7 @@ class DecodingProgram:
         self._weights = training.trainable, training.frozen_shapes
         self._end_ids, self._dtype = training.base.end_ids, training.dtype
         self._decoding = Decoding(training.graphdef, self._arch, training.config, training.dtype, self._end_ids)
-        self._makes_copies = self._mesh.devices.flat[0].platform == "cpu"
+        self.makes_copies = self._mesh.devices.flat[0].platform == "cpu"
 
     @property
     def empty(self) -> Callable[..., Any]:
@@ -48,10 +48,15 @@ class DecodingProgram:
     def copies(self, trainable: Tree, frozen: Tree) -> Copies | None:
         """Copies of the weights in the layout that `decode` reads fastest on a CPU. None on an accelerator: its memory
         is too small for copies, so `decode` reads the weights themselves."""
-        if not self._makes_copies:
+        if not self.makes_copies:
             return None
-        copies: Copies = self._compiler.once("copies", "all", self._copies_request)(trainable, frozen)
+        copies: Copies = self.make_copies(trainable, frozen)
         return copies
+
+    @property
+    def make_copies(self) -> Callable[..., Any]:
+        """The function that `copies` calls."""
+        return self._compiler.once("copies", "all", self._copies_request)
 
     def bind(self, trainable: Tree, frozen: Tree, hp: Tree) -> DecodingFunctions:
         """The functions above for `generate`, with parameters and hyperparameters filled in."""
@@ -76,14 +81,14 @@ class DecodingProgram:
         return DecodingMemory(
             weights=tree_bytes(self._weights),
             copies=tree_bytes(self._copies),
-            cache=tree_bytes(self._slots),
+            cache=tree_bytes(self.slots),
             logits=rows * self._arch.vocab_size * 4,
             prompts=layer_bytes(self._arch, n_admitted(rows), prompt, itemsize, "full")[1],
         )
 
     def _empty_request(self) -> CompileRequest:
         return CompileRequest(
-            self._decoding.empty, arguments=self._weights, out_shardings=shardings(self._slots), mesh=self._mesh
+            self._decoding.empty, arguments=self._weights, out_shardings=shardings(self.slots), mesh=self._mesh
         )
 
     def _admit_request(self, shape: tuple[int, int]) -> CompileRequest:
@@ -92,8 +97,8 @@ class DecodingProgram:
         prompts = replicated_shapes(self._mesh, (tokens, tokens, keys, rows))
         return CompileRequest(
             self._decoding.admit,
-            arguments=(*self._weights, self._hyperparameters, self._slots, *prompts),
-            out_shardings=shardings(self._slots),
+            arguments=(*self._weights, self._hyperparameters, self.slots, *prompts),
+            out_shardings=shardings(self.slots),
             mesh=self._mesh,
             donate=(3,),
         )
@@ -108,8 +113,8 @@ class DecodingProgram:
         limits = replicated_shapes(self._mesh, (idle, SCALAR, SCALAR))
         return CompileRequest(
             self._decoding.decode,
-            arguments=(*self._weights, self._copies, self._hyperparameters, self._slots, *limits),
-            out_shardings=shardings(self._slots),
+            arguments=(*self._weights, self._copies, self._hyperparameters, self.slots, *limits),
+            out_shardings=shardings(self.slots),
             mesh=self._mesh,
             donate=(4,),
         )
@@ -117,12 +122,12 @@ class DecodingProgram:
     @cached_property
     def _copies(self) -> Tree:
         """The shapes of `copies`."""
-        if not self._makes_copies:
+        if not self.makes_copies:
             return None
         return parameter_shapes(self._mesh, jax.eval_shape(self._decoding.copies, *self._weights))
 
     @cached_property
-    def _slots(self) -> Slots:
+    def slots(self) -> Slots:
         """The shapes of the slots. Keys and values are large, so their rows are divided over the devices; the rest is
         on every device."""
         rows = batch_sharding(self._mesh, self._generate.batch_size)

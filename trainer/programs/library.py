@@ -39,11 +39,13 @@ CACHE_HIT = "/jax/compilation_cache/cache_hits"
 class ProgramLibrary:
     """The models, trainsets and programs of a process. May be shared between threads."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, load: Callable[[RunConfig], BaseModel] | None = None) -> None:
+        """`load` takes the place of `load_base`, for a model without its weights."""
         self.compiles: Counter[CompileKey] = Counter()
         self.compile_s = 0.0
         self.cache_hits = 0  # compilations that JAX found in its cache on disk
         self._clock = clock or MonotonicClock()
+        self._load = load
         self._bases: dict[tuple[str, ...], BaseModel] = {}
         self._trainsets: dict[DataKey, TokenizedTrainset] = {}
         self._encoded: dict[DataKey, EncodedTrainset] = {}  # until `trainset` has made rows of it
@@ -63,7 +65,7 @@ class ProgramLibrary:
             if key not in self._bases:
                 required = partial(_required_memory, config)
                 with out_of_memory_ends_the_run(config, lambda: "while loading the model", required, fixes):
-                    self._bases[key] = load_base(config)
+                    self._bases[key] = (self._load or load_base)(config)
             return self._bases[key]
 
     def resolve(

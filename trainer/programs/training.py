@@ -46,9 +46,13 @@ class TrainingProgram:
 
     def init(self, seed: int) -> tuple[Tree, Tree, Tree]:
         """The initial (trainable, frozen, opt_state) of a run with this seed."""
-        run = self.compiler.once("init", "seed", self._init_request)
-        trainable, frozen, opt_state = run(self.base.params, np.int32(seed))
+        trainable, frozen, opt_state = self.initial(self.base.params, np.int32(seed))
         return trainable, frozen if self._seed_makes_base else self._loaded_base, opt_state
+
+    @property
+    def initial(self) -> Callable[..., Any]:
+        """The function that `init` calls."""
+        return self.compiler.once("init", "seed", self._init_request)
 
     def untrained(self, seed: int) -> tuple[Tree, Tree]:
         """The (trainable, frozen) parameters of `init`, to be read only: in full fine-tuning the base, not a copy."""
