@@ -19,6 +19,7 @@ from podium.cli import (
     importance,
     leaderboard,
     package,
+    plan,
     predict,
     promote,
     repair,
@@ -56,6 +57,7 @@ app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("score")(score.score)
 app.add_typer(space.app, name="space")
+app.command("plan")(plan.plan)
 app.command("sweep")(sweep.sweep)
 app.command("watch")(watch.watch)
 app.command("stop")(stop.stop)

@@ -17,6 +17,16 @@ from trainer.plan.target import Target
 from trainer.plan.tools import check_tools
 from trainer.programs.compiler import FunctionName
 
+# Keys that functions of training, or of decoding, alone depend on, with a value that stands for all of theirs.
+OF_TRAINING = {
+    "data.max_seq_len": 64,
+    "data.length_buckets": (),
+    "train.batch_size": 1,
+    "train.gradient_accumulation_steps": 1,
+    "train.remat": "full",
+}
+OF_DECODING = {"generate.batch_size": 1, "generate.max_prompt_tokens": 64, "generate.max_new_tokens": 64}
+
 
 class Job(Section):
     """Compile `function` in every shape that a run of `config` needs on `target`.
@@ -42,8 +52,8 @@ class Job(Section):
             }
         return sha256_json(
             {
-                "program_key": config.program_key,
-                "length_buckets": config.data.length_buckets,
+                "program_key": self._with_what_matters().program_key,
+                "length_buckets": config.data.length_buckets if self.function == "train" else (),
                 "device": config.device.model_dump(mode="json"),
                 "data": data,
                 "model": sha256_file(find_config(config.model) / "config.json"),
@@ -53,6 +63,13 @@ class Job(Section):
                 "code": _code(),
             }
         )
+
+    def _with_what_matters(self) -> RunConfig:
+        """The config with one value for each key that the function does not depend on, so that configs share it."""
+        fixed = OF_DECODING if self.function in ("init", "train", "loss") else OF_TRAINING
+        if self.target.count > 1:  # the batch decides over how many devices a run is divided
+            fixed = {key: value for key, value in fixed.items() if key != "train.batch_size"}
+        return self.config.with_overrides(fixed)
 
     def cached(self) -> list[Program] | None:
         """The programs, if they have been compiled before."""
