@@ -1,6 +1,6 @@
 # `make demo` and `make test` need only make and Python 3.11 to 3.13; they install everything else into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-all test-real bench requirements clean
+.PHONY: help setup plan-tools demo test check test-all test-real bench requirements clean
 
 # The first Python on the PATH that runs and has a supported version.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -47,6 +47,16 @@ requirements-%.txt:
 
 setup: .venv/.installed  ## Create .venv with the pinned requirements and the JAX for this machine (ACCELERATOR=, EXTRAS=)
 
+# In a folder of its own, because JAX starts what it finds beside itself: trainer/plan/tools.py puts it on the path of
+# the processes that compile, and of no other.
+.venv/plan/.installed: requirements-plan.txt .venv/.installed
+	@echo "Installing the compilers for TPUs and GPUs into .venv/plan (1.4 GB, once) ..."
+	@rm -rf .venv/plan
+	@$(PIP) install --require-hashes --no-deps --target .venv/plan -r requirements-plan.txt
+	@touch $@
+
+plan-tools: .venv/plan/.installed  ## Install what `podium plan` needs to compile for TPUs and GPUs
+
 demo: setup  ## Build, sweep, promote, submit and package a tiny model, end to end (under 4 minutes on 2 cores)
 	@$(BIN)/podium demo
 
@@ -60,7 +70,7 @@ check: setup  ## Run ruff, mypy and import-linter
 	@$(BIN)/lint-imports
 
 # An empty XLA_FLAGS replaces the flags of tests/conftest.py, so that programs are compiled as they are for a user.
-test-all: check  ## Run all tests, slow ones included, except those that need real data
+test-all: check plan-tools  ## Run all tests, slow ones included, except those that need real data
 	@XLA_FLAGS= $(BIN)/python -m pytest $(PARALLEL) -m "not realdata and not alone"
 	@XLA_FLAGS= $(BIN)/python -m pytest -m alone
 
@@ -75,7 +85,7 @@ bench: setup  ## Run the quick benchmarks; `python -m benchmarks.NAME [--json]` 
 
 requirements:  ## Recompile the pinned requirements files, with hashes, for all supported Pythons (needs uv)
 	$(COMPILE) --upgrade --extra dev --output-file requirements.txt
-	@for name in $(ACCELERATORS); do \
+	@for name in $(ACCELERATORS) plan; do \
 		rm -f requirements-$$name.txt; \
 		$(COMPILE) --extra dev --extra $$name --constraint requirements.txt --output-file requirements-$$name.txt \
 			$$(sed -nE 's/^([A-Za-z0-9_.-]+)==.*/--no-emit-package \1/p' requirements.txt | sort -u); done

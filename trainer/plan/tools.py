@@ -46,7 +46,7 @@ def check_tools(kind: Literal["cpu", "gpu", "tpu"]) -> dict[str, str]:
 
 def environment(kind: Literal["cpu", "gpu", "tpu"]) -> dict[str, str]:
     """The variables of a process that compiles for `kind`. It computes on the CPU."""
-    variables = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    variables = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2", "XLA_FLAGS": ""}  # not those of this machine
     if kind == "tpu":  # libtpu looks for chips, and lets only one process load it, unless it is told otherwise
         variables |= {"TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "true"}
     if kind == "gpu":
