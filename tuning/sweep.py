@@ -26,6 +26,7 @@ from tuning.search.schedulers.pbt import PbtScheduler
 from tuning.search.schedulers.replay import preload
 from tuning.search.space import SearchSpace
 from tuning.search.stop_rule import StopRule
+from tuning.search.target import check_target
 from tuning.search.worker_options import parse_workers
 from tuning.stopping import stop_after_crashes, stop_by_rule, watched
 from tuning.study.chat_date import with_date, with_date_of
@@ -120,6 +121,8 @@ def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
         quota = replace(deadline, budget_s=wall_s_for(options.quota_s, space.base_config.budget.profile))
     if options.workers is not None:
         space = space.model_copy(update={"workers": parse_workers(options.workers)})
+    if space.target:
+        check_target(space.target)
     files_at = check_url(options.storage) if options.storage else None
     if files_at and isinstance(space.scheduler, PbtScheduler):
         raise UsageError(

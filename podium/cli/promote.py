@@ -54,8 +54,10 @@ def promote(
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, as in `podium sweep`.")] = None,
 ) -> None:
     """Lock the trial of a study that has earned it: the best ones run again with new seeds, scored on the holdout."""
+    from podium.core.config import RunConfig
     from podium.submission.lock import refuse_taken, write_lock
     from tuning.promotion import promote_unconfirmed
+    from tuning.search.target import refuse_misfit
     from tuning.study.overview import undistinguished
     from tuning.study.study import load_study
 
@@ -74,6 +76,8 @@ def promote(
         promotion = _confirm(study, against, options)
         if promotion.verdict != "promote":
             promotion = _forced(promotion, force)
+    if target := load_study(study).space.target:
+        refuse_misfit(RunConfig.parse(promotion.config, f"trial {promotion.trial}"), target, promotion.trial)
     lock = write_lock(promotion, name)
     _show_lock(lock)
     if nothing := undistinguished(load_study(study)):

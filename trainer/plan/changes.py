@@ -8,7 +8,7 @@ from podium.core.config import RunConfig
 from trainer.plan.target import Target
 
 Overrides = dict[str, Any]
-SHORTEST = 32  # tokens of a row
+SHORTEST = 16  # tokens of a row
 
 
 def changes_of_training(config: RunConfig, target: Target) -> Iterator[Overrides]:

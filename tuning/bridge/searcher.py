@@ -17,6 +17,7 @@ from tuning.bridge.outcome import final_metrics, final_state, tell, unhandled_re
 from tuning.protocol import Job, read_report
 from tuning.search.samplers import sampler_for
 from tuning.search.space import SearchSpace
+from tuning.search.target import misfit
 from tuning.study import trial as attributes
 from tuning.study.create import draw
 from tuning.study.events import Event, Kind, Listener
@@ -116,12 +117,18 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         """The next trial that can start: one to resume, or a new one. Those that cannot start end as infeasible."""
         while started := self._resume_next() if self._to_resume else self._ask_next():
             trial, view = started
-            refusal = self._space.refusal(view.overrides)
             self._notify("started", view)
+            refusal = self._refusal(view)
             if refusal is None:
                 return started
             self._finish(trial, replace(view, state=State.INFEASIBLE, reason=refusal))
         return None
+
+    def _refusal(self, view: TrialView) -> str | None:
+        """Why a trial cannot start: its values, or its size on the space's target. None if it can."""
+        target = self._space.target
+        refusal = self._space.refusal(view.overrides)
+        return misfit(view.config, target) if refusal is None and target else refusal
 
     def _ask_next(self) -> tuple[Any, TrialView] | None:
         if self._n_asked >= self._limit:

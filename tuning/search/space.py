@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from podium.core.budgets.profiles import load_profile
 from podium.core.config import RunConfig, same_value
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
@@ -46,6 +47,9 @@ class SearchSpace(Section):
         default_factory=lambda known: max(1, _most_steps(known["base_config"], known["parameters"]) // 6), ge=1
     )
     start_with: tuple[dict[str, Any], ...] = Field((), description="values to try first; missing ones are drawn")
+    target: str | None = Field(
+        None, description="budget profile of the submission; trials that do not fit there do not run"
+    )
     stop: StopRule = StopRule()
     constraints: tuple[str, ...] = Field(
         (), description="like peak_memory_gb <= 16; a trial that breaks one is infeasible"
@@ -57,6 +61,18 @@ class SearchSpace(Section):
         if not isinstance(parameters, dict):
             return parameters
         return {key: list_as_choice(key, value) for key, value in parameters.items()}
+
+    @field_validator("target")
+    @classmethod
+    def _target_has_an_accelerator(cls, target: str | None) -> str | None:
+        if target is not None:
+            try:
+                found = load_profile(target, "target")
+            except UsageError as error:
+                raise ValueError(str(error)) from error
+            if found.accelerator is None:
+                raise ValueError(f"target={target!r} names no accelerator to compile for; leave it out")
+        return target
 
     @field_validator("parameters")
     @classmethod
@@ -200,7 +216,7 @@ class SearchSpace(Section):
         """
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
         # The resolved base config holds everything that its path and the overrides stand for.
-        free = ("trials", "workers", "name", "base", "overrides", "stop", "max_failures", "trial_timeout_s")
+        free = ("trials", "workers", "name", "base", "overrides", "stop", "max_failures", "trial_timeout_s", "target")
         keys = [key for key in {**mine, **theirs} if key.split(".")[0] not in free]
         return [
             f"{key}: {mine.get(key, 'absent')} -> {theirs.get(key, 'absent')}"
