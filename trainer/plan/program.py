@@ -14,6 +14,7 @@ class Program(Section):
     results: int  # that do not take the place of arguments
     beside: int  # arrays of the run that are on the device, too, but are no arguments
     compile_s: float
+    estimated: int | None = None  # `total` of a training step, by trainer/memory/estimate.py
     refusal: str | None = None  # why the compiler refused it
 
     @property

@@ -69,7 +69,9 @@ def _program(
 ) -> Program:
     resident = _resident(function, training, decoding)
     data, fsdp = training.mesh.devices.shape
-    known = {"function": function, "shape": shape, "devices": (data, fsdp)}
+    known: dict[str, Any] = {"function": function, "shape": shape, "devices": (data, fsdp)}
+    if function == "train":
+        known["estimated"] = training.memory_of(shape[-1]).total  # before it is compiled
     started_s = time.monotonic()
     try:
         found = compile_().memory_analysis()
