@@ -35,8 +35,36 @@ def ridge(device_kind: str) -> int:
 
 def logits(hidden: Array, head: Array, softcap: float | None) -> Array:
     """All logits, for a few tokens. hidden: (..., hidden); head: (vocab, hidden). Returns (..., vocab) float32."""
-    scores = jnp.matmul(hidden, head.astype(hidden.dtype).T, preferred_element_type=jnp.float32)
+    scores = _product(hidden, head.astype(hidden.dtype))
     return scores if softcap is None else _softcap(scores, softcap)
+
+
+# Of the gradient of logits before it becomes float16, whose smallest number is 6e-8: a probability may be less.
+HALF_SCALE = 1024.0
+
+
+@jax.custom_vjp
+def _product(hidden: Array, head: Array) -> Array:
+    """hidden head^T in float32. hidden: (..., hidden); head: (vocab, hidden), of the same dtype."""
+    return jnp.matmul(hidden, head.T, preferred_element_type=jnp.float32)
+
+
+def _product_forward(hidden: Array, head: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _product(hidden, head), (hidden, head)
+
+
+def _product_backward(inputs: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    """Products in the dtype of the inputs. JAX's own have one float32 operand, for which a GPU keeps a float32 copy of
+    the head (1.2 GB for Gemma 3 1B) and leaves its fast units idle."""
+    hidden, head = inputs
+    scale = HALF_SCALE if hidden.dtype == jnp.float16 else 1.0
+    low = (gradient * scale).astype(hidden.dtype)
+    of_hidden = jnp.matmul(low, head, preferred_element_type=jnp.float32) / scale
+    of_head = jnp.einsum("...v,...h->vh", low, hidden, preferred_element_type=jnp.float32) / scale
+    return of_hidden.astype(hidden.dtype), of_head.astype(head.dtype)
+
+
+_product.defvjp(_product_forward, _product_backward)
 
 
 def chunked_cross_entropy(
