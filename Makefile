@@ -1,6 +1,6 @@
 # `make demo` and `make test` need only make and Python 3.11 to 3.13; they install everything else into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup plan-tools demo test check test-all test-real bench requirements clean
+.PHONY: help setup plan-tools demo test check test-all test-real bench wheels requirements clean
 
 # The first Python on the PATH that runs and has a supported version.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -82,6 +82,16 @@ bench: setup  ## Run the quick benchmarks; `python -m benchmarks.NAME [--json]` 
 	@$(BIN)/python -m benchmarks.cli_start
 	@$(BIN)/python -m benchmarks.compiles
 	@$(BIN)/python -m benchmarks.sandbox
+
+# What a machine with JAX, flax, optax, orbax-checkpoint, transformers and safetensors lacks; pinned with hashes.
+WHEELS := annotated-types|pydantic|pydantic-core|pyyaml|typing-extensions|typing-inspection
+
+wheels: setup  ## Fill wheels/ with what `python -m benchmarks.accelerator` needs on a bare x86-64 Linux machine
+	@mkdir -p wheels
+	@sed -nE '/^($(WHEELS))==/,/[^\\]$$/p' requirements.txt > wheels/requirements.txt
+	@for version in 3.11 3.12 3.13; do $(PIP) download --require-hashes --no-deps --only-binary=:all: --dest wheels \
+		--implementation cp --python-version $$version --platform manylinux2014_x86_64 -r wheels/requirements.txt || exit; done
+	@echo "Copy the clone with wheels/ to the machine; there: python -m pip install --no-index --find-links wheels pydantic pyyaml"
 
 requirements:  ## Recompile the pinned requirements files, with hashes, for all supported Pythons (needs uv)
 	$(COMPILE) --upgrade --extra dev --output-file requirements.txt

@@ -10,9 +10,7 @@ clipping, schedule and checks, and fetches its metrics while the next step compu
 `PeftTrainer.train`. Rounds are interleaved, and a ratio is the median over the rounds. `--quick` runs fewer steps and
 rounds. Goals: 1.3 times google-tunix, 0.95 times the hand-written loop.
 
-On a GPU, our step is also measured on the shapes of Gemma 3 1B, with random weights in bfloat16, as a share of the
-card's peak FLOP/s. With LoRA, a step has 4 FLOPs per parameter and token: 2 in the forward pass and 2 for the gradients
-of activations; recomputation is not counted. Goal: 30%.
+`python -m benchmarks.accelerator` measures our step on an accelerator.
 """
 
 import statistics
@@ -30,9 +28,8 @@ import optax
 from flax import nnx
 
 from benchmarks import handwritten, tunix_gemma3
-from benchmarks.gemma3_1b import ALPHA, ARCH, RANK, lora_config, our_program, shapes_of
+from benchmarks.gemma3_1b import ALPHA, ARCH, RANK, lora_config, our_program
 from benchmarks.report import Report, arguments
-from podium.core.budgets.accelerators import of_device_kind
 from trainer.model.decoder import Decoder
 from trainer.model.weights import save_weights
 from trainer.programs.compiler import CompileRequest
@@ -61,24 +58,26 @@ def rows(tokens: np.ndarray) -> dict[str, np.ndarray]:
     return {name: value[None] for name, value in {**fields, "segment_ids": np.ones_like(tokens)}.items()}
 
 
-def ours(program: TrainingProgram, batch: int, length: int) -> Engine:
-    config = lora_config(batch, length, "float32").with_overrides({"train.learning_rate": RATE})
-    hp, state = hyperparameters(config), list(program.init(0))
+class Ours:
+    """The step of `podium train`. It has its own state: trainable, frozen, opt_state."""
 
-    def train(batches: Sequence[np.ndarray]) -> list[float]:
+    def __init__(self, program: TrainingProgram) -> None:
+        self._step = program.step
+        self._hp = hyperparameters(program.config.with_overrides({"train.learning_rate": RATE}))
+        self.state = program.init(0)
+
+    def __call__(self, batches: Sequence[np.ndarray]) -> list[float]:
         losses, launched = [], None
         for number, tokens in enumerate(batches):
-            trainable, frozen, opt_state = state
-            trainable, opt_state, metrics = program.step(
-                trainable, opt_state, frozen, rows(tokens), hp, np.int32(number)
+            trainable, frozen, opt_state = self.state
+            trainable, opt_state, metrics = self._step(
+                trainable, opt_state, frozen, rows(tokens), self._hp, np.int32(number)
             )
-            state[:] = trainable, frozen, opt_state
+            self.state = trainable, frozen, opt_state
             if launched is not None:
                 losses.append(float(jax.device_get(launched)["loss"]))
             launched = metrics
         return [*losses, float(jax.device_get(launched)["loss"])]
-
-    return train
 
 
 def by_hand(params: nnx.State) -> Engine:
@@ -156,7 +155,7 @@ def compare(report: Report, options: Any) -> None:
     engines: dict[str, Engine] = {}
     for remat in ("none", "dots", "full"):
         program = our_program(SMALL, lora_config(*shapes, "float32", remat), params, compile_)
-        engines[f"podium, remat {remat}"] = ours(program, *shapes)
+        engines[f"podium, remat {remat}"] = Ours(program)
     engines["hand-written"] = by_hand(params)
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
         save_weights(Path(folder), SMALL, params)
@@ -176,47 +175,10 @@ def compare(report: Report, options: Any) -> None:
         report.goal(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
 
 
-def share_of_peak(report: Report, batch: int = 8, length: int = 512, steps: int = 20) -> None:
-    """Measure our step on the shapes of Gemma 3 1B; the faster of remat `none` and `full` counts."""
-    device = jax.devices()[0]
-    known = of_device_kind(device.device_kind)
-    if known is None or known.peak_flops is None:
-        report.figure("share of a GPU's peak", f"not measured: the peak of {device.device_kind} is not known")
-        return
-    shapes = shapes_of(ARCH, "bfloat16")
-    drawn = jax.jit(lambda key: jax.tree.map(lambda x: 0.02 * jax.random.normal(key, x.shape, x.dtype), shapes))
-    params = drawn(jax.random.key(0))
-    shares = []
-    for remat in ("none", "full"):
-        what = f"Gemma 3 1B on {device.device_kind}, {batch} x {length} tokens, remat {remat}"
-        try:
-            tokens_per_s = speed(params, batch, length, steps, remat)
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            report.figure(what, "out of memory")
-            continue
-        report.figure(what, tokens_per_s, "tokens/s")
-        shares.append(100 * 4 * sum(leaf.size for leaf in jax.tree.leaves(params)) * tokens_per_s / known.peak_flops)
-    report.goal(f"share of {known.peak_flops / 1e12:.0f} TFLOP/s", max(shares, default=None), ">= 30", "%")
-
-
-def speed(params: nnx.State, batch: int, length: int, steps: int, remat: str) -> float:
-    """Tokens/s of our step, without compilation."""
-    program = our_program(ARCH, lora_config(batch, length, "bfloat16", remat), params, compile_)
-    tokens = np.random.default_rng(0).integers(3, ARCH.vocab_size, (steps, batch, length), np.int32)
-    engine = ours(program, batch, length)
-    engine(tokens)
-    started_s = time.perf_counter()
-    engine(tokens)
-    return tokens.size / (time.perf_counter() - started_s)
-
-
 def main() -> None:
     options = arguments(__doc__, batch=4, length=256, steps=4, rounds=5, quick=False)
     report = Report("train_step")
     compare(report, options)
-    share_of_peak(report)
     report.print(options.json)
 
 
