@@ -10,6 +10,9 @@ clipping, schedule and checks, and fetches its metrics while the next step compu
 `PeftTrainer.train`. Rounds are interleaved, and a ratio is the median over the rounds. `--quick` runs fewer steps and
 rounds. Goals: 1.3 times google-tunix, 0.95 times the hand-written loop.
 
+Our step is also measured on rows as long as GSM8K's, padded to one length, of which about a third is learned: with the
+head's work for learned tokens only, as it is, and for every token, as it was. Both sides run the same program.
+
 `python -m benchmarks.accelerator` measures our step on an accelerator.
 """
 
@@ -42,6 +45,10 @@ SMALL = replace(
     **{"windows": (128,) * 5 + (0,), "attention_scale": 64**-0.5, "embedding_scale": 384**0.5},
 )
 RATE = 1e-3
+QUESTION, ANSWER = (66, 25), (129, 57)  # mean and standard deviation of GSM8K's lengths, in tokens
+GSM8K_LENGTH = 384  # of a padded row
+TINIEST = 1e-12
+Rows = dict[str, np.ndarray]  # the inputs of our step, each field (1, batch, seq)
 Engine = Callable[[Sequence[np.ndarray]], list[float]]  # trains one step per batch (batch, seq); returns the losses
 
 
@@ -49,13 +56,33 @@ def compile_(_: Any, request: CompileRequest) -> Any:
     return jax.jit(request.function, donate_argnums=request.donate).lower(*request.arguments).compile()
 
 
-def rows(tokens: np.ndarray) -> dict[str, np.ndarray]:
-    """Full rows as inputs of our step, each field (1, batch, seq). The last token has no target."""
+def rows(tokens: np.ndarray) -> Rows:
+    """Full rows. The last token has no target."""
     weights = np.ones(tokens.shape, np.float32)
     weights[:, -1] = 0.0
+    return _fields(tokens, weights, np.ones_like(tokens))
+
+
+def gsm8k_rows(tokens: np.ndarray, chance: np.random.Generator) -> tuple[Rows, Rows]:
+    """Rows as long as GSM8K's, padded to the length of `tokens`; the second with the head's work for every token.
+
+    In the second, a token that is not learned has a weight too small to change the loss, but not 0.
+    """
+    batch, length = tokens.shape
+    questions = np.clip(chance.normal(*QUESTION, batch), 8, length // 2).astype(int)[:, None]
+    ends = questions + np.clip(chance.normal(*ANSWER, batch), 8, length // 2).astype(int)[:, None]
+    places = np.arange(length)
+    segments = (places < ends).astype(np.int32)
+    is_learned = (places >= questions - 1) & (places < ends - 1)  # a token's target is the next one
+    kinds = (np.where(is_learned, 1.0, unlearned).astype(np.float32) for unlearned in (0.0, TINIEST))
+    learned, every = (_fields(tokens * segments, weights, segments) for weights in kinds)
+    return learned, every
+
+
+def _fields(tokens: np.ndarray, weights: np.ndarray, segments: np.ndarray) -> Rows:
     positions = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.int32), tokens.shape)
     fields = {"tokens": tokens, "targets": np.roll(tokens, -1, axis=1), "weights": weights, "positions": positions}
-    return {name: value[None] for name, value in {**fields, "segment_ids": np.ones_like(tokens)}.items()}
+    return {name: value[None] for name, value in {**fields, "segment_ids": segments}.items()}
 
 
 class Ours:
@@ -67,12 +94,13 @@ class Ours:
         self.state = program.init(0)
 
     def __call__(self, batches: Sequence[np.ndarray]) -> list[float]:
+        return self.train([rows(tokens) for tokens in batches])
+
+    def train(self, batches: Sequence[Rows]) -> list[float]:
         losses, launched = [], None
-        for number, tokens in enumerate(batches):
+        for number, batch in enumerate(batches):
             trainable, frozen, opt_state = self.state
-            trainable, opt_state, metrics = self._step(
-                trainable, opt_state, frozen, rows(tokens), self._hp, np.int32(number)
-            )
+            trainable, opt_state, metrics = self._step(trainable, opt_state, frozen, batch, self._hp, np.int32(number))
             self.state = trainable, frozen, opt_state
             if launched is not None:
                 losses.append(float(jax.device_get(launched)["loss"]))
@@ -175,10 +203,43 @@ def compare(report: Report, options: Any) -> None:
         report.goal(f"podium over {name}", statistics.median(ratios) if ratios else None, goal, "times")
 
 
+def compare_heads(report: Report, options: Any) -> None:
+    """Our step on rows like GSM8K's, with the head's work for learned tokens and for every token, in turn."""
+    steps, rounds = (2, 2) if options.quick else (options.steps, options.rounds)
+    chance, shapes = np.random.default_rng(0), (options.batch, GSM8K_LENGTH)
+    params = nnx.state(Decoder(SMALL, nnx.Rngs(0), jnp.float32), nnx.Param)
+    pairs = [gsm8k_rows(chance.integers(3, SMALL.vocab_size, shapes, np.int32), chance) for _ in range(steps)]
+    program = our_program(SMALL, lora_config(*shapes, "float32", "none"), params, compile_)
+    engines = {name: Ours(program) for name in ("learned tokens", "every token")}
+    batches = dict(zip(engines, zip(*pairs, strict=True), strict=True))
+    first = {name: engine.train(batches[name]) for name, engine in engines.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(rounds):
+        for name, engine in engines.items():
+            started_s = time.perf_counter()
+            engine.train(batches[name])
+            seconds[name].append(time.perf_counter() - started_s)
+    learned, used = (sum(f(rows) for rows, _ in pairs) for f in (_n_learned, lambda rows: rows["segment_ids"].sum()))
+    what = f"GSM8K-shaped rows, {options.batch} x {GSM8K_LENGTH}"
+    report.figure(f"{what}: learned, of the tokens", 100 * learned / used, "%")
+    report.figure(f"{what}: learned, of the places", 100 * learned / (steps * options.batch * GSM8K_LENGTH), "%")
+    for name, found in seconds.items():
+        report.figure(f"{what}: head for {name}", used / statistics.median(found), "tokens/s without padding")
+    ratios = [every / only for only, every in zip(*seconds.values(), strict=True)]
+    report.figure(f"{what}: speed with the head for learned tokens only", statistics.median(ratios), "times")
+    gaps = [abs(a - b) / abs(b) for a, b in zip(*first.values(), strict=True)]
+    report.goal(f"{what}: largest difference of a loss", max(gaps), "< 0.00001", "of the loss")
+
+
+def _n_learned(rows: Rows) -> int:
+    return int((rows["weights"] > 0).sum())
+
+
 def main() -> None:
     options = arguments(__doc__, batch=4, length=256, steps=4, rounds=5, quick=False)
     report = Report("train_step")
     compare(report, options)
+    compare_heads(report, options)
     report.print(options.json)
 
 

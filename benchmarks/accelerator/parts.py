@@ -105,6 +105,9 @@ def _run(report: Report, name: str, folder: Path, limit_s: float) -> str | None:
 def _environment(folder: Path) -> dict[str, str]:
     """Variables of a part: its own PODIUM_HOME, and one cache of compiled programs for all parts."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PODIUM_WORKSPACE", "PODIUM_HOME")}
+    platforms = kept.get("JAX_PLATFORMS", "")
+    if platforms and "cpu" not in platforms:
+        kept["JAX_PLATFORMS"] = f"{platforms},cpu"  # `parity` compares with the CPU
     return {**kept, "PODIUM_HOME": str(folder), "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
 
