@@ -52,7 +52,7 @@ def test_item_times() -> None:
     found = ItemTimes.of([float(second) for second in range(1, 101)])
     assert (found.mean_s, found.p95_s, found.n) == (50.5, 95.0, 100)
     assert ItemTimes.of(TASKS_S).p95_s == 222.8
-    with pytest.raises(UsageError, match="no item was run.*--measure"):
+    with pytest.raises(UsageError, match=r"no item was run.*--measure"):
         ItemTimes.of([])
 
 
@@ -61,7 +61,7 @@ def test_every_part_counts_and_only_the_device_scales() -> None:
     assert parts.total_s == 63
     assert parts.scaled(2) == Parts(setup_s=1, compile_s=2, training_s=2, generation_s=4, scoring_s=16, packaging_s=32)
     for factor in (0, -1, float("nan"), float("inf")):
-        with pytest.raises(UsageError, match="device factor .*must be > 0"):
+        with pytest.raises(UsageError, match=r"device factor .*must be > 0"):
             parts.scaled(factor)
 
 

@@ -44,8 +44,7 @@ class Parts:
     def scaled(self, factor: float) -> "Parts":
         """The parts on a device that is `factor` times as fast.
 
-        Only the device's work is scaled: set-up, scoring and packaging are done by the processor and the disk, and so is
-        compilation.
+        Only training and generation are scaled: the processor and the disk do the rest.
         """
         if not (math.isfinite(factor) and factor > 0):
             raise UsageError(f"device factor {factor:g}, must be > 0: how many times as fast the target is")
