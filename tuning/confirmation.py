@@ -17,6 +17,8 @@ from eval.scorers import get_scorer
 from eval.sets.evalset import Evalset, cluster_label
 from eval.statistics.clusters import Clusters, Floats
 from eval.statistics.racing import Run, next_runs, reference_seeds
+from podium.core.budgets.allowance import place_of_run
+from podium.core.budgets.ledger import Meter
 from podium.core.clock import Deadline
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError
@@ -140,7 +142,11 @@ class Confirmation:
             bridge = RoundsBridge(self.folder, self.next_round, self._ended, self.n_runs)
             scheduler = NoScheduler().build(METRIC, "max", space.max_steps, space.max_steps)
             never = Deadline.after(None)
-            with watched(self.folder, never, never, options.stop):
+            place = place_of_run(space.base_config.budget.profile)
+            with (
+                Meter("promotion", self.study.name, place) as meter,
+                watched(self.folder, never, never, options.stop, meter.tick),
+            ):
                 backend.run(Sweep(self.folder, space, bridge, scheduler, options.worker))
         finally:
             backend.close()

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from podium.core.budgets.allowance import REST
 from podium.core.errors import UsageError
 from tuning.search.worker_options import Workers
 from tuning.study.events import Listener
@@ -15,13 +16,19 @@ def never() -> bool:
     return False
 
 
+def silent(_: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions:
     """How to run a sweep. Every field is a keyword argument of `tuning.sweep` and `tuning.resume`.
 
     trials: how many trials the study is to have; the space's number, or that of the last sweep, if not given
     time_budget_s: seconds after which the sweep stops; start-up counts
-    quota_s: the same in quota-seconds, which are seconds times the rate of the config's budget profile
+    quota_s: the same in quota-seconds, which are seconds times the profile's rate; `rest` for what is left of the week
+        less the shares of the promotion gate and the submission
+    profile: the budget profile that this sweep runs under; the config's on Kaggle, or if `quota_s` is given, else none
     target: stop once a complete trial is as good as this value; `stop.target` of the space if not given
     patience: stop after this many trials without an improvement; `stop.patience` of the space if not given
     backend: ray, inline (in this process) or auto
@@ -33,6 +40,7 @@ class SweepOptions:
     storage: an fsspec URL through which nodes without a common disk share the trials' files
     listeners: called with every event of the sweep
     stop: asked several times per second whether to stop
+    say: called with a line about a limit that the sweep was not given
     worker: the class of the workers
 
     Raises:
@@ -41,7 +49,8 @@ class SweepOptions:
 
     trials: int | None = None
     time_budget_s: float | None = None
-    quota_s: float | None = None
+    quota_s: float | Literal["rest"] | None = None
+    profile: str | None = None
     target: float | None = None
     patience: int | None = None
     backend: str = "auto"
@@ -52,6 +61,7 @@ class SweepOptions:
     storage: str | None = None
     listeners: Sequence[Listener] = ()
     stop: Callable[[], bool] = never
+    say: Callable[[str], None] = silent
     worker: WorkerKind = Worker
 
     def __post_init__(self) -> None:
@@ -61,7 +71,7 @@ class SweepOptions:
                 raise UsageError(f"{name}={value!r}, must be a whole number >= 1; leave it out for the space's own")
         for name in ("time_budget_s", "quota_s"):
             value = getattr(self, name)
-            if value is not None and not (_is_finite(value) and value > 0):
+            if value not in (None, REST if name == "quota_s" else None) and not (_is_finite(value) and value > 0):
                 raise UsageError(f"{name}={value!r}, must be a number of seconds > 0; leave it out for no limit")
         if self.target is not None and not _is_finite(self.target):
             raise UsageError(f"target={self.target!r}, must be a finite number; leave it out for the space's own")

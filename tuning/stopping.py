@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from podium.core.clock import Deadline
+from podium.core.errors import PodiumError
 from podium.core.states import State
 from tuning.search.stop_rule import StopRule
 from tuning.study.events import Event, Listener
@@ -22,11 +23,21 @@ WATCH_EVERY_S = 0.2
 
 
 @contextlib.contextmanager
-def watched(folder: Path, deadline: Deadline, quota: Deadline, interrupted: Callable[[], bool]) -> Iterator[None]:
-    """Run a thread that stops the sweep when a deadline expires or `interrupted` returns True."""
+def watched(
+    folder: Path,
+    deadline: Deadline,
+    quota: Deadline,
+    interrupted: Callable[[], bool],
+    tick: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Run a thread that stops the sweep when a deadline expires, `interrupted` returns True or `tick` fails."""
     ended = threading.Event()
 
     def check() -> None:
+        try:
+            tick()
+        except PodiumError as error:
+            request_stop(folder, str(error), failed=True)
         if interrupted():
             request_stop(folder, "interrupted")
         elif deadline.expired():

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podium.core.budgets.budget import wall_s_for
+from podium.core.budgets.allowance import Allowance, allowance
+from podium.core.budgets.ledger import Meter
 from podium.core.clock import Deadline
 from podium.core.errors import UsageError
 from podium.core.files import read_json, write_json
@@ -107,7 +108,6 @@ class _Plan:
     options: SweepOptions
     space: SearchSpace
     deadline: Deadline
-    quota: Deadline  # in seconds; the deadline itself if there is no quota
     rule: StopRule
     tracking_uri: str
     optuna_storage: str
@@ -116,9 +116,7 @@ class _Plan:
 
 def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
     """Raises UsageError for an option that cannot be used, alone or with this space."""
-    deadline = quota = Deadline.after(options.time_budget_s)
-    if options.quota_s is not None:
-        quota = replace(deadline, budget_s=wall_s_for(options.quota_s, space.base_config.budget.profile))
+    deadline = Deadline.after(options.time_budget_s)
     if options.workers is not None:
         space = space.model_copy(update={"workers": parse_workers(options.workers)})
     if space.target:
@@ -133,7 +131,6 @@ def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
         options,
         space,
         deadline,
-        quota,
         rule=space.stop.model_copy(update={name: value for name, value in given.items() if value is not None}),
         tracking_uri=tracking.tracking_uri(options.tracking_uri),
         optuna_storage=optuna_storage(options.optuna_storage),
@@ -175,17 +172,30 @@ def _without_trials(study: StudyView, plan: _Plan) -> StudyView:
 def _run(plan: _Plan, limit: int, n_to_run: int, open_study: Callable[[], Study]) -> StudyView:
     """Start the backend, then create or take the study, and run `n_to_run` trials of it."""
     options = plan.options
+    allowed = allowance(
+        plan.space.base_config.budget, options.profile, options.quota_s, options.time_budget_s, max(1, n_to_run)
+    )
+    if allowed.line:
+        options.say(allowed.line)
     backend = make_backend(options.backend, plan.space, n_to_run, options.address) if n_to_run > 0 else NoBackend()
     try:
         study = open_study()
         folder = study_dir(study.study_name)
-        with DriverLock(folder), storage_in_use(folder):
-            return _drive(study, plan, limit, backend)
+        meter = Meter("sweep", study.study_name, allowed.profile, start_s=plan.deadline.start_s)
+        with DriverLock(folder), storage_in_use(folder), meter:
+            return _drive(study, plan, limit, backend, _quota(plan, allowed), meter)
     finally:
         backend.close()
 
 
-def _drive(study: Study, plan: _Plan, limit: int, backend: Backend) -> StudyView:
+def _quota(plan: _Plan, allowed: Allowance) -> Deadline:
+    """When the quota is used up; the plan's own deadline if there is none."""
+    if allowed.quota_s is None:
+        return plan.deadline
+    return replace(plan.deadline, budget_s=allowed.quota_s / allowed.profile.rate)
+
+
+def _drive(study: Study, plan: _Plan, limit: int, backend: Backend, quota: Deadline, meter: Meter) -> StudyView:
     from tuning.bridge.population import PopulationBridge
     from tuning.bridge.searcher import OptunaBridge
 
@@ -206,7 +216,7 @@ def _drive(study: Study, plan: _Plan, limit: int, backend: Backend) -> StudyView
         stops = (stop_after_crashes(folder), stop_by_rule(plan.rule, before))
         kind = PopulationBridge if isinstance(space.scheduler, PbtScheduler) else OptunaBridge
         bridge = kind(study, space, limit, (*receivers, tracker.on_event, *stops, *options.listeners))
-        with watched(folder, plan.deadline, plan.quota, options.stop):
+        with watched(folder, plan.deadline, quota, options.stop, meter.tick):
             try:
                 usage = backend.run(Sweep(folder, space, bridge, scheduler, make_worker))
             finally:

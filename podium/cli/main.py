@@ -22,6 +22,7 @@ from podium.cli import (
     plan,
     predict,
     promote,
+    quota,
     repair,
     score,
     show,
@@ -70,6 +71,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("ui")(ui.ui)
 app.command("repair")(repair.repair)
+app.command("quota")(quota.quota)
 app.command("promote")(promote.promote)
 app.command("submit")(submit.submit)
 app.command("package")(package.package)

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podium.core.errors import UsageError
-from podium.core.run_files import LOCK
+from podium.core.run_files import LEDGER, LOCK
 
 if TYPE_CHECKING:
     from podium.core.damage import Findings
 
 
 def repair(
-    what: Annotated[str, typer.Argument(metavar="STUDY|RUN", help="A study, or the folder of a run.")],
+    what: Annotated[
+        str, typer.Argument(metavar="STUDY|RUN|quota.jsonl", help="A study, the folder of a run, or the quota ledger.")
+    ],
     mlflow: Annotated[
         bool, typer.Option("--mlflow", help="Also write a study to an MLflow store that does not know it.")
     ] = False,
 ) -> None:
     """Keep what is damaged under another name, and rebuild what follows from other files."""
-    found = _repair_run(Path(what)) if _is_run(Path(what)) else _repair_study(what, mlflow)
+    if what == LEDGER:
+        found = _repair_ledger()
+    else:
+        found = _repair_run(Path(what)) if _is_run(Path(what)) else _repair_study(what, mlflow)
     for line in found.done:
         typer.echo(line)
     for line in found.lost:
@@ -49,6 +54,12 @@ def _repair_run(run: Path) -> Findings:
     finally:
         claim.close()
     return found
+
+
+def _repair_ledger() -> Findings:
+    from podium.core.budgets.ledger import repair
+
+    return repair()
 
 
 def _repair_study(name: str, mlflow: bool) -> Findings:

@@ -28,7 +28,16 @@ def sweep(
         str | None, typer.Option(help="Stop after this time, like 10m or 1h30m; start-up counts.")
     ] = None,
     quota: Annotated[
-        str | None, typer.Option(help="Like --time-budget, in quota-seconds: time multiplied by the profile's rate.")
+        str | None,
+        typer.Option(
+            metavar="TIME|rest",
+            help="Like --time-budget, in quota: time multiplied by the profile's rate. rest: what is left of the week, "
+            "less the shares of the promotion gate and the submission.",
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="The budget profile whose quota this sweep uses; on Kaggle, the config's if not given."),
     ] = None,
     target: Annotated[float | None, typer.Option(help="Stop once a complete trial is as good as this value.")] = None,
     patience: Annotated[
@@ -62,7 +71,7 @@ def sweep(
     """Search a space for its best trial, and stop poor trials early."""
     _refuse_with_resume(resume, name, warm_start)
     budget_s = None if time_budget is None else parse_duration(time_budget)
-    quota_s = None if quota is None else parse_duration(quota)
+    quota_s = quota if quota in (None, "rest") else parse_duration(quota)
     wanted, earlier = _open(space, resume)
     from podium.cli.sweep_display import display
     from tuning import resume as continue_study
@@ -75,6 +84,7 @@ def sweep(
             "trials": trials,
             "time_budget_s": budget_s,
             "quota_s": quota_s,
+            "profile": profile,
             "target": target,
             "patience": patience,
             "backend": backend,
@@ -84,6 +94,7 @@ def sweep(
             "storage": storage,
             "listeners": [show],
             "stop": interrupts.requested,
+            "say": typer.echo,
         }
         if resume is not None:
             study = continue_study(resume, wanted, **options)

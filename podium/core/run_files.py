@@ -18,3 +18,6 @@ OUTPUT_LOG = "kaggle_output_log.txt"
 CHALLENGE_PREDICTIONS = "challenge_predictions.jsonl"  # if eval.challenges was answered
 SUBMISSION = "submission.json"  # if the competition takes such a file (ARC)
 SUBMISSION_CSV = "submission.csv"  # of unlabelled items of any other kind
+
+# Of the workspace:
+LEDGER = "quota.jsonl"  # the quota that runs have used

@@ -59,7 +59,7 @@ def _first(
     _refuse_no_time(lock, clock.moment().monotonic_s - opened.monotonic_s)
     attempt = Attempt.begin(out, lock.lock_id, clock, opened, file)
     with held(out):
-        yield Session(lock, checks, attempt)
+        yield Session(lock, checks, attempt, opened_s=opened.monotonic_s)
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def _resumed(
     with held(out):
         checks = Preflight(lock, lock.run_config(), library, claim.test, is_resumed=True).run()
         attempt, notes = Attempt.resume(out, clock, opened)
-        yield Session(lock, checks, attempt, notes)
+        yield Session(lock, checks, attempt, notes, opened.monotonic_s)
 
 
 def _refuse_no_time(lock: Lock, elapsed_s: float) -> None:

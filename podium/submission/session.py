@@ -11,6 +11,8 @@ import jax
 from eval.scorecard import floored
 from eval.sets.predictions import shown_reasons
 from podium.core import run_files
+from podium.core.budgets.allowance import place_of_run
+from podium.core.budgets.ledger import Meter
 from podium.core.damage import set_aside
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError
@@ -44,16 +46,20 @@ class Session:
     checks: Preflight
     attempt: Attempt
     notes: Sequence[str] = ()
+    opened_s: float | None = None  # when the command began, on the attempt's clock
 
     def __post_init__(self) -> None:
         self.config, self.library = self.checks.config, self.checks.library
         self.out = submission_dir(self.lock.name)
         self.plan = TimePlan(self.lock.budget.time_budget_s, self.lock.budget.reserve_s)
         self.test = self.attempt.claim.test
+        # A ledger that cannot be written is no reason to end the one attempt.
+        place = place_of_run(self.lock.budget.profile)
+        self.meter = Meter("submission", self.lock.name, place, self.attempt.clock, self.opened_s, _warn)
 
     def run_to_end(self) -> RunManifest:
         """Run what is left. Raises RunEnded if the attempt does not complete in this session."""
-        with signals_raise(), self._recorded_if_it_fails():
+        with signals_raise(), self.meter, self._recorded_if_it_fails():
             if self.attempt.phase is not Phase.FINISHED:
                 self._record(State.RUNNING)
                 with recorded(self.out / run_files.OUTPUT_LOG, resumed=self.attempt.session > 1):
@@ -132,7 +138,7 @@ class Session:
                 print(f"warning: {report.reason}")
             loss = f"  loss {report.metrics['train/loss']:.4f}" if "train/loss" in report.metrics else ""
             print(f"step {report.step}/{steps}{loss}  {format_duration(self.attempt.elapsed_s())}")
-            self.attempt.mark()
+            self._mark()
 
         deadline = self.attempt.deadline(self.plan, self.plan.training_ends_s)
         run = partial(train, self.config, self.out, library=self.library, deadline=deadline, on_log=log)
@@ -182,13 +188,17 @@ class Session:
         run.restore(self.out / run_files.CHECKPOINTS / str(step), for_training=False)
         return step, run, self.attempt.elapsed_s() - began_s
 
+    def _mark(self) -> None:
+        self.attempt.mark()
+        self.meter.tick()
+
     def _open_run(self) -> TrainingRun:
         return TrainingRun(self.config, self.out, self.library, self.attempt.clock)
 
     def _keep(self, log: AnswerLog) -> Callable[[Sequence[Prediction]], None]:
         def keep(predictions: Sequence[Prediction]) -> None:
             log.append(predictions)
-            self.attempt.mark()
+            self._mark()
 
         return keep
 
@@ -247,6 +257,10 @@ class Session:
             if ended is error:
                 raise
             raise ended from error
+
+
+def _warn(reason: str) -> None:
+    print(f"warning: {reason}")
 
 
 def _shown_answers(file: str, found: Sequence[Prediction], prompts: Sequence[Prompt], step: int, n_cut: int) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from podium.core.budgets.profiles import load_profile, profiles
+from podium.core.budgets.profiles import load_profile
 from podium.core.config_sections import BudgetConfig
 from podium.core.errors import UsageError
 
@@ -32,19 +32,3 @@ def resolve_budget(config: BudgetConfig) -> Budget:
     if reserve_s >= time_budget_s:
         raise UsageError(f"budget.reserve_s={reserve_s:g}, must be < budget.time_budget_s={time_budget_s:g}")
     return Budget(config.profile, time_budget_s, reserve_s)
-
-
-def wall_s_for(quota_s: float, profile: str) -> float:
-    """The wall seconds in which a run uses `quota_s` quota-seconds.
-
-    Raises:
-        UsageError: the profile is unknown or has no quota.
-    """
-    rate = load_profile(profile).rate
-    if not rate:
-        metered = ", ".join(name for name, each in profiles().items() if each.rate)
-        raise UsageError(
-            f"quota of {quota_s:g} s: budget.profile={profile!r} has no quota; limit the time instead, "
-            f"or set the profile to one of {metered}"
-        )
-    return quota_s / rate

@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +26,9 @@ from podium.core.json_text import parse_json
 from podium.core.paths import workspace
 from podium.core.plain_values import Unreadable
 from podium.core.records import Record, parse_record
+from podium.core.run_files import LEDGER
 from podium.core.wording import counted
 
-FILE = "quota.jsonl"
 EVERY_S = 60.0  # at most this much of a run's use is lost if its process is killed
 Activity = Literal["sweep", "promotion", "submission"]
 
@@ -61,10 +61,10 @@ class Ledger:
         if not self.damaged:
             return None
         numbers = ", ".join(map(str, self.damaged[:5])) + (" and more" if len(self.damaged) > 5 else "")
-        return f"{self.path}: line {numbers} cannot be read and does not count; `podium repair {FILE}` removes it"
+        return f"{self.path}: line {numbers} cannot be read and does not count; `podium repair {LEDGER}` removes it"
 
     def used_s(self, quota: str, since: datetime) -> float:
-        """Quota-seconds of `quota` (gpu or tpu) since then; of a run that began earlier, those after its last line before."""
+        """Quota-seconds of `quota` (gpu or tpu) since then; of a run that began before, those since its last line."""
         first: dict[str, float] = {}
         last: dict[str, float] = {}
         for entry in self.entries:
@@ -74,7 +74,7 @@ class Ledger:
 
 
 def ledger_path() -> Path:
-    return workspace() / FILE
+    return workspace() / LEDGER
 
 
 def read_ledger() -> Ledger:
@@ -123,8 +123,8 @@ def repair() -> Findings:
             whole = [line.rstrip(b"\n") + b"\n" for line in lines if _parsed(line) is not None]
             write_bytes(ledger.path, b"".join(whole))
         gone = counted(len(lines) - len(whole), "damaged line")
-        found.done.append(f"{FILE}: {gone} removed; the file as it was is {kept.name}")
-        found.lost.append(f"what {gone} of {FILE} said; the newest whole line of each run counts")
+        found.done.append(f"{LEDGER}: {gone} removed; the file as it was is {kept.name}")
+        found.lost.append(f"what {gone} of {LEDGER} said; the newest whole line of each run counts")
     return found
 
 
@@ -137,6 +137,7 @@ class Meter:
     profile: Profile
     clock: DatedClock = field(default_factory=MonotonicClock)
     start_s: float | None = None  # on the clock; default: when the meter is made
+    on_error: Callable[[str], None] | None = None  # told when the disk refuses a line; default: the error is raised
 
     def __post_init__(self) -> None:
         self._run = uuid.uuid4().hex[:12]
@@ -152,7 +153,7 @@ class Meter:
         self._write(ended=True)
 
     def tick(self) -> None:
-        """Write a line if the last one is EVERY_S old. Raises PodiumError as `append` does."""
+        """Write a line if the last one is EVERY_S old. Raises PodiumError as `append` does, without `on_error`."""
         if self.clock.now() - self._written_s >= EVERY_S:
             self._write()
 
@@ -161,19 +162,23 @@ class Meter:
         moment = self.clock.moment()
         self._written_s = moment.monotonic_s
         wall_s = round(moment.monotonic_s - self.start_s, 3)
-        append(
-            Entry(
-                run=self._run,
-                activity=self.activity,
-                name=self.name,
-                profile=self.profile.name,
-                quota=self.profile.quota,
-                at=datetime.fromtimestamp(moment.wall_s, UTC),
-                wall_s=wall_s,
-                quota_s=wall_s * self.profile.rate,
-                ended=ended,
-            )
+        entry = Entry(
+            run=self._run,
+            activity=self.activity,
+            name=self.name,
+            profile=self.profile.name,
+            quota=self.profile.quota,
+            at=datetime.fromtimestamp(moment.wall_s, UTC),
+            wall_s=wall_s,
+            quota_s=wall_s * self.profile.rate,
+            ended=ended,
         )
+        try:
+            append(entry)
+        except PodiumError as error:
+            if self.on_error is None:
+                raise
+            self.on_error(str(error))
 
 
 @contextlib.contextmanager
@@ -191,6 +196,6 @@ def _last_byte(file: BinaryIO, size: int) -> bytes:
 
 def _parsed(line: bytes) -> Entry | None:
     try:
-        return parse_record(Entry, parse_json(line.decode("utf-8")), FILE)
+        return parse_record(Entry, parse_json(line.decode("utf-8")), LEDGER)
     except (UnicodeDecodeError, Unreadable, UsageError):
         return None
