@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podium.core.budgets.accelerators import Accelerator, accelerator, accelerators
-from podium.core.budgets.profiles import load_profile, profiles
+from podium.core.budgets.profiles import FORMER, check_kaggle_id, load_profile, profiles
 from podium.core.errors import UsageError
 
 TOPOLOGY = re.compile(r"(?P<generation>[a-z0-9]+):(?P<grid>\d+(?:x\d+){1,2})")
@@ -57,13 +57,11 @@ def find_target(name: str) -> Target:
         return _of_topology(name, found["generation"], found["grid"])
     if name in accelerators():
         return _of(accelerator(name), 1, name)
-    try:
-        profile = load_profile(name, "--on")
-    except UsageError as error:
-        if name in profiles():  # the user's own file is at fault
-            raise
+    check_kaggle_id(name)
+    if name not in profiles() and name not in FORMER:
         known = f"{', '.join(profiles())}; or an accelerator: {', '.join(accelerators())}; or a topology: v5e:2x4"
-        raise UsageError(f"--on {name!r}, must be a profile: {known}") from error
+        raise UsageError(f"--on {name!r}, must be a profile: {known}")
+    profile = load_profile(name, "--on")
     if profile.accelerator is None or profile.count is None:
         return _of(accelerator("cpu"), 1, name)
     return _of(profile.accelerator, profile.count, name)
