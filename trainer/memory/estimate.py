@@ -28,13 +28,13 @@ class Memory:
     weights: int  # trained and frozen
     optimizer: int
     gradients: int  # of a micro-batch, and their sum over micro-batches
-    activations: int  # kept per layer, and the work of one layer
+    activations: int  # kept per layer, and what the work of one layer needs beyond the loss
     loss: int  # logits of a chunk, and their gradient
     compiled: int | None = None  # gradients, activations and loss together, by the compiler
 
     @property
     def temporary(self) -> int:
-        """An upper bound, since a layer's work and the loss do not exist at the same time."""
+        """Everything that exists only during a step."""
         return self.gradients + self.activations + self.loss if self.compiled is None else self.compiled
 
     @property
@@ -67,13 +67,15 @@ def estimate(
     itemsize = jnp.dtype(dtype).itemsize
     kept, work = layer_bytes(arch, batch, length, itemsize, config.train.remat)
     gathered = (tree_bytes((trainable, frozen), whole=True) - tree_bytes((trainable, frozen))) // arch.layers
+    loss = int(LOGITS * min(chunk, batch * length) * arch.vocab_size * 4)
     return Memory(
         shape=(batch, length),
         weights=tree_bytes((trainable, frozen)),
         optimizer=tree_bytes(opt_state),
         gradients=tree_bytes(trainable) * (2 if micro_batches > 1 else 1),
-        activations=arch.layers * kept + work + gathered,
-        loss=int(LOGITS * min(chunk, batch * length) * arch.vocab_size * 4),
+        # A layer's work and the loss are never on the device at the same time.
+        activations=arch.layers * kept + gathered + max(0, work - loss),
+        loss=loss,
     )
 
 
