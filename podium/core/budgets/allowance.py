@@ -14,8 +14,8 @@ from podium.core.wording import counted
 
 UNMETERED = "local"
 REST: Literal["rest"] = "rest"
-# The confirmation runs of `podium promote` by its defaults: three candidates and the reference with three seeds each.
-GATE_RUNS = (3 + 1) * 3
+# The confirmation runs of `podium promote` by its defaults: three candidates with three seeds, the reference with five.
+GATE_RUNS = 14
 
 
 @dataclass(frozen=True)
