@@ -50,18 +50,28 @@ def promote(
             metavar="TEXT", help="Why prompts that trainset and evalset nearly share do not matter; goes into the lock."
         ),
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="Break this rule of the competition (model, output, date, profile, session); the lock says so. "
+            "May be repeated.",
+        ),
+    ] = None,
     backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, as in `podium sweep`.")] = None,
 ) -> None:
     """Lock the trial of a study that has earned it: the best ones run again with new seeds, scored on the holdout."""
     from podium.core.config import RunConfig
-    from podium.submission.lock import refuse_taken, write_lock
+    from podium.submission.lock import broken_rules, refuse_taken, write_lock
     from tuning.promotion import promote_unconfirmed
     from tuning.search.target import refuse_misfit
     from tuning.study.overview import undistinguished
     from tuning.study.study import load_study
 
     refuse_taken(name)
+    # The gate takes long, so what its winner would be refused for is found before.
+    broken_rules(load_study(study).space.base_config, accept or ())
     if quick:
         promotion = promote_unconfirmed(study, trial, overlap)
     else:
@@ -78,7 +88,7 @@ def promote(
             promotion = _forced(promotion, force)
     if target := load_study(study).space.target:
         refuse_misfit(RunConfig.parse(promotion.config, f"trial {promotion.trial}"), target, promotion.trial)
-    lock = write_lock(promotion, name)
+    lock = write_lock(promotion, name, accept or ())
     _show_lock(lock)
     if nothing := undistinguished(load_study(study)):
         typer.echo(f"warning: {nothing}")
@@ -156,6 +166,8 @@ def _show_lock(lock: Lock) -> None:
         typer.echo(
             f"  after step {change.step}: " + ", ".join(f"{key}: {new}" for key, new in change.overrides.items())
         )
+    for line in (lock.accepted or {}).values():
+        typer.echo(f"accepted: {line}")
     if found := lock.contamination:
         n_exact, n_near = len(found["exact"]), len(found["near"])
         typer.echo(f"contamination: {n_exact} of {found['n_items']} evalset prompts in the trainset, {n_near} nearly")

@@ -25,26 +25,32 @@ def submit(
         bool, typer.Option("--dry-run", help="Check everything, run 2 steps and 2 items in a scratch folder; no claim.")
     ] = False,
     run_dir: RunDir = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="Break this rule of the competition; the claim says so. May be repeated."),
+    ] = None,
 ) -> None:
     """Run a lock once: check, claim, train, predict, score and write the evidence."""
     if dry_run and resume:
         raise UsageError("--dry-run with --resume: a dry run claims nothing, so it cannot be resumed; leave one out")
+    if accept and resume:
+        raise UsageError("--accept with --resume: the attempt began within the rules it was claimed by; leave it out")
     from podium.submission.imports import check_imports
 
     check_imports()
-    named = submission_at(name, run_dir)
+    named, accepted = submission_at(name, run_dir), tuple(accept or ())
     if dry_run:
-        _rehearse(named, test)
+        _rehearse(named, test, accepted)
     else:
-        _run(named, resume, test)
+        _run(named, resume, test, accepted)
 
 
-def _run(name: str, resume: bool, test: str | None) -> None:
+def _run(name: str, resume: bool, test: str | None, accept: tuple[str, ...]) -> None:
     from podium.submission.ending import RunEnded
     from podium.submission.run_once import submit as run_lock
 
     try:
-        manifest = run_lock(name, resume=resume, test=test)
+        manifest = run_lock(name, resume=resume, test=test, accept=accept)
     except RunEnded as ended:
         if ended.is_over:
             _mirror(name)
@@ -58,10 +64,10 @@ def _run(name: str, resume: bool, test: str | None) -> None:
     typer.echo(f"next: podium package {manifest.name}")
 
 
-def _rehearse(name: str, test: str | None) -> None:
+def _rehearse(name: str, test: str | None, accept: tuple[str, ...]) -> None:
     from podium.submission.dry_run import ITEMS, STEPS, dry_run
 
-    found = dry_run(name, test=test)
+    found = dry_run(name, test=test, accept=accept)
     for check, line in found.checks.items():
         typer.echo(f"{check}: {line}")
     typer.echo(f"dry run: {STEPS} steps, {ITEMS} answers; nothing was claimed")

@@ -236,11 +236,16 @@ class EvalConfig(Section):
 
 
 class BudgetConfig(Section):
-    """The time for one submission run; `profile` sets the limits that are not given (podium/core/budget.py)."""
+    """The time for one submission run; `profile` sets the limits that are not given (podium/core/budgets/budget.py)."""
 
     profile: str = "local"
     time_budget_s: float | None = Field(None, gt=0)
     reserve_s: float | None = Field(None, ge=0, description="seconds kept free for what takes longer than planned")
+    competition: str | None = Field(
+        None,
+        exclude_if=lambda name: name is None,  # so that a config of earlier versions keeps its hash
+        description="the competition whose rules a submission must keep (docs/budgets.md)",
+    )
 
 
 class DeviceConfig(Section):

@@ -58,4 +58,5 @@ class PromotionRecord(Record):
     verdict: Verdict | None = None  # None in locks of older versions
     forced: bool | None = None  # locked against the verdict
     overlap: str | None = None  # why an overlap of trainset and evalset is no reason not to promote
+    accepted: dict[str, str] | None = None  # rules of the competition that the user chose to break, and how
     decision: Decision | None = None  # None if nothing was run for it

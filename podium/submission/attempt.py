@@ -29,11 +29,17 @@ class Attempt:
 
     @classmethod
     def begin(
-        cls, run_dir: Path, lock_id: str, clock: DatedClock, opened: Moment, test: UnlabelledFile | None
+        cls,
+        run_dir: Path,
+        lock_id: str,
+        clock: DatedClock,
+        opened: Moment,
+        test: UnlabelledFile | None,
+        accepted: dict[str, str] | None = None,
     ) -> "Attempt":
         """Claim the lock. The command began at `opened`. Raises UsageError if it was already claimed."""
         now = clock.moment()
-        claim = claim_run(run_dir, lock_id, now, now.monotonic_s - opened.monotonic_s, test)
+        claim = claim_run(run_dir, lock_id, now, now.monotonic_s - opened.monotonic_s, test, accepted)
         attempt = cls(run_dir, claim, clock, opened.monotonic_s, session=1)
         attempt.enter(Phase.CLAIMED)
         return attempt

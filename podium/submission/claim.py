@@ -46,6 +46,7 @@ class Claim(Record):
     elapsed_s: float | None = Field(None, ge=0)  # from the start of the command
     moment: Moment | None = None
     test: UnlabelledFile | None = None
+    accepted: dict[str, str] | None = None  # rules of the competition that the user chose to break, and how
 
 
 def claim_path(run_dir: Path) -> Path:
@@ -58,6 +59,7 @@ def claim_run(
     moment: Moment | None = None,
     elapsed_s: float = 0.0,
     test: UnlabelledFile | None = None,
+    accepted: dict[str, str] | None = None,
 ) -> Claim:
     """Claim the one run of a lock. The command began `elapsed_s` before `moment`, which is now.
 
@@ -73,6 +75,7 @@ def claim_run(
         elapsed_s=elapsed_s,
         moment=moment or MonotonicClock().moment(),
         test=test,
+        accepted=accepted or None,
     )
     if not create_exclusively(claim_path(run_dir), to_line(claim.model_dump(mode="json", exclude_none=True))):
         raise _taken(run_dir)

@@ -40,7 +40,12 @@ class Rehearsal:
 
 
 def dry_run(
-    name: str, *, test: str | None = None, library: ProgramLibrary | None = None, clock: Clock | None = None
+    name: str,
+    *,
+    test: str | None = None,
+    accept: tuple[str, ...] = (),
+    library: ProgramLibrary | None = None,
+    clock: Clock | None = None,
 ) -> Rehearsal:
     """Rehearse the run of submission `name`. Nothing is written to its folder.
 
@@ -52,7 +57,7 @@ def dry_run(
     lock = read_lock(name)
     refuse_claimed(submission_dir(name))
     file = None if test is None else find_unlabelled(test)
-    checks = Preflight(lock, lock.run_config(), library or ProgramLibrary(), file).run()
+    checks = Preflight(lock, lock.run_config(), library or ProgramLibrary(), file, accept=accept).run()
     with tempfile.TemporaryDirectory(prefix="podium-dry-run-") as scratch:
         step_s = _train(checks, Path(scratch), clock)
         answers_s = _answer(checks, Path(scratch), clock)

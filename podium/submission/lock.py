@@ -1,6 +1,7 @@
 """The lock: a record of everything that a submission run depends on, under one id."""
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -10,16 +11,17 @@ from eval.arc_submission import makes_attempts
 from eval.scorers import get_scorer
 from eval.sets.evalset import Evalset, assert_disjoint, load_evalset
 from podium.core.budgets.budget import resolve_budget
+from podium.core.budgets.rules import check_device, check_rules
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, read_json, to_json
 from podium.core.hashing import sha256_file, sha256_file_cached, sha256_json
-from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
+from podium.core.paths import check_name, find_evalset, find_trainset, study_dir, submission_dir
 from podium.core.promotion import PromotionRecord
 from podium.core.provenance import changed_since, code_commit, code_hash, requirements_hash
 from podium.core.records import Record, parse_record
 from podium.core.resolved import ResolvedConfig, resolved
-from podium.core.run_files import LOCK
+from podium.core.run_files import LOCK, METRICS
 from podium.core.temporary import remove_leftovers
 from podium.submission.claim import utc_now
 from podium.submission.portable_inputs import given_to, portable_config
@@ -27,6 +29,7 @@ from podium.submission.verify import SHORT, differences, refuse_gaps, without_nu
 from trainer.data.tokenizer import tokenizer_files
 from trainer.model.sources import GENERATION, find_files, model_files
 from trainer.run.chat_date import with_date
+from trainer.run.metrics_log import MetricsLog
 
 PACKAGES = "packages"  # submission_runs/packages/ holds the zips, so no submission has that name
 
@@ -71,15 +74,17 @@ def lock_path(name: str) -> Path:
     return submission_dir(name) / LOCK
 
 
-def write_lock(promotion: PromotionRecord, name: str) -> Lock:
+def write_lock(promotion: PromotionRecord, name: str, accept: Collection[str] = ()) -> Lock:
     """Hash every input of the promoted config, and write the lock.
 
+    `accept`: rules of the competition that the user chooses to break, which the lock records.
+
     Raises:
-        UsageError: the name is invalid or taken, an input is missing, trainset and evalset overlap, or the record has a
-            gap; nothing was written.
+        UsageError: the name is invalid or taken, an input is missing, trainset and evalset overlap, a rule is broken,
+            or the record has a gap; nothing was written.
     """
     refuse_taken(name)
-    lock = _build(promotion, name)
+    lock = _build(promotion, name, accept)
     if not create_exclusively(lock_path(name), lock.to_json()):
         raise _taken(name)
     return lock
@@ -181,10 +186,11 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
     return {name: value for name, value in {**hashes, **_model_hashes(config)}.items() if value is not None}
 
 
-def _build(promotion: PromotionRecord, name: str) -> Lock:
+def _build(promotion: PromotionRecord, name: str, accept: Collection[str]) -> Lock:
     """Build the lock without writing it. Raises UsageError as `write_lock` does."""
     given = ResolvedConfig.parse(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
     config = resolved(with_date(portable_config(given)))
+    accepted = broken_rules(config, accept, trained_s(promotion))
     evalset = load_evalset(config.eval.evalset)
     assert_disjoint(evalset, find_trainset(config.data.trainset))
     if config.eval.challenges and not makes_attempts(scorer := evalset.chosen_scorer(config.eval.scorer)):
@@ -199,6 +205,7 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
         **promotion.model_dump(mode="json"),
         "config": config.model_dump(mode="json"),
         "overrides": {key: given_to(config, key, value) for key, value in promotion.overrides.items()},
+        "accepted": accepted or None,
         "name": name,
         "created_at": utc_now(),
         "seeds": seeds,
@@ -212,6 +219,25 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
     lock = draft.model_copy(update={"lock_id": draft.content_id()})
     refuse_gaps(without_nulls(lock.model_dump(mode="json")), "lock")
     return lock
+
+
+def broken_rules(config: RunConfig, accept: Collection[str], projected_s: float | None = None) -> dict[str, str]:
+    """The rules of the competition that `accept` allows the config to break, with how it does.
+
+    Raises:
+        UsageError: another rule is broken, the model is missing, or profile and device contradict each other.
+    """
+    check_device(config)
+    architecture = read_json(find_files(config.model)[0] / "config.json") if config.budget.competition else None
+    return check_rules(config, accept, architecture=architecture, projected_s=projected_s)
+
+
+def trained_s(promotion: PromotionRecord) -> float | None:
+    """The wall seconds that the promoted trial trained for, if its study is here."""
+    # The folder of a trial as tuning/study/files.py names it; this package does not import tuning.
+    path = study_dir(promotion.study) / "trials" / f"{promotion.trial:03d}" / METRICS
+    lines = [line for line in MetricsLog(path).lines() if "elapsed_s" in line]
+    return float(lines[-1]["elapsed_s"]) if lines else None
 
 
 def _scorer(config: RunConfig, evalset: Evalset) -> str:

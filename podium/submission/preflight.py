@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,21 +11,19 @@ import jax.numpy as jnp
 from eval.scorers import get_scorer
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
-from podium.core.paths import study_dir, submission_dir
+from podium.core.paths import submission_dir
 from podium.core.records import Prompt
 from podium.core.redaction import one_line
 from podium.core.resolved import ResolvedConfig
-from podium.core.run_files import METRICS
 from podium.submission import evidence
 from podium.submission.claim import UnlabelledFile
 from podium.submission.imports import check_imports
-from podium.submission.lock import Lock, verify_inputs
+from podium.submission.lock import Lock, broken_rules, trained_s, verify_inputs
 from trainer.device.devices import DeviceInfo, select, use_compile_cache
 from trainer.device.memory import free_bytes, gb, tree_bytes
 from trainer.inference import check_prompts
 from trainer.model.sources import find_files
 from trainer.programs.library import ProgramLibrary
-from trainer.run.metrics_log import MetricsLog
 
 REST_BYTES = 50_000_000  # for predictions, evidence and logs
 
@@ -40,6 +37,8 @@ class Preflight:
     library: ProgramLibrary
     test: UnlabelledFile | None = None
     is_resumed: bool = False
+    accept: tuple[str, ...] = ()  # rules of the competition that the user chooses to break, beside the lock's
+    accepted: dict[str, str] = field(default_factory=dict)  # the rules that are broken so
     passed: dict[str, str] = field(default_factory=dict)  # what each check found
 
     def run(self) -> "Preflight":
@@ -56,7 +55,8 @@ class Preflight:
                 "device": self._compute,
             }
         )
-        self._all({"hashes": self._verify})
+        # An attempt that was claimed within the rules may end after the competition's last day.
+        self._all({"hashes": self._verify} | ({} if self.is_resumed else {"rules": self._keep_rules}))
         self._all({"data": self._load})
         self._all({"memory": self._compare_memory, "disk": self._compare_disk, "time": self._compare_time})
         return self
@@ -113,6 +113,14 @@ class Preflight:
         verify_inputs(self.lock)
         return f"{len(self.lock.hashes)} inputs are as locked"
 
+    def _keep_rules(self) -> str:
+        accept = {*self.accept, *(self.lock.accepted or {})}
+        self.accepted = broken_rules(self.config, accept, trained_s(self.lock))
+        if self.config.budget.competition is None:
+            return "the config names no competition"
+        broken = "".join(f"; accepted: {line}" for line in self.accepted.values())
+        return f"those of {self.config.budget.competition}{broken}"
+
     def _load(self) -> str:
         """Read every input, so that one that cannot be read, or an item that cannot be judged, is found now."""
         self.targets: dict[str, Sequence[Prompt]] = evidence.targets(self.config, self.test)
@@ -152,16 +160,9 @@ class Preflight:
     def _compare_time(self) -> str:
         """Compare the budget with the trial's time, if the study is here. Another machine may be faster or slower."""
         budget = self.lock.budget
-        took_s = _trial_s(self.lock)
+        took_s = trained_s(self.lock)
         left_s = budget.time_budget_s - budget.reserve_s
         if took_s is None:
             return f"{format_duration(left_s)} before the reserve; the trial's own time is not known here"
         more = "; training will be truncated unless this machine is faster" if took_s > left_s else ""
         return f"the trial trained for {format_duration(took_s)}, {format_duration(left_s)} before the reserve{more}"
-
-
-def _trial_s(lock: Lock) -> float | None:
-    # The folder of a trial as tuning/study/files.py names it; this package does not import tuning.
-    path: Path = study_dir(lock.study) / "trials" / f"{lock.trial:03d}" / METRICS
-    lines = [line for line in MetricsLog(path).lines() if "elapsed_s" in line]
-    return float(lines[-1]["elapsed_s"]) if lines else None

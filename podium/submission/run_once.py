@@ -26,12 +26,14 @@ def submit(
     *,
     resume: bool = False,
     test: str | None = None,
+    accept: tuple[str, ...] = (),
     library: ProgramLibrary | None = None,
     clock: DatedClock | None = None,
 ) -> RunManifest:
     """Run the lock of submission `name`, once; or with `resume`, continue its one attempt after an interruption.
 
-    With `test`, the unlabelled items in this file are answered instead of the evalset, and there is no score.
+    With `test`, the unlabelled items in this file are answered instead of the evalset, and there is no score. `accept`
+    names rules of the competition that the user chooses to break, which the claim records.
 
     Raises:
         UsageError, PodiumError: there is no lock, a check before the claim failed, the run was already claimed, or
@@ -42,22 +44,25 @@ def submit(
     clock = clock or MonotonicClock()
     opened = clock.moment()  # hashing and start-up count against the time budget
     lock = read_lock(name)
-    open_session = _resumed if resume else _first
-    with open_session(lock, test, library or ProgramLibrary(), clock, opened) as session:
+    library = library or ProgramLibrary()
+    opening = (
+        _resumed(lock, test, library, clock, opened) if resume else _first(lock, test, accept, library, clock, opened)
+    )
+    with opening as session:
         return session.run_to_end()
 
 
 @contextlib.contextmanager
 def _first(
-    lock: Lock, test: str | None, library: ProgramLibrary, clock: DatedClock, opened: Moment
+    lock: Lock, test: str | None, accept: tuple[str, ...], library: ProgramLibrary, clock: DatedClock, opened: Moment
 ) -> Iterator[Session]:
     """Check everything, then claim the lock. The command began at `opened`."""
     out = submission_dir(lock.name)
     refuse_claimed(out)
     file = None if test is None else find_unlabelled(test)
-    checks = Preflight(lock, lock.run_config(), library, file).run()
+    checks = Preflight(lock, lock.run_config(), library, file, accept=accept).run()
     _refuse_no_time(lock, clock.moment().monotonic_s - opened.monotonic_s)
-    attempt = Attempt.begin(out, lock.lock_id, clock, opened, file)
+    attempt = Attempt.begin(out, lock.lock_id, clock, opened, file, checks.accepted)
     with held(out):
         yield Session(lock, checks, attempt, opened_s=opened.monotonic_s)
 

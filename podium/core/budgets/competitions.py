@@ -18,6 +18,7 @@ class Competition(Section):
     name: str
     title: str
     models: tuple[str, ...] = ()
+    architectures: tuple[dict[str, str | int], ...] = Field((), description="of the models, by their config.json")
     profiles: tuple[str, ...] = ()
     max_new_tokens: int | None = Field(None, ge=1)
     ends: datetime.date | None = None
