@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import pytest
 from safetensors.flax import load_file, save_file
 
+from podium.core.budgets.profiles import load_profile
+from podium.core.budgets.rules import check_device
 from podium.core.config import RunConfig, load_config
 from podium.core.paths import shipped, study_dir
 from podium.core.states import State
@@ -110,3 +112,12 @@ def test_a_submission_base_config_in_smoke_mode(path, data):
     config = config.with_overrides(smoke(config, data))
     space = load_space("search_spaces/gemma3_1b.yaml").model_copy(update={"base_config": config})
     assert tried(space, config) is State.RUNNING
+
+
+@pytest.mark.parametrize("path", BASES, ids=lambda path: path.stem)
+def test_a_base_config_for_kaggle_names_its_device(path):
+    config = load_config(path)
+    check_device(config)
+    profile = load_profile(config.budget.profile)
+    assert profile.name == config.budget.profile  # not a former name
+    assert config.device.kind == (profile.accelerator.kind if profile.accelerator else "auto")
