@@ -31,9 +31,17 @@ def plan(
     most: Annotated[int, typer.Option(min=1, help="Compile at most this many configurations of a space.")] = 16,
     compile_limit: Annotated[str, typer.Option(help="Give up on a program that takes longer to compile.")] = "15m",
     fix: Annotated[bool, typer.Option(help="Look for the smallest change that fits.")] = True,
+    measure: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Run N steps and N items here, and project the time from them."),
+    ] = None,
+    device_factor: Annotated[
+        float | None, typer.Option(help="How many times as fast as the measured device the target is.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compile every program of a run for a machine that is not here, and say whether it fits. Exit code 1 if not."""
+    from podium.cli import plan_time
     from podium.core.config import parse_assignment
     from podium.planned import find_planned
     from trainer.plan.plan import make_plan, smallest_change
@@ -48,10 +56,15 @@ def plan(
         plans.append(make_plan(config, target, found.prompts(config), limit_s, _progress(as_json)))
         if fix and change is None and not plans[-1].fits:
             change = smallest_change(plans[-1], found.prompts(config), limit_s)
+    times = plan_time.plan_time(what, found.configs[0], on, measure, device_factor)
     if as_json:
-        print_json(_values(plans, change))
+        print_json({**_values(plans, change), "time": None if times is None else plan_time.values(times)})
     else:
         _show(target, found.note, plans, change if fix else None, fix)
+        for line in plan_time.lines(times):
+            typer.echo(line)
+        if times is not None:
+            print_table(plan_time.COLUMNS, plan_time.rows(times))
     if not all(each.fits for each in plans):
         raise typer.Exit(1)
 

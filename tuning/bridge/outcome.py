@@ -19,6 +19,7 @@ from typing import Any
 
 from podium.core.records import Report, read_record
 from podium.core.states import State
+from tuning.search.objectives import ANSWERS_S, SUBMISSION_S
 from tuning.search.space import broken
 from tuning.study.files import report_file
 from tuning.study.trial import TrialView
@@ -51,13 +52,17 @@ def final_state(report: Report | None, view: TrialView, violations: Mapping[str,
 
 
 def final_metrics(report: Report, view: TrialView) -> dict[str, float]:
-    """The metrics of a trial's last report, with `elapsed_s` and `projected_submit_s`, for constraints.
+    """The metrics of a trial's last report, with the times that constraints and the plan of a submission need.
 
-    `projected_submit_s` is the training time of all its steps at the speed so far, with its compilation.
+    `projected_submit_s` is the training time of all its steps at the speed so far, with its compilation; SUBMISSION_S
+    has the time of all answers, too.
     """
     trained_s = max(0.0, report.elapsed_s - report.compile_s)
     projected_s = report.compile_s + trained_s / max(1, report.step) * view.config.steps
-    return {"elapsed_s": report.elapsed_s, "projected_submit_s": projected_s, **report.metrics}
+    times = {"elapsed_s": report.elapsed_s, "compile_s": report.compile_s, "projected_submit_s": projected_s}
+    answers_s = report.metrics.get(ANSWERS_S)
+    whole = {} if answers_s is None else {SUBMISSION_S: projected_s + answers_s}
+    return {**times, **whole, **report.metrics}
 
 
 def tell(study: Any, trial: Any, view: TrialView) -> None:

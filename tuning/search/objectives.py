@@ -15,12 +15,16 @@ METRICS: dict[str, Direction] = {
     "dev/loss": "minimize",
     "train/loss": "minimize",
 }
+ITEM_S = "generate/item_s"  # the seconds in which an item was answered, with all its answers
+ANSWERS_S = "plan/answers_s"  # in which a submission answers all its items, at that pace
+SUBMISSION_S = "plan/submission_s"  # of a submission here: compilation, training and the answers to all its items
 # The costs of a trial. A cost can be an objective beside a metric, but not the only or the first one.
 COSTS: dict[str, Direction] = {
     "train/tokens_per_s": "maximize",
     "peak_memory_gb": "minimize",
     "elapsed_s": "minimize",
     "projected_submit_s": "minimize",
+    SUBMISSION_S: "minimize",
 }
 MODES: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 

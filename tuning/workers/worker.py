@@ -23,6 +23,7 @@ from podium.core.records import Report, Sample
 from podium.core.resolved import with_sizes_of
 from podium.core.run_files import CONFIG, PREDICTIONS, SCORECARD
 from podium.core.states import State
+from tuning.search.objectives import ANSWERS_S, ITEM_S
 from tuning.search.space import SearchSpace
 from tuning.study import cuts
 from tuning.study.data import data_hashes
@@ -191,13 +192,19 @@ def _score_untrained(trial: _Slot) -> None:
     path = trial.run.out / UNTRAINED_FILE
     with contextlib.suppress(RunFailed):  # a failed run stays failed: its next report says why
         if not path.exists():
-            write_json(path, {name: value for name, value in _score(trial).items() if name not in cuts.COUNTS})
+            scores = _score(trial).items()
+            write_json(path, {name: value for name, value in scores if name.startswith(f"{trial.split}/")})
 
 
 def _score(trial: _Slot) -> dict[str, float]:
     """Predict and score the split, and count what was cut. The trial's folder keeps the newest report's files."""
     run, config = trial.run, trial.run.config
-    predictions = run.predict(trial.samples, Deadline.after(None))
+    deadline, compiled_s = Deadline.after(None), run.library.compile_s
+    predictions = run.predict(trial.samples, deadline)
+    item_s = max(0.0, deadline.elapsed_s() - (run.library.compile_s - compiled_s)) / len(trial.samples)
+    # A submission answers dev, too, for comparison (podium/submission/evidence.py).
+    splits = (trial.evalset.split(name, config.eval.max_items) for name in (config.eval.submission_split, "dev"))
+    n_submitted = len({sample.id for samples in splits for sample in samples})
     about = trial.evalset.scored_set(trial.split, config.eval.max_items)
     scorer = trial.evalset.chosen_scorer(config.eval.scorer)
     card = score_predictions(trial.samples, predictions, scorer, evalset=about)
@@ -221,6 +228,8 @@ def _score(trial: _Slot) -> dict[str, float]:
         cuts.N_ANSWERS: float(len(predictions)),
         cuts.N_BY_LENGTH: float(card.finish_reasons.get("length", 0)),
         cuts.N_PROMPTS_CUT: float(run.n_prompts_cut),
+        ITEM_S: item_s,
+        ANSWERS_S: item_s * n_submitted,
     }
     loss = run.loss_on(trial.samples[:LOSS_ITEMS])
     return scores if loss is None or not math.isfinite(loss) else {**scores, f"{trial.split}/loss": loss}

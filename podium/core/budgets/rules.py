@@ -12,7 +12,7 @@ from podium.core.budgets.projection import hours
 from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 
-KAGGLE = "kaggle:"
+KAGGLE, LOCAL = "kaggle:", "local:"  # as trainer/model/sources.py reads them
 RULES = ("model", "output", "date", "profile", "session")
 _ARCHITECTURE = ("model_type", "hidden_size", "num_hidden_layers")
 
@@ -105,7 +105,7 @@ def _other_model(source: str, competition: Competition, architecture: Any) -> st
 
 
 def _is_folder(source: str) -> bool:
-    return not source.startswith(KAGGLE) and (source == "tiny" or Path(source).expanduser().is_dir())
+    return not source.startswith(KAGGLE) and (source.startswith(LOCAL) or Path(source).expanduser().is_dir())
 
 
 def _shape(architecture: Mapping[str, Any]) -> dict[str, Any]:
