@@ -4,6 +4,7 @@ import statistics
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from podium.core.clock import Clock, Deadline, MonotonicClock
@@ -65,7 +66,7 @@ def measure(
         )
         if result.state is not State.COMPLETE:
             raise PodiumError(f"a run of {n + 1} steps to measure {result.state}: {result.reason}")
-        steps_s = [end - begin for begin, end in zip(ends_s, ends_s[1:], strict=False)]
+        steps_s = [end - begin for begin, end in pairwise(ends_s)]
         trained_s = clock.now() - started_s
         compiled_s = library.compile_s
         run = TrainingRun(short, Path(scratch), library, clock)

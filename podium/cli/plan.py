@@ -33,7 +33,7 @@ def plan(
     fix: Annotated[bool, typer.Option(help="Look for the smallest change that fits.")] = True,
     measure: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Run N steps and N items here, and project the time from them."),
+        typer.Option(min=1, metavar="N", help="Run N steps and N items here, and project the time."),
     ] = None,
     device_factor: Annotated[
         float | None, typer.Option(help="How many times as fast as the measured device the target is.")
@@ -58,12 +58,12 @@ def plan(
             change = smallest_change(plans[-1], found.prompts(config), limit_s)
     times = plan_time.plan_time(what, found.configs[0], on, measure, device_factor)
     if as_json:
-        print_json({**_values(plans, change), "time": None if times is None else plan_time.values(times)})
+        print_json({**_values(plans, change), "time": plan_time.values(times)})
     else:
         _show(target, found.note, plans, change if fix else None, fix)
         for line in plan_time.lines(times):
             typer.echo(line)
-        if times is not None:
+        if not isinstance(times, str):
             print_table(plan_time.COLUMNS, plan_time.rows(times))
     if not all(each.fits for each in plans):
         raise typer.Exit(1)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from podium.core.budgets.profiles import Profile, load_profile, profiles
 from podium.core.budgets.projection import ItemTimes, Parts, Projection, hours, hours_left, project, trials_in_the_week
 from podium.core.duration import format_duration
-from podium.core.errors import UsageError
 from podium.core.paths import study_dir, submission_dir
+from podium.core.states import State
 from podium.core.wording import counted
 
 if TYPE_CHECKING:
@@ -40,23 +40,23 @@ class _Measured:
     trial_s: float
 
 
-def plan_time(what: str, config: RunConfig, on: str, measure: int | None, factor: float | None) -> TimePlan | None:
-    """The time of a submission of `config`; None if nothing was measured.
+def plan_time(what: str, config: RunConfig, on: str, measure: int | None, factor: float | None) -> TimePlan | str:
+    """The time of a submission of `config`, or why it is not known.
 
     `what`: the study or submission whose trial was measured. `on`: the profile, or the config's if `on` is none.
     `measure`: run so many steps and items here instead. `factor`: how many times as fast the target is.
 
     Raises:
-        UsageError: the factor or the number is out of range, or `what` has no trial to project from.
+        UsageError: the factor or the number is out of range, or the evalset is missing.
     """
     from podium.core.budgets.quota import week_of
     from podium.submission.evidence import to_predict
 
     profile = load_profile(on if on in profiles() else config.budget.profile)
+    measured = _from_trial(what) if measure is None else _measure(config, measure)
+    if isinstance(measured, str):
+        return measured
     prompts = to_predict(config)
-    measured = _measure(config, prompts, measure) if measure is not None else _from_trial(what)
-    if measured is None:
-        return None
     parts = measured.parts.scaled(factor or 1.0)
     item = measured.item.scaled(1 / (factor or 1.0))
     scaled = f"scaled by a given device factor of {factor:g}" if factor else f"not scaled to {profile.name}"
@@ -70,10 +70,10 @@ def plan_time(what: str, config: RunConfig, on: str, measure: int | None, factor
     return TimePlan(f"{measured.source}, {scaled}", parts, len(prompts), projections, trial_s * profile.rate, week)
 
 
-def lines(plan: TimePlan | None) -> list[str]:
+def lines(plan: TimePlan | str) -> list[str]:
     """The lines before the table, or the one that says why there is none."""
-    if plan is None:
-        return ["time: nothing was measured; --measure N runs N steps and N items here, or name a study"]
+    if isinstance(plan, str):
+        return [f"time: {plan}; --measure N runs N steps and N items here"]
     parts = plan.parts
     shown = ", ".join(
         f"{what} {format_duration(seconds)}"
@@ -94,7 +94,7 @@ def rows(plan: TimePlan) -> list[tuple[str, ...]]:
         (
             str(each.samples),
             format_duration(each.item.mean_s),
-            format_duration(each.item.p95_s),
+            "-" if each.item.p95_s is None else format_duration(each.item.p95_s),
             hours(each.total_s),
             str(each.verdict),
             *(("-",) * 4 if plan.week is None else _quota_cells(each, plan, plan.week)),
@@ -103,8 +103,10 @@ def rows(plan: TimePlan) -> list[tuple[str, ...]]:
     ]
 
 
-def values(plan: TimePlan) -> dict[str, Any]:
-    """The plan as JSON, in seconds and quota-seconds."""
+def values(plan: TimePlan | str) -> dict[str, Any]:
+    """The plan as JSON, in seconds and quota-seconds; or why there is none."""
+    if isinstance(plan, str):
+        return {"unknown": plan}
     return {
         "source": plan.source,
         "n_items": plan.n_items,
@@ -149,18 +151,20 @@ def _limit_s(config: RunConfig, profile: Profile) -> float:
     return budget.time_budget_s - budget.reserve_s
 
 
-def _measure(config: RunConfig, prompts: Any, n: int) -> _Measured:
+def _measure(config: RunConfig, n: int) -> _Measured:
+    from podium.submission.evidence import to_predict
     from trainer.timing import measure
 
-    found = measure(config, prompts, n)
+    found = measure(config, to_predict(config), n)
     parts = Parts(found.setup_s, found.compile_s, found.training_s)
     source = f"{counted(n, 'step')} and {counted(len(found.items_s), 'item')} measured here on {found.device}"
     return _Measured(source, parts, ItemTimes.of(found.items_s), found.compile_s + found.training_s)
 
 
-def _from_trial(what: str) -> _Measured | None:
-    """What the best complete trial of a study took, or the trial that a lock promoted."""
+def _from_trial(what: str) -> _Measured | str:
+    """What the best complete trial of a study took, or the trial that a lock promoted; or why that is not known."""
     from tuning.search.objectives import ITEM_S
+    from tuning.study.cuts import N_ANSWERS
     from tuning.study.study import load_study
 
     study, number = what, None
@@ -170,14 +174,16 @@ def _from_trial(what: str) -> _Measured | None:
         lock = read_lock(what)
         study, number = lock.study, lock.trial
     if what.endswith((".yaml", ".yml")) or not study_dir(study).is_dir():
-        return None
+        return "nothing was measured"
     view = load_study(study)
-    trial = view.best() if number is None else view.trials[number]
+    trials = [trial for trial in view.trials if trial.state is State.COMPLETE and number in (None, trial.number)]
+    if not trials:
+        return f"study {study!r} has no complete trial"
+    trial = view.best() if number is None else trials[0]
     missing = [name for name in ("compile_s", "projected_submit_s", ITEM_S) if name not in trial.metrics]
     if missing:
-        raise UsageError(f"trial {trial.number} of study {study!r} did not record {missing[0]}; give --measure N")
+        return f"trial {trial.number} of study {study!r} did not record {missing[0]}"
     compile_s, item_s = trial.metrics["compile_s"], trial.metrics[ITEM_S]
-    # A sweep has the mean of its items only.
-    item = ItemTimes(item_s, item_s, int(trial.metrics.get("generate/answers", 1)))
+    item = ItemTimes(item_s, None, int(trial.metrics.get(N_ANSWERS, 1)))
     parts = Parts(compile_s=compile_s, training_s=trial.metrics["projected_submit_s"] - compile_s)
     return _Measured(f"trial {trial.number} of study {study}", parts, item, trial.metrics["elapsed_s"])

@@ -56,7 +56,7 @@ class ItemTimes:
     """The time that answering one item takes, in wall seconds, from the `n` items that were run."""
 
     mean_s: float
-    p95_s: float
+    p95_s: float | None  # None where only the mean was recorded
     n: int
 
     @classmethod
@@ -69,7 +69,8 @@ class ItemTimes:
         return cls(math.fsum(seconds) / len(seconds), sorted(seconds)[rank - 1], len(seconds))
 
     def scaled(self, times: float) -> "ItemTimes":
-        return replace(self, mean_s=self.mean_s * times, p95_s=self.p95_s * times)
+        p95_s = None if self.p95_s is None else self.p95_s * times
+        return replace(self, mean_s=self.mean_s * times, p95_s=p95_s)
 
 
 @dataclass(frozen=True)
