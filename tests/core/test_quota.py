@@ -44,7 +44,7 @@ def rows(used_h: float, refresh: str = "") -> str:
 
 
 def says(folder: Path, text: str) -> None:
-    (folder / "said.json").write_text(text)
+    (folder / "said.json").write_text(text + "\n")
     kaggle(folder, f'while read -r line; do echo "$line"; done < {folder}/said.json')
 
 
@@ -160,7 +160,7 @@ def test_a_sweep_that_would_use_the_reserve_is_refused(quota_s: float | None, ti
     with pytest.raises(UsageError) as raised:
         allowance(BudgetConfig(), "kaggle-gpu-l4x4", quota_s, time_budget_s, 10)
     assert str(raised.value).startswith(
-        "quota: this sweep may use 11.0 h, and 10.4 h may be used of 14.4 h left of gpu quota, less 4.0 h reserved for "
+        "quota: this sweep asks for 11.0 h, and 10.4 h may be used: 14.4 h left of gpu quota, less 4.0 h reserved for "
         "submission first; give --quota 374"
     )
 
@@ -174,9 +174,7 @@ def test_a_sweep_within_its_limit_keeps_it() -> None:
 def test_nothing_left_is_refused_without_a_limit_too() -> None:
     used(29.0)
     lock("first", time_budget_s=4 * H)
-    with pytest.raises(
-        UsageError, match=r"quota: 0\.0 h may be used of 1\.0 h left.*run the submission first, or wait"
-    ):
+    with pytest.raises(UsageError, match=r"quota: 0\.0 h may be used: 1\.0 h left.*run the submission first, or wait"):
         allowance(BudgetConfig(), "kaggle-gpu-t4x2", None, None, 10)
 
 

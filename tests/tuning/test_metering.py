@@ -37,7 +37,7 @@ def test_a_sweep_that_would_use_the_reserve_is_refused_at_its_start(run_sweep, h
     lock("first", time_budget_s=12 * H)
     used(10.0)
     before = ledger_path().read_bytes()
-    with pytest.raises(UsageError, match=r"this sweep may use 9\.0 h, and 8\.0 h may be used of 20\.0 h left of gpu"):
+    with pytest.raises(UsageError, match=r"this sweep asks for 9\.0 h, and 8\.0 h may be used: 20\.0 h left of gpu"):
         run_sweep(profile=T4, quota_s=9 * H)
     assert not (home / "workspace" / "studies").exists()
     assert ledger_path().read_bytes() == before

@@ -107,11 +107,11 @@ def _at(config: BudgetConfig, place: Profile) -> BudgetConfig:
 
 
 def _refusal(week: Week, asked_s: float | None) -> str:
-    asked = "" if asked_s is None else f"this sweep may use {hours(asked_s)}, and "
-    fix = "run the submission first, or wait for the next week"
+    asked = "" if asked_s is None else f"this sweep asks for {hours(asked_s)}, and "
+    fix = "run the submission first, or wait for the next week" if week.reserves else "wait for the next week"
     if week.free_s >= 360:
         fix = f"give --quota {int(week.free_s)} (quota-seconds) or less, or {fix}"
-    return f"quota: {asked}{hours_left(week.free_s)} may be used of {_account(week)}; {fix}"
+    return f"quota: {asked}{hours_left(week.free_s)} may be used: {_account(week)}; {fix}"
 
 
 def _account(week: Week) -> str:
