@@ -18,7 +18,8 @@ def package(
     """Zip a submission with its data and code; the same run gives the same bytes."""
     from podium.submission.packaging.package import package as make_package
 
-    made = make_package(submission_at(name, run_dir), sign)
+    with submission_at(name, run_dir) as submission:
+        made = make_package(submission, sign)
     typer.echo(f"package: {made.path}")
     typer.echo(f"sha256: {made.sha256}")
     typer.echo(f"files: {len(made.files)}")

@@ -1,5 +1,7 @@
 """`--run-dir`: the folder of a run in place of a submission's name."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,17 +22,23 @@ def chosen(name: str | None, run_dir: Path | None) -> str:
     return name if name is not None else str(run_dir)
 
 
-def submission_at(name: str | None, run_dir: Path | None) -> str:
-    """The name of the submission; its folder is `run_dir`, if that is given. Raises UsageError: it holds no lock."""
-    from podium.core.paths import place_submission
+@contextlib.contextmanager
+def submission_at(name: str | None, run_dir: Path | None) -> Iterator[str]:
+    """The name of the submission; in this block its folder is `run_dir`, if that is given.
+
+    Raises:
+        UsageError: both or neither are given, or the folder has no lock.
+    """
+    from podium.core.paths import submission_placed
     from podium.core.run_files import LOCK
     from podium.submission.lock import check_lock
 
     what = chosen(name, run_dir)
     if run_dir is None:
-        return what
+        yield what
+        return
     if not (run_dir / LOCK).is_file():
         raise UsageError(f"--run-dir {run_dir}: it has no {LOCK}; give the folder that `podium promote --as NAME` made")
     lock = check_lock(run_dir / LOCK)
-    place_submission(lock.name, run_dir)
-    return lock.name
+    with submission_placed(lock.name, run_dir):
+        yield lock.name

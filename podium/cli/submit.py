@@ -38,11 +38,12 @@ def submit(
     from podium.submission.imports import check_imports
 
     check_imports()
-    named, accepted = submission_at(name, run_dir), tuple(accept or ())
-    if dry_run:
-        _rehearse(named, test, accepted)
-    else:
-        _run(named, resume, test, accepted)
+    rules = tuple(accept or ())
+    with submission_at(name, run_dir) as submission:
+        if dry_run:
+            _rehearse(submission, test, rules)
+        else:
+            _run(submission, resume, test, rules)
 
 
 def _run(name: str, resume: bool, test: str | None, accept: tuple[str, ...]) -> None:

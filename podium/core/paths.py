@@ -4,8 +4,10 @@
 produce. A file that home does not have is looked up in `shipped()`, which holds the files that come with Podium.
 """
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import podium
@@ -39,13 +41,18 @@ def study_dir(study: str) -> Path:
 
 
 def submission_dir(name: str) -> Path:
-    """The folder of submission `name`, in home unless `place_submission` said otherwise."""
+    """The folder of submission `name`, in home unless `submission_placed` says otherwise."""
     return _placed.get(name) or home() / "submission_runs" / name
 
 
-def place_submission(name: str, folder: Path) -> None:
-    """Take `folder` for the folder of submission `name` in this process, as `--run-dir` asks."""
+@contextlib.contextmanager
+def submission_placed(name: str, folder: Path) -> Iterator[None]:
+    """Take `folder` for the folder of submission `name` in this block, as `--run-dir` asks."""
     _placed[name] = folder.resolve()
+    try:
+        yield
+    finally:
+        del _placed[name]
 
 
 _placed: dict[str, Path] = {}
