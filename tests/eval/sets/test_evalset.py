@@ -151,7 +151,7 @@ def test_a_bad_header_is_named(evalset_file, header, reason):
 def test_a_header_anywhere_else_is_no_item(evalset_file):
     path = evalset_file({"id": "a"})
     path.write_text(path.read_text() + '{"evalset_version": "1", "scorer": "answer"}\n')
-    with pytest.raises(UsageError, match=r"set.jsonl:2: id is missing"):
+    with pytest.raises(UsageError, match=r"set.jsonl:2: unknown key 'evalset_version'"):
         load_evalset(path)
 
 

@@ -89,7 +89,7 @@ def test_decoding_from_the_stack_writes_the_same(
     """As an accelerator does it, which has no memory to spare for copies of the weights."""
     other = TrainingRun(run.config, tmp_path / "run", ProgramLibrary())
     other.restore(run.save())
-    other._decoding._makes_copies = False  # before anything of it is compiled
+    other._decoding.makes_copies = False  # before anything of it is compiled
     assert run._decoding.memory.copies > 0 == other._decoding.memory.copies
     assert other.predict(make_samples(*PROMPTS), forever) == run.predict(make_samples(*PROMPTS), forever)
     other.close()
