@@ -27,7 +27,7 @@ def test_promote_submit_package(promoted, podium):
         *("imports", "folder", "model", "device", "hashes"),
         *("rules", "data", "memory", "disk", "time"),
     ]
-    assert checks[9:] == ["dry run", "estimate", "next"]
+    assert checks[10:] == ["dry run", "estimate", "next"]
     assert tree(promoted / "submission_runs") == before
 
     done = podium("submit", "one")
