@@ -16,7 +16,7 @@ SPACE = "search_spaces/tiny.yaml"
 
 def demo(
     context: typer.Context,
-    trials: Annotated[int, typer.Option(min=2, help="Trials of the sweep; the first is the default config.")] = 12,
+    trials: Annotated[int, typer.Option(min=2, help="Trials of the sweep; the first is the default config.")] = 6,
 ) -> None:
     """Build a trainset, sweep, confirm and promote the best trial, submit it once, and package the evidence."""
     started_s = time.monotonic()
