@@ -8,11 +8,23 @@ from podium.core.budgets.ledger import EVERY_S, Meter, ledger_path, read_ledger
 from podium.core.budgets.profiles import load_profile
 from podium.core.clock import Deadline, FakeClock
 from podium.core.errors import UsageError
+from podium.core.states import State
 from tests.core.test_quota import H, bin_folder, lock, used  # noqa: F401 (a fixture: no `kaggle` on PATH)
+from tests.tuning.analytic import AnalyticWorker
+from tuning.search.objectives import ANSWERS_S
 from tuning.stopping import watched
 from tuning.study.files import requested_stop
 
 T4 = "kaggle-gpu-t4x2"
+
+
+class Answering(AnalyticWorker):
+    """Trains for 100 s, of which 20 s compile, and reports how long all answers of a submission take."""
+
+    def advance(self, slot, until_step):
+        report = super().advance(slot, until_step)
+        metrics = {**report.metrics, ANSWERS_S: 50.0}
+        return report.model_copy(update={"metrics": metrics, "elapsed_s": 100.0, "compile_s": 20.0})
 
 
 def test_a_sweep_is_recorded_and_uses_no_quota_elsewhere(run_sweep):
@@ -49,6 +61,16 @@ def test_a_sweep_without_a_limit_stops_before_the_reserve(run_sweep):
     study = run_sweep(profile=T4)
     assert study.trials == []
     assert study.summary["stopped"].startswith("the quota is used up: it allows ")
+
+
+def test_the_time_of_a_submission_is_a_constraint(run_sweep):
+    changes = {"trials": 1, "scheduler": "none"}
+    fits = run_sweep({**changes, "constraints": ["plan/submission_s <= 150"]}, worker=Answering)
+    assert [trial.state for trial in fits.trials] == [State.COMPLETE]
+    assert fits.trials[0].metrics["plan/submission_s"] == 150.0
+    over = run_sweep({**changes, "constraints": ["plan/submission_s <= 149"]}, worker=Answering)
+    assert [trial.state for trial in over.trials] == [State.INFEASIBLE]
+    assert "plan/submission_s" in over.trials[0].reason
 
 
 def test_the_gates_runs_are_those_of_its_defaults():
