@@ -31,7 +31,7 @@ from podium.core.records import TrainsetManifest, iter_examples, read_record
 from podium.core.sources import Source
 from podium.submission.claim import Claim
 from podium.submission.lock import read_lock
-from podium.submission.manifest import RunManifest
+from podium.submission.manifest import read_manifest
 from tests.limits import at_most
 from tests.mutations import Mutator
 from trainer.data.importers import import_examples
@@ -152,7 +152,7 @@ READERS = [
     Reader("run/scorecard.json", lambda path: read_standing(read_json(path), str(path))),
     Reader("submission_runs/before/lock.json", lambda _: read_lock("before")),
     Reader("submission_runs/before/claim.json", partial(read_record, Claim)),
-    Reader("submission_runs/before/run_manifest.json", partial(read_record, RunManifest)),
+    Reader("submission_runs/before/run_manifest.json", read_manifest),
     Reader("model/config.json", lambda path: read_architecture(path.parent)),
     Reader("model/generation_config.json", lambda path: end_tokens(path.parent, 1, 100)),
     Reader(f"model/{INDEX}", lambda path: weight_files(path.parent)),

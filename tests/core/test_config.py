@@ -19,7 +19,7 @@ def test_every_key_round_trips_through_yaml(tmp_path):
 def test_yaml_writes_out_every_default_but_those_of_keys_that_older_hashes_lack():
     sections = yaml.safe_load(RunConfig().to_yaml())
     written = {f"{section}.{key}" for section, values in sections.items() for key in values}
-    newer = {"data.date", "data.loss_on", "data.system", "data.template_options", "train.epochs"}
+    newer = {"budget.competition", "data.date", "data.loss_on", "data.system", "data.template_options", "train.epochs"}
     assert written == set(all_keys()) - newer
     dated = RunConfig().with_overrides({"data.date": "2026-11-20"})
     assert "  date: '2026-11-20'" in dated.to_yaml() and dated.hash != RunConfig().hash

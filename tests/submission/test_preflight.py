@@ -43,7 +43,10 @@ def test_what_the_checks_find(checks, data_home):
     before = tree(data_home)
     found = checks.run().passed
     assert tree(data_home) == before
-    assert set(found) == {"imports", "folder", "model", "device", "hashes", "data", "memory", "disk", "time"}
+    assert set(found) == {
+        *("imports", "folder", "model", "device", "hashes"),
+        *("rules", "data", "memory", "disk", "time"),
+    }
     assert found["hashes"] == f"{len(checks.lock.hashes)} inputs are as locked"
     assert found["data"] == "48 examples to train on, 12 prompts to answer"
     assert found["device"] == "cpu (1 x cpu) computes"
@@ -133,7 +136,7 @@ def test_a_dry_run_claims_nothing(data_home):
     before = tree(data_home)
     found = dry_run("one", library=small.library())
     assert tree(data_home) == before
-    assert len(found.checks) == 9
+    assert len(found.checks) == 10
     assert found.training_s > 0 < found.answers_s
 
 

@@ -18,7 +18,8 @@ BROKEN = ("model", "date", "profile")  # by the tiny model, today, on this machi
 def test_a_broken_rule_is_refused_before_the_lock_is_written(data_home):
     before = tree(data_home)
     with pytest.raises(
-        UsageError, match=r"^\(1\) model\.source='tiny' has .*--accept model; \(2\) .* ended on .*; \(3\)"
+        UsageError,
+        match=r"^\(1\) model\.source='tiny', compared .*--accept model; \(2\) .* ended on .*; \(3\)",
     ):
         write_lock(promotion(**COMPETITION), "one")
     with pytest.raises(UsageError, match=r"^google-tunix-hackathon ended on 2026-01-12.*, or --accept date$"):

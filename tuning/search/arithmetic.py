@@ -29,7 +29,7 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "ceil": math.ceil,
     "sqrt": math.sqrt,
 }
-METRIC = re.compile(r"\b(dev|train)/([a-z_]+)")  # names with a slash, which Python would parse as a division
+METRIC = re.compile(r"\b(dev|train|plan)/([a-z_]+)")  # names with a slash, which Python would parse as a division
 MOST_CHARACTERS = 200  # keeps the parser's recursion shallow
 
 

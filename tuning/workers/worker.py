@@ -192,8 +192,8 @@ def _score_untrained(trial: _Slot) -> None:
     path = trial.run.out / UNTRAINED_FILE
     with contextlib.suppress(RunFailed):  # a failed run stays failed: its next report says why
         if not path.exists():
-            scores = _score(trial).items()
-            write_json(path, {name: value for name, value in scores if name.startswith(f"{trial.split}/")})
+            scored, dropped = _score(trial), (*cuts.COUNTS, ITEM_S, ANSWERS_S)
+            write_json(path, {name: value for name, value in scored.items() if name not in dropped})
 
 
 def _score(trial: _Slot) -> dict[str, float]:

@@ -124,7 +124,10 @@ def test_a_lost_journal_is_written_from_the_folders_of_the_trials(home):
     with pytest.raises(PodiumError, match=r"journal.log is missing, which held the study's trials; `podium repair"):
         load_study("before")
     found = repair_study("before")
-    assert view("before") == before and load_study("before").data == data
+    rebuilt = view("before")
+    for *_, metrics, _ in rebuilt:
+        metrics.pop("compile_s", None)  # the version that made the study did not record it
+    assert rebuilt == before and load_study("before").data == data
     assert found.lost == []
 
 
