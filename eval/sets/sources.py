@@ -56,11 +56,10 @@ def _evalset_in_meta(path: Path) -> str | None:
 
 
 def _samples(path: Path, evalset: Evalset, config: RunConfig | None) -> tuple[Sample, ...]:
-    made_for = read_scored_set(path)
     lock = path.with_name(LOCK)
-    if made_for is None and config and lock.is_file():
+    if config and lock.is_file():
         return _submission_samples(lock, evalset, config)
-    chosen = set_to_score(evalset, made_for, None)
+    chosen = set_to_score(evalset, read_scored_set(path), None)
     return evalset.split(chosen.split, chosen.max_items)
 
 

@@ -39,12 +39,19 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """The model to start from."""
 
-    source: Annotated[str, P] = Field("tiny", description="tiny, a Hugging Face folder, a hub id, or kaggle:HANDLE")
+    source: Annotated[str, P] = Field(
+        "tiny", description="tiny, a Hugging Face folder, a hub id, kaggle:HANDLE, or local:NAME"
+    )
     tokenizer: str | None = Field(None, description="folder or hub id, if the tokenizer is not with the model")
     revision: str | None = Field(None, description="branch, tag or commit of a hub id")
     base_dtype: Annotated[Literal["auto", "int8"], P] = Field(
         "auto", description="dtype of a frozen base's kernels; auto is the dtype of the computation"
     )
+
+    @property
+    def id(self) -> str:
+        """What evidence calls the model: its source, with the revision if one is given."""
+        return f"{self.source}@{self.revision}" if self.revision else self.source
 
 
 class DataConfig(Section):

@@ -5,6 +5,7 @@ PROVENANCE = "provenance.json"  # code, libraries, machine, hashes of the inputs
 METRICS = "metrics.jsonl"  # one line per logged step
 CHECKPOINTS = "checkpoints"
 PREDICTIONS = "predictions.jsonl"
+PREDICTIONS_META = "predictions_meta.json"  # what was predicted, and how
 SCORECARD = "scorecard.json"
 
 # Of a submission run:

@@ -10,11 +10,10 @@ from typing import Any
 from podium.core.clock import DatedClock, Deadline, Gap, Moment, gap_between
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
-from podium.core.records import read_record
 from podium.core.run_files import MANIFEST
 from podium.submission.claim import Claim, UnlabelledFile, claim_run, read_claim, utc_now
 from podium.submission.journal import Entry, Journal, Phase
-from podium.submission.manifest import RunManifest
+from podium.submission.manifest import read_manifest
 from podium.submission.time_plan import TimePlan
 
 MARK_S = 60.0  # at most this much of a session's time is lost if the machine restarts with its clock set back
@@ -131,7 +130,7 @@ def open_attempt(run_dir: Path, lock_id: str | None = None) -> tuple[Claim, Jour
 def _lacks_manifest(run_dir: Path, phase: Phase) -> bool:
     """Whether the attempt was killed after its last phase, and before its manifest was written."""
     path = run_dir / MANIFEST
-    return phase is Phase.FINISHED and not (path.is_file() and read_record(RunManifest, path).has_evidence)
+    return phase is Phase.FINISHED and not (path.is_file() and read_manifest(path).has_evidence)
 
 
 def _first_entry(claim: Claim) -> Entry:

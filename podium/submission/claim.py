@@ -25,6 +25,14 @@ class UnlabelledFile(Record):
     path: str
     sha256: str
 
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    def for_evidence(self) -> "UnlabelledFile":
+        """This file by its name alone if its path is absolute, since evidence names no place of one machine."""
+        return self.model_copy(update={"path": self.name}) if Path(self.path).is_absolute() else self
+
 
 class Claim(Record):
     """`submission_runs/<name>/claim.json`."""

@@ -12,6 +12,7 @@ from typing import Any
 from podium.core import run_files
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.paths import portable, submission_dir
+from podium.core.private_paths import without_private_paths
 from podium.core.redaction import named_line
 from podium.core.states import State
 
@@ -46,12 +47,12 @@ def as_ended(name: str, error: BaseException) -> RunEnded:
     if isinstance(error, RunEnded):
         return error
     if isinstance(error, RunFailed):
-        return RunEnded(name, error.state, str(error), is_over=error.state in FINAL)
+        return RunEnded(name, error.state, without_private_paths(str(error)), is_over=error.state in FINAL)
     if isinstance(error, Interrupted):
         return RunEnded(name, State.STOPPED, str(error), 128 + error.number)
     if isinstance(error, KeyboardInterrupt):
         return RunEnded(name, State.STOPPED, NAMES[signal.SIGINT], 128 + signal.SIGINT)
-    return RunEnded(name, State.FAILED, named_line(error))
+    return RunEnded(name, State.FAILED, without_private_paths(named_line(error)))
 
 
 @contextlib.contextmanager

@@ -18,10 +18,11 @@ from podium.core.paths import check_name, find_evalset, find_trainset, submissio
 from podium.core.promotion import PromotionRecord
 from podium.core.provenance import changed_since, code_commit, code_hash, requirements_hash
 from podium.core.records import Record, parse_record
-from podium.core.resolved import ResolvedConfig
+from podium.core.resolved import ResolvedConfig, resolved
 from podium.core.run_files import LOCK
 from podium.core.temporary import remove_leftovers
 from podium.submission.claim import utc_now
+from podium.submission.portable_inputs import portable_config
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
 from trainer.data.tokenizer import tokenizer_files
 from trainer.model.sources import GENERATION, find_files, model_files
@@ -176,7 +177,8 @@ def hash_inputs(config: RunConfig) -> dict[str, str]:
 
 def _build(promotion: PromotionRecord, name: str) -> Lock:
     """Build the lock without writing it. Raises UsageError as `write_lock` does."""
-    config = with_date(ResolvedConfig.parse(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}"))
+    given = ResolvedConfig.parse(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
+    config = resolved(with_date(portable_config(given)))
     evalset = load_evalset(config.eval.evalset)
     assert_disjoint(evalset, find_trainset(config.data.trainset))
     if config.eval.challenges and not makes_attempts(scorer := evalset.chosen_scorer(config.eval.scorer)):

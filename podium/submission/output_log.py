@@ -1,4 +1,4 @@
-"""kaggle_output_log.txt: everything that a submission run prints, without secrets."""
+"""kaggle_output_log.txt: everything that a submission run prints, without secrets and home folders."""
 
 import contextlib
 import io
@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from podium.core.private_paths import without_private_paths
 from podium.core.redaction import redact
 
 
 @contextlib.contextmanager
 def recorded(path: Path, resumed: bool = False) -> Iterator[None]:
-    """Copy every line of stdout and stderr to `path`, to its end if `resumed`; secrets are redacted in all three."""
+    """Copy every line of stdout and stderr to `path`, to its end if `resumed`.
+
+    Secrets and home folders are redacted in all three.
+    """
     torn = resumed and path.is_file() and not path.read_bytes().endswith(b"\n")
     with path.open("a" if resumed else "w", encoding="utf-8") as file:
         file.write("\n" * torn)
@@ -23,7 +27,7 @@ def recorded(path: Path, resumed: bool = False) -> Iterator[None]:
                 yield
             except BaseException:
                 # The log gets the traceback; the terminal gets one line.
-                file.write(redact(traceback.format_exc()))
+                file.write(_safe(traceback.format_exc()))
                 raise
             finally:
                 out.end()
@@ -55,5 +59,9 @@ class _Tee(io.TextIOBase):
 
     def _pass_on(self, line: str) -> None:
         for stream in (self._stream,) if self._ended else (self._stream, self._file):
-            stream.write(redact(line) + "\n")
+            stream.write(_safe(line) + "\n")
             stream.flush()
+
+
+def _safe(text: str) -> str:
+    return without_private_paths(redact(text))

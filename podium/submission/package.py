@@ -39,7 +39,7 @@ def package(name: str) -> Package:
         UsageError: there is no such submission, it is not complete, or a file of it was changed, is a link, or holds
             the value of a secret environment variable; nothing was written.
     """
-    manifest = read_complete(read_lock(name))
+    manifest = read_complete(read_lock(name), submission_dir(name))
     names = sorted((*files_of(submission_dir(name)), MANIFEST))
     contents = {file: _read(submission_dir(name) / file) for file in names}
     found = {file: sha256_bytes(data) for file, data in contents.items() if file != MANIFEST}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+import jax
+
 from eval.scorecard import floored
 from eval.sets.predictions import shown_reasons
 from podium.core import run_files
@@ -22,9 +24,10 @@ from podium.submission.attempt import Attempt
 from podium.submission.ending import FINAL, RunEnded, as_ended, signals_raise
 from podium.submission.journal import Phase
 from podium.submission.lock import Lock
-from podium.submission.manifest import UNSCORED, RunManifest, write
+from podium.submission.manifest import UNSCORED, RunManifest, make_manifest, write
 from podium.submission.output_log import recorded
 from podium.submission.preflight import Preflight
+from podium.submission.summary import describe_predictions, result_block, summarise, summarise_unlabelled
 from podium.submission.time_plan import TimePlan
 from podium.submission.unlabelled import write_answers
 from podium.submission.verify import SHORT
@@ -78,6 +81,7 @@ class Session:
             print(note)
         print(f"every hash is as locked; claimed at {self.attempt.claim.claimed_at}")
         print(f"device: asked for {self.config.device.kind}, found {self.checks.device}")
+        print(f"JAX {jax.__version__}, devices: {', '.join(map(str, jax.devices()))}")
         print(f"budget: {lock.budget.profile}, {format_duration(max(0.0, left_s))} left before scoring and the reserve")
 
     def _prepare(self) -> None:
@@ -201,9 +205,10 @@ class Session:
         write_json(self.out / run_files.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
         if evidence.write_submission(self.lock, self.out):
             print(f"{run_files.SUBMISSION}: in the competition's format")
-        summary = evidence.summarise(self.lock, self.out, cards)
+        write(self.out / run_files.PREDICTIONS_META, describe_predictions(self.lock, self.out))
+        summary = summarise(self.lock, self.out, cards)
         write(self.out / run_files.SUMMARY, summary)
-        print(evidence.result_block(summary))
+        print(result_block(summary))
 
     def _hand_in(self) -> None:
         """Write the competition's file from the predictions file; there is nothing to score against."""
@@ -211,7 +216,8 @@ class Session:
         prompts, scorer = self.checks.targets[run_files.PREDICTIONS], evidence.chosen_scorer(self.config)
         predictions = evidence.read_predictions(self.out)
         print(f"{write_answers(self.out, prompts, predictions, scorer)}: in the competition's format; no score")
-        summary = evidence.summarise_unlabelled(self.lock, self.out, self.test, prompts)
+        write(self.out / run_files.PREDICTIONS_META, describe_predictions(self.lock, self.out, self.test))
+        summary = summarise_unlabelled(self.lock, self.out, self.test, len(prompts))
         write(self.out / run_files.SUMMARY, summary)
         print(f"{summary.n_answered} of {summary.n_items} items answered, {summary.n_missing} missing")
 
@@ -222,20 +228,7 @@ class Session:
 
     def _record(self, state: State | Literal["unscored"], **facts: Any) -> RunManifest:
         """Write run_manifest.json with `state` and `facts`."""
-        if state is not State.RUNNING:
-            facts |= {"ended_at": self.attempt.newest.at, "elapsed_s": self.attempt.newest.elapsed_s}
-        manifest = RunManifest(
-            name=self.lock.name,
-            lock_id=self.lock.lock_id,
-            claim_id=self.attempt.claim.claim_id,
-            state=state,
-            claimed_at=self.attempt.claim.claimed_at,
-            time_budget_s=self.lock.budget.time_budget_s,
-            steps_locked=self.config.train.max_steps,
-            interruptions=self.attempt.interruptions,
-            test=self.test,
-            **facts,
-        )
+        manifest = make_manifest(self.lock, self.attempt.claim, self.out, state=state, **facts)
         write(self.out / run_files.MANIFEST, manifest)
         return manifest
 

@@ -27,7 +27,8 @@ from podium.submission.claim import UnlabelledFile
 class UnscoredSummary(Record):
     """`eval_summary.json` of a run on unlabelled items. It has no key for a score."""
 
-    summary_version: Literal["1"] = "1"
+    summary_version: Literal["2"] = "2"
+    run_version: str  # the name of the run
     model_id: str
     dataset: str
     test: UnlabelledFile
@@ -39,6 +40,8 @@ class UnscoredSummary(Record):
     n_truncated: int | None = Field(None, ge=0)  # as in EvalSummary
     n_dropped: int | None = Field(None, ge=0)
     lock_id: str
+    predictions_path: str  # relative to the folder of this file
+    evaluated_at: str  # UTC, ISO 8601: when the competition's file was written
 
 
 def find_unlabelled(name: str) -> UnlabelledFile:

@@ -22,8 +22,8 @@ def test_package_prints_what_it_made(done, podium):
     assert made.out.splitlines() == [
         f"package: {path}",
         f"sha256: {hashlib.sha256(data).hexdigest()}",
-        "files: 9 (attempt.jsonl, config.yaml, eval_summary.json, kaggle_output_log.txt, lock.json, metrics.jsonl, "
-        "predictions.jsonl, provenance.json, run_manifest.json)",
+        "files: 10 (attempt.jsonl, config.yaml, eval_summary.json, kaggle_output_log.txt, lock.json, metrics.jsonl, "
+        "predictions.jsonl, predictions_meta.json, provenance.json, run_manifest.json)",
         f"size: {len(data):,} bytes",
     ]
     assert podium("package", "done").out == made.out

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import re
+import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -239,3 +240,40 @@ def test_a_trial_that_mlflow_did_not_see_is_locked_without_its_run(data_home):
     lock = write_lock(promotion().model_copy(update={"mlflow_run_id": None}), "one")
     assert "mlflow_run_id" not in json.loads(lock_file(data_home).read_text())
     assert read_lock("one") == lock
+
+
+def test_a_model_elsewhere_is_named_and_hashed_and_found_again(data_home, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "gemma"
+    base = load_base(RunConfig())
+    save_hf(elsewhere, base, *init_state(base, RunConfig(), 0), RunConfig().lora)
+    lock = write_lock(promotion(**{"model.source": str(elsewhere)}), "one")
+    assert lock.config["model"]["source"] == "local:gemma"
+    assert lock.hashes["model/model.safetensors"] == sha256(elsewhere / "model.safetensors")
+    assert str(elsewhere) not in lock_file(data_home).read_text()
+    verify_inputs(lock)
+    shutil.copytree(elsewhere, data_home / "models" / "gemma")  # as on another machine
+    (data_home / "workspace/models/gemma").unlink()
+    verify_inputs(lock)
+    shutil.rmtree(data_home / "models")
+    with pytest.raises(UsageError, match=r"model.source='local:gemma': no such folder .*link or copy the"):
+        verify_inputs(lock)
+
+
+def test_two_models_of_one_name_get_two_names(data_home, tmp_path_factory):
+    names = []
+    for folder in (tmp_path_factory.mktemp("a") / "gemma", tmp_path_factory.mktemp("b") / "gemma"):
+        shutil.copytree(TINY, folder)
+        names.append(write_lock(promotion(**{"model.tokenizer": str(folder)}), f"one-{len(names)}").config)
+    assert [config["model"]["tokenizer"] for config in names] == ["local:gemma", "local:gemma-2"]
+    assert data_home.exists()
+
+
+def test_data_is_named_by_its_place_in_home(data_home, tmp_path_factory):
+    evalset = data_home / "evalsets/small_v1.jsonl"
+    changes = {"data.trainset": str(data_home / "trainsets/small"), "eval.evalset": str(evalset)}
+    lock = write_lock(promotion(**changes), "one")
+    assert (lock.config["data"]["trainset"], lock.config["eval"]["evalset"]) == ("small", "small_v1")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "other.jsonl"
+    shutil.copy(evalset, elsewhere)
+    with pytest.raises(UsageError, match=r"must be in evalsets/; copy it to evalsets/other.jsonl, and promote again"):
+        write_lock(promotion(**{"eval.evalset": str(elsewhere)}), "two")

@@ -39,3 +39,9 @@ def test_a_library_that_keeps_the_stream_can_go_on_writing(tmp_path, capsys):
     kept.write("later\n")
     assert (tmp_path / "log.txt").read_text() == "in\n"
     assert capsys.readouterr().out == "in\nlater\n"
+
+
+def test_home_folders_are_taken_out(tmp_path, capsys):
+    with recorded(tmp_path / "log.txt"):
+        print("files in /ho" + "me/ann/models")
+    assert (tmp_path / "log.txt").read_text() == "files in ~/models\n" == capsys.readouterr().out

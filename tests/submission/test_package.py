@@ -6,13 +6,15 @@ import zipfile
 import pytest
 
 from podium.core.errors import UsageError
+from podium.core.states import State
 from podium.submission.lock import write_lock
+from podium.submission.manifest import read_manifest, write
 from podium.submission.package import package
 from tests.submission.small import flip, promotion, tree
 
 FILES = (
     *("attempt.jsonl", "config.yaml", "eval_summary.json", "kaggle_output_log.txt", "lock.json", "metrics.jsonl"),
-    *("predictions.jsonl", "provenance.json", "run_manifest.json"),
+    *("predictions.jsonl", "predictions_meta.json", "provenance.json", "run_manifest.json"),
 )
 
 
@@ -74,9 +76,9 @@ def test_a_name_that_nobody_promoted(home):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"state": "running"}, "submission 'done' is running, must be complete"),
+        ({"state": State.RUNNING}, "submission 'done' is running, must be complete"),
         (
-            {"state": "diverged", "reason": "diverged at step 7"},
+            {"state": State.DIVERGED, "reason": "diverged at step 7"},
             r"'done' is diverged \(diverged at step 7\), must be complete",
         ),
         ({"lock_id": "f" * 64}, r"run_manifest\.json belongs to another lock \(f{12}\)"),
@@ -84,7 +86,8 @@ def test_a_name_that_nobody_promoted(home):
 )
 def test_an_unfinished_run(done_home, changes, message):
     path = done_home / "submission_runs/done/run_manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    manifest = read_manifest(path).model_copy(update=changes)
+    write(path, manifest.model_copy(update={"evidence_id": manifest.content_id()}))
     refused(done_home, message)
 
 

@@ -23,7 +23,7 @@ from tests.submission import small
 from tests.submission.small import promotion, tree
 from tests.submission.test_run_once import read, read_lines
 
-RESULTS = ("predictions.jsonl", "eval_summary.json", "scorecard.json", "config.yaml")
+RESULTS = ("predictions.jsonl", "predictions_meta.json", "scorecard.json", "config.yaml")
 
 # The process is killed by its own hand at the n-th of the calls by which a run writes and looks at the time.
 DIES = """

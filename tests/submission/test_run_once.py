@@ -72,7 +72,7 @@ def test_a_complete_run_leaves_its_evidence(done_home):
     assert 0 < manifest["elapsed_s"] < manifest["time_budget_s"] == 43200
     assert set(manifest["files"]) == {
         *("lock.json", "eval_summary.json", "kaggle_output_log.txt", "predictions.jsonl", "metrics.jsonl"),
-        *("config.yaml", "provenance.json", "attempt.jsonl"),
+        *("config.yaml", "provenance.json", "attempt.jsonl", "predictions_meta.json"),
     }
     assert manifest["claim_id"] == claim["claim_id"]
     assert manifest["interruptions"] == 0
@@ -266,10 +266,12 @@ def test_the_same_lock_elsewhere_without_ray_optuna_and_mlflow(home, finished):
     assert done.returncode == 0, done.stderr
     assert "MLflow: not installed, so this run was not logged" in done.stdout
     assert read(home, "run_manifest.json", "done")["state"] == "complete"
-    for file in ("predictions.jsonl", "config.yaml", "eval_summary.json"):
+    for file in ("predictions.jsonl", "config.yaml", "predictions_meta.json"):
         assert (home / "submission_runs/done" / file).read_bytes() == (
             finished / "submission_runs/done" / file
         ).read_bytes()
+    ours, theirs = (read(where, "eval_summary.json", "done") for where in (home, finished))
+    assert {**ours, "evaluated_at": theirs["evaluated_at"]} == theirs
     assert [line["loss"] for line in read_lines(home, "metrics.jsonl", "done")] == [
         line["loss"] for line in read_lines(finished, "metrics.jsonl", "done")
     ]

@@ -77,8 +77,7 @@ def load_base(config: RunConfig) -> BaseModel:
     end_tokens(folder, tokenizer.eos_id, arch.vocab_size)  # malformed files are reported before the weights are read
     mesh = choose_mesh(config, weights_bytes(config, arch), device_bytes(config))
     params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), mesh, _is_int8(config))
-    revision = f"@{config.model.revision}" if config.model.revision else ""
-    return BaseModel(arch, params, tokenizer, f"{config.model.source}{revision}", folder, mesh)
+    return BaseModel(arch, params, tokenizer, config.model.id, folder, mesh)
 
 
 def weights_bytes(config: RunConfig, arch: Architecture | None = None) -> int:

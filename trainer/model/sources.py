@@ -5,12 +5,14 @@ from pathlib import Path
 from podium.core.config_sections import ModelConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
-from podium.core.paths import is_there
+from podium.core.paths import home, is_there, workspace
 from podium.core.redaction import one_line, shortened, shown
 from trainer.data.tokenizer import TOKENIZER_FILES
 
 TINY = Path(__file__).parents[1] / "tiny"
 KAGGLE = "kaggle:"
+LOCAL = "local:"  # in a lock, which names no absolute path
+MODELS = "models"  # the folder of home and of the workspace that has what `local:` names
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # the file of each tensor, for a checkpoint in several files
 GENERATION = "generation_config.json"
@@ -65,7 +67,9 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def find_folder(key: str, source: str, revision: str | None) -> Path:
-    """The folder that the config key `key` names by its value `source`: tiny, a path, kaggle:HANDLE or a hub id.
+    """The folder that the config key `key` names by its value `source`.
+
+    That is tiny, a path, kaggle:HANDLE, local:NAME or a hub id.
 
     Raises:
         UsageError, PodiumError: as `find_files` does.
@@ -77,11 +81,23 @@ def find_folder(key: str, source: str, revision: str | None) -> Path:
         )
     if source.startswith(KAGGLE):
         return _fetch_from_kaggle(key, source)
+    if source.startswith(LOCAL):
+        return _find_local(key, source)
     if folder.is_dir():
         return folder
     if source.startswith(("/", ".", "~")):
         raise UsageError(f"{key}={source!r}: the folder does not exist; check the path")
     return _fetch_from_hub(key, source, revision)
+
+
+def _find_local(key: str, source: str) -> Path:
+    name = source.removeprefix(LOCAL)
+    places = [root / MODELS / name for root in (workspace(), home())]
+    for place in places:
+        if name and Path(name).name == name and place.is_dir():
+            return place.resolve()
+    searched = ", ".join(map(str, places))
+    raise UsageError(f"{key}={source!r}: no such folder (looked for {searched}); link or copy the model's folder there")
 
 
 def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:

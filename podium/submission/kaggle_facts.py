@@ -1,0 +1,15 @@
+"""The keys of run_manifest.json that only Kaggle knows."""
+
+import os
+
+# The notebook that runs on Kaggle sets these variables; nothing else that it runs in names them.
+VARIABLES = {
+    "kaggle_notebook_url": "PODIUM_KAGGLE_NOTEBOOK_URL",
+    "kaggle_notebook_version": "PODIUM_KAGGLE_NOTEBOOK_VERSION",
+    "kaggle_run_id": "PODIUM_KAGGLE_RUN_ID",
+}
+
+
+def kaggle_facts() -> dict[str, str]:
+    """The facts that the environment has. None of them is guessed."""
+    return {key: os.environ[name] for key, name in VARIABLES.items() if os.environ.get(name)}
