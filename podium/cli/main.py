@@ -33,6 +33,7 @@ from podium.cli import (
     trainset,
     trials,
     ui,
+    verify,
     watch,
 )
 from podium.cli.output import tolerate_closed_output
@@ -70,6 +71,7 @@ app.command("repair")(repair.repair)
 app.command("promote")(promote.promote)
 app.command("submit")(submit.submit)
 app.command("package")(package.package)
+app.command("verify")(verify.verify)
 
 
 @app.callback()

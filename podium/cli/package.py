@@ -1,16 +1,26 @@
 """`podium package`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from podium.cli.run_dir import RunDir, submission_at
 
-def package(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a complete submission.")]) -> None:
-    """Zip the evidence of a submission; the same evidence gives the same bytes."""
-    from podium.submission.package import package as make_package
 
-    made = make_package(name)
+def package(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Name of a complete submission.")] = None,
+    sign: Annotated[
+        Path | None, typer.Option("--sign", metavar="KEY", help="Sign with this SSH key (`ssh-keygen -Y sign`).")
+    ] = None,
+    run_dir: RunDir = None,
+) -> None:
+    """Zip a submission with its data and code; the same run gives the same bytes."""
+    from podium.submission.packaging.package import package as make_package
+
+    made = make_package(submission_at(name, run_dir), sign)
     typer.echo(f"package: {made.path}")
     typer.echo(f"sha256: {made.sha256}")
-    typer.echo(f"files: {len(made.files)} ({', '.join(made.files)})")
+    typer.echo(f"files: {len(made.files)}")
     typer.echo(f"size: {made.size:,} bytes")
+    typer.echo(f"next: podium verify {made.path}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.run_dir import RunDir, submission_at
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import submission_dir
@@ -14,7 +15,7 @@ from podium.core.run_files import MANIFEST
 
 
 def submit(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The NAME of `podium promote --as NAME`.")],
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The NAME of `podium promote --as NAME`.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the one attempt after an interruption.")] = False,
     test: Annotated[
         str | None,
@@ -23,6 +24,7 @@ def submit(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, run 2 steps and 2 items in a scratch folder; no claim.")
     ] = False,
+    run_dir: RunDir = None,
 ) -> None:
     """Run a lock once: check, claim, train, predict, score and write the evidence."""
     if dry_run and resume:
@@ -30,10 +32,11 @@ def submit(
     from podium.submission.imports import check_imports
 
     check_imports()
+    named = submission_at(name, run_dir)
     if dry_run:
-        _rehearse(name, test)
+        _rehearse(named, test)
     else:
-        _run(name, resume, test)
+        _run(named, resume, test)
 
 
 def _run(name: str, resume: bool, test: str | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eval.arc_submission import makes_attempts, write_arc_submission
 from eval.scorecard import Scorecard, score_predictions
+from eval.scorers import get_scorer
 from eval.sets.evalset import load_evalset
 from eval.sets.prompts import load_challenges
 from podium.core import run_files
@@ -108,12 +109,17 @@ def chosen_scorer(config: RunConfig) -> str:
     return load_evalset(config.eval.evalset).chosen_scorer(config.eval.scorer)
 
 
-def write_submission(lock: Lock, run_dir: Path) -> bool:
+def scorer_title(config: RunConfig) -> str:
+    """The scorer with its version, as a lock names it."""
+    return get_scorer(chosen_scorer(config)).title
+
+
+def write_submission(lock: Lock, run_dir: Path, config: RunConfig | None = None) -> bool:
     """Write submission.json if the scorer makes attempts, and return whether it was written.
 
     It answers eval.challenges if the config names them, else the items of eval.submission_split.
     """
-    config = lock.run_config()
+    config = config or lock.run_config()
     if not makes_attempts(chosen_scorer(config)):
         return False
     prompts: Sequence[Prompt] = challenges(config) or submission_samples(config)[config.eval.submission_split]

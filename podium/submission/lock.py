@@ -104,16 +104,22 @@ def read_lock(name: str) -> Lock:
     path = lock_path(check_name(name, "submission"))
     if not path.is_file():
         raise UsageError(f"submission {name!r}: {path} does not exist; `podium promote STUDY --as {name}` makes it")
+    lock = check_lock(path)
+    if lock.name != name:
+        raise UsageError(f"submission {name!r}: lock.json belongs to {lock.name!r}; {_REMEDY}")
+    return lock
+
+
+def check_lock(path: Path) -> Lock:
+    """The lock in a file. Raises UsageError if it differs in any byte from what `write_lock` wrote."""
     lock = parse_record(Lock, read_json(path), str(path))
     found = lock.content_id()
     # The second condition finds changes that keep the values, such as white space or 1 instead of 1.0.
     if found != lock.lock_id or lock.to_json().encode() != path.read_bytes():
         raise UsageError(
-            f"submission {name!r}: lock.json was changed after it was written "
+            f"submission {path.parent.name!r}: lock.json was changed after it was written "
             f"(lock_id expected {lock.lock_id[:SHORT]}, found {found[:SHORT]}); {_REMEDY}"
         )
-    if lock.name != name:
-        raise UsageError(f"submission {name!r}: lock.json belongs to {lock.name!r}; {_REMEDY}")
     return lock
 
 

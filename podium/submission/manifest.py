@@ -209,7 +209,7 @@ def read_manifest(path: Path) -> RunManifest | RunManifestV1:
     manifest = parse_record(RunManifest, values, str(path))
     found = manifest.content_id()
     # The second condition finds changes that keep the values, such as white space or 1 instead of 1.0.
-    if found != manifest.evidence_id or _text(manifest).encode() != path.read_bytes():
+    if found != manifest.evidence_id or as_written(manifest) != path.read_bytes():
         expected = manifest.evidence_id[:SHORT]
         raise UsageError(
             f"{path} was changed after the run (evidence_id expected {expected}, found {found[:SHORT]}); restore it"
@@ -233,5 +233,6 @@ def read_complete(lock: Lock, run_dir: Path) -> RunManifest | RunManifestV1:
     return manifest
 
 
-def _text(record: Record) -> str:
-    return to_json(without_nulls(record.model_dump(mode="json")))
+def as_written(record: Record) -> bytes:
+    """The bytes of the file that `write` makes of `record`."""
+    return to_json(without_nulls(record.model_dump(mode="json"))).encode("utf-8")

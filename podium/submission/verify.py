@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,20 @@ def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[D
 
 def refuse_gaps(value: Any, where: str) -> None:
     """Raises UsageError, naming the key, if `value` holds a null, a placeholder, an empty text, NaN or infinity."""
+    for gap in gaps_in(value, where):
+        raise UsageError(f"{gap}: evidence must hold no null, placeholder or NaN; supply the real value")
+
+
+def gaps_in(value: Any, where: str) -> Iterator[str]:
+    """Each null, placeholder, empty text, NaN and infinity in `value`, as `where.key=None`."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            refuse_gaps(item, f"{where}.{key}")
+            yield from gaps_in(item, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            refuse_gaps(item, f"{where}[{index}]")
+            yield from gaps_in(item, f"{where}[{index}]")
     elif _is_gap(value):
-        raise UsageError(f"{where}={value!r}: evidence must hold no null, placeholder or NaN; supply the real value")
+        yield f"{where}={value!r}"
 
 
 def without_nulls(value: Any) -> Any:

@@ -64,16 +64,25 @@ def test_the_checkpoint_opens_bit_for_bit():
     assert digest.hexdigest() == "7232326b4e41fc73c5f917e99440300a453545c486f9fc173bc74a0eebac5454"
 
 
-def test_the_evidence_is_verified_and_packaged_to_the_same_bytes(before, podium):
-    package = before / "submission_runs" / "packages" / "before.zip"
-    made = package.read_bytes()
-    package.unlink()
-    done = podium("package", "before")
-    assert done.code == 0, done.err
-    assert package.read_bytes() == made
-    with zipfile.ZipFile(package) as archive:
-        assert archive.testzip() is None
+@pytest.mark.usefixtures("before")
+def test_its_evidence_verifies_and_its_age_is_said(podium):
+    checked = podium("verify", "before")
+    assert (checked.code, checked.err) == (0, "")
+    lines = checked.out.splitlines()
+    found = [line.split()[1] for line in lines[:-1]]
+    assert found == ["lock:", "manifest:", "files:", "schemas:", "score:", "log:"]
+    assert "made by an earlier version of Podium, which had no command, commit_sha, " in lines[3]
+    assert lines[-1] == "before verifies: 6 checks"
     assert podium("submit", "before").code != 0  # it has had its run
+
+
+def test_its_package_is_told_from_those_of_today(before, podium):
+    path = before / "submission_runs" / "packages" / "before.zip"
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+    checked = podium("verify", str(path))
+    assert checked.code == 1
+    assert "FAILED  package: it has no package_manifest.json" in checked.out
 
 
 def test_its_code_hash_no_longer_holds_so_nothing_runs_by_mistake(before, podium):

@@ -1,5 +1,6 @@
 import hashlib
 import shutil
+import zipfile
 
 import pytest
 
@@ -10,21 +11,22 @@ from tests.submission.small import promotion, tree, write_data
 @pytest.fixture
 def done(home, podium, finished):  # noqa: ARG001, an empty home first
     """A home with the complete submission `done`."""
-    shutil.copytree(finished / "submission_runs", home / "submission_runs")
+    for name in ("submission_runs", "evalsets", "trainsets"):
+        shutil.copytree(finished / name, home / name)
     return home
 
 
 def test_package_prints_what_it_made(done, podium):
     made = podium("package", "done")
     assert (made.code, made.err) == (0, "")
-    path = done / "submission_runs/packages/done.zip"
+    (path,) = (done / "submission_runs/packages").iterdir()
     data = path.read_bytes()
     assert made.out.splitlines() == [
         f"package: {path}",
         f"sha256: {hashlib.sha256(data).hexdigest()}",
-        "files: 10 (attempt.jsonl, config.yaml, eval_summary.json, kaggle_output_log.txt, lock.json, metrics.jsonl, "
-        "predictions.jsonl, predictions_meta.json, provenance.json, run_manifest.json)",
+        f"files: {len(zipfile.ZipFile(path).namelist())}",
         f"size: {len(data):,} bytes",
+        f"next: podium verify {path}",
     ]
     assert podium("package", "done").out == made.out
 
