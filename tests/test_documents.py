@@ -26,7 +26,7 @@ def test_every_path_and_link_exists(page: Path):
 def test_gsm8k_walkthrough(realdata: Path, tmp_path: Path):
     shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
     shown = commands(ROOT / "docs/gsm8k_walkthrough.md")
-    assert len(shown) == 9
+    assert len(shown) == 10
     for command in shown:
         done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path), PODIUM_REALDATA=str(realdata))
         refused = command is shown[-1]

@@ -32,7 +32,7 @@ def demo(
     typer.echo(f"\ndemo finished in {format_duration(time.monotonic() - started_s)}")
     typer.echo(f"  study        {portable(study_dir(name))} in the workspace: one folder per trial")
     typer.echo(f"  submission   {portable(submission_dir(name))}: lock, evidence, predictions")
-    typer.echo(f"  package      submission_runs/packages/{name}.zip")
+    typer.echo(f"  package      podium verify submission_runs/packages/podium_{name}_*.zip")
     typer.echo("  compare      podium ui    (the trials in MLflow, on 127.0.0.1)")
 
 

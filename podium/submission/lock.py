@@ -22,7 +22,7 @@ from podium.core.resolved import ResolvedConfig, resolved
 from podium.core.run_files import LOCK
 from podium.core.temporary import remove_leftovers
 from podium.submission.claim import utc_now
-from podium.submission.portable_inputs import portable_config
+from podium.submission.portable_inputs import given_to, portable_config
 from podium.submission.verify import SHORT, differences, refuse_gaps, without_nulls
 from trainer.data.tokenizer import tokenizer_files
 from trainer.model.sources import GENERATION, find_files, model_files
@@ -198,6 +198,7 @@ def _build(promotion: PromotionRecord, name: str) -> Lock:
     values = {
         **promotion.model_dump(mode="json"),
         "config": config.model_dump(mode="json"),
+        "overrides": {key: given_to(config, key, value) for key, value in promotion.overrides.items()},
         "name": name,
         "created_at": utc_now(),
         "seeds": seeds,

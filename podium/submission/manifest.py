@@ -142,7 +142,7 @@ def make_manifest(
         "steps_locked": lock.config["train"]["max_steps"],
         "test": test,
         "model_id": lock.run_config().model.id,
-        "dataset": Path(lock.config["data"]["trainset"]).name,
+        "dataset": _trainset(lock, run_dir),
         "eval_set": None if test else Path(lock.config["eval"]["evalset"]).stem,
         "config_path": run_files.CONFIG,
         "command": f"podium submit {lock.name}" + (f" --test {test.path}" if test else ""),
@@ -171,6 +171,13 @@ def durations_s(entries: Sequence[Entry]) -> dict[str, float]:
         begin_s = entry.elapsed_s if spent else 0.0
         spent[entry.phase] = round(spent.get(entry.phase, 0.0) + end_s - begin_s, 3)
     return spent
+
+
+def _trainset(lock: Lock, run_dir: Path) -> str:
+    """The name in the trainset's manifest, which the trainer records when it begins; until then, that of the config."""
+    if not (run_dir / run_files.PROVENANCE).is_file():
+        return Path(lock.config["data"]["trainset"]).name
+    return str(read_json(run_dir / run_files.PROVENANCE)["trainset"]["name"])
 
 
 def _environment(run_dir: Path) -> Environment | None:

@@ -3,12 +3,16 @@
 import os
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_evalset, find_file, find_trainset, home, is_there, shipped, workspace
 from podium.core.resolved import ResolvedConfig, resolved
 from trainer.model.sources import LOCAL, MODELS, find_folder
+
+INPUTS = ("model.source", "model.tokenizer", "data.trainset", "eval.evalset", "eval.challenges")
 
 
 def portable_config(config: ResolvedConfig) -> ResolvedConfig:
@@ -30,6 +34,11 @@ def portable_config(config: ResolvedConfig) -> ResolvedConfig:
     }
     changed = {key: value for key, value in changes.items() if value != config.get(key)}
     return resolved(config.with_overrides(changed)) if changed else config
+
+
+def given_to(config: RunConfig, key: str, value: Any) -> Any:
+    """The value of an override as `config` has it, if its key names an input."""
+    return config.get(key) if key in INPUTS else value
 
 
 def _model(key: str, source: str | None) -> str | None:

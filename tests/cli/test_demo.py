@@ -22,5 +22,5 @@ def test_demo_goes_the_whole_way(podium, home, monkeypatch):
     commands = [line.split()[2] for line in done.out.splitlines() if line.startswith("$ podium")]
     assert commands == ["trainset", "sweep", "promote", "submit", "package"]
     assert "after 6 steps: trial " in done.out
-    assert (home / "submission_runs" / "packages" / "demo-001.zip").is_file()
+    assert len(list((home / "submission_runs" / "packages").glob("podium_demo-001_*.zip"))) == 1
     assert podium("submit", "demo-001").code == 2

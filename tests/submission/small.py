@@ -9,12 +9,15 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from podium.core.config import RunConfig
-from podium.core.files import write_jsonl, write_text
+from podium.core.files import read_json, write_json, write_jsonl, write_text
 from podium.core.paths import study_dir
 from podium.core.promotion import PromotionRecord
 from podium.core.records import ReasoningTrace, Sample
+from podium.core.run_files import MANIFEST
 from podium.core.states import State
+from podium.submission.evidence import hash_files
 from podium.submission.lock import write_lock
+from podium.submission.manifest import read_manifest, write
 from podium.submission.run_once import submit
 from trainer.data.trainsets import write_trainset
 from trainer.programs.library import ProgramLibrary
@@ -133,3 +136,15 @@ def flip(path: Path, position: int = -2) -> None:
     data = bytearray(path.read_bytes())
     data[position] ^= 1
     path.write_bytes(data)
+
+
+def edit(path: Path, **changes) -> None:
+    """Change keys of a JSON file, which is written as Podium writes it."""
+    write_json(path, {**read_json(path), **changes})
+
+
+def seal(run_dir: Path) -> None:
+    """Write the manifest anew for files that were changed, as whoever changed them could."""
+    path = run_dir / MANIFEST
+    changed = read_manifest(path).model_copy(update={"files": hash_files(run_dir)})
+    write(path, changed.model_copy(update={"evidence_id": changed.content_id()}))

@@ -9,12 +9,15 @@ from podium.core.run_files import (
     CLAIM,
     JOURNAL,
     MANIFEST,
+    PREDICTIONS_META,
     SCORECARD,
     SUBMISSION,
     SUBMISSION_CSV,
 )
 from podium.submission.evidence import EVIDENCE
 from podium.submission.lock import Lock, write_lock
+from podium.submission.manifest import RunManifest
+from podium.submission.summary import EvalSummary, PredictionsMeta
 from tests.submission.small import promotion
 
 
@@ -26,7 +29,7 @@ def first_cells(text):
 
 def test_the_readme_names_every_file_of_a_run():
     named = first_cells((shipped() / "submission_runs/README.md").read_text())
-    optional = {CHALLENGE_PREDICTIONS, SUBMISSION, SUBMISSION_CSV}
+    optional = {CHALLENGE_PREDICTIONS, PREDICTIONS_META, SUBMISSION, SUBMISSION_CSV}
     assert named == {*EVIDENCE, *optional, MANIFEST, SCORECARD, JOURNAL, CLAIM, "checkpoints/", "*.partial.jsonl"}
 
 
@@ -37,6 +40,14 @@ def test_the_docs_name_every_key_of_a_lock(data_home):
     folded = {re.sub("^(model|tokenizer)/.*", r"\1/...", name) for name in hashed}
     assert folded <= named
     assert data_home.exists()
+
+
+def test_the_docs_name_every_key_of_the_evidence():
+    named = first_cells((shipped() / "docs/evidence.md").read_text())
+    assert set(RunManifest.model_fields) <= named
+    assert set(EvalSummary.model_fields) <= named
+    text = (shipped() / "docs/evidence.md").read_text()
+    assert set(PredictionsMeta.model_fields) <= set(re.findall("`([a-z_0-9]+)`", text))
 
 
 def test_the_docs_show_the_result_in_its_order():

@@ -14,11 +14,12 @@ from podium.submission.attempt import Attempt
 from podium.submission.ending import RunEnded
 from podium.submission.journal import Phase
 from podium.submission.lock import write_lock
-from podium.submission.package import package
+from podium.submission.packaging.package import package
 from podium.submission.run_once import submit
 from podium.submission.unlabelled import find_unlabelled, read_unlabelled, write_answers
+from podium.submission.verification.folder import verify_folder
 from tests.submission import small
-from tests.submission.small import promotion, tree
+from tests.submission.small import edit, promotion, seal, tree
 from tests.submission.test_run_once import read, read_lines
 
 ITEMS = [{"id": f"t{n}", "prompt": f"{n} and 1?"} for n in range(5)]
@@ -56,7 +57,12 @@ def test_unlabelled_items_have_answers_and_no_score(data_home, monkeypatch):
     with (data_home / "submission_runs/one/submission.csv").open(newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [item["id"] for item in ITEMS]
     assert not (data_home / "submission_runs/one/scorecard.json").exists()
-    assert "submission.csv" in package("one").files
+    assert "submission_runs/one/submission.csv" in package("one").files
+    edit(data_home / "submission_runs/one/eval_summary.json", n_answered=4, n_missing=1)
+    seal(data_home / "submission_runs/one")
+    assert verify_folder(data_home / "submission_runs/one").problems == [
+        "eval_summary.json: n_answered=4 does not follow from the predictions, which give 5"
+    ]
 
 
 @pytest.mark.parametrize(

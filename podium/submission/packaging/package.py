@@ -23,6 +23,7 @@ from podium.submission.packaging.members import (
     contents_of,
     is_data,
 )
+from podium.submission.packaging.opened import verify_package
 from podium.submission.packaging.readme import readme
 from podium.submission.packaging.signature import sign
 from podium.submission.verification.folder import verify_folder
@@ -62,6 +63,9 @@ def package(name: str, key: Path | None = None) -> Package:
     path = home() / "submission_runs" / PACKAGES / f"{draft.root}.zip"
     members = sorted((f"{draft.root}/{file}", chunks_of(content)) for file, content in contents.items())
     write_parts(path, zip_parts(members))
+    if problems := verify_package(path).problems:  # a file was changed in the meantime
+        path.unlink()
+        raise UsageError(f"submission {name!r}: its package does not verify ({'; '.join(problems)}); package it again")
     return Package(path, sha256_file(path), tuple(sorted(contents)), path.stat().st_size)
 
 

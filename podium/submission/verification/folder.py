@@ -26,7 +26,13 @@ from podium.submission.manifest import (
     make_manifest,
     read_complete,
 )
-from podium.submission.summary import EvalSummary, PredictionsMeta, describe_predictions, summarise
+from podium.submission.summary import (
+    EvalSummary,
+    PredictionsMeta,
+    describe_predictions,
+    summarise,
+    summarise_unlabelled,
+)
 from podium.submission.unlabelled import UnscoredSummary
 from podium.submission.verification.log import check_log
 from podium.submission.verification.older import verify_older
@@ -179,7 +185,12 @@ class _Run:
         return f"{shown}, as the predictions give"
 
     def _unscored(self) -> str:
+        """Compute again what the predictions say without the items, which are not here."""
         test = self.manifest.test
+        assert test is not None
+        summary = read_record(UnscoredSummary, self.run_dir / run_files.SUMMARY)
+        again = summarise_unlabelled(self.lock, self.run_dir, test, summary.n_items)
+        _compare(run_files.SUMMARY, summary, again)
         meta = read_record(PredictionsMeta, self.run_dir / run_files.PREDICTIONS_META)
         _compare(run_files.PREDICTIONS_META, meta, describe_predictions(self.lock, self.run_dir, test))
         return f"{meta.n} answers to unlabelled items, which have no score"

@@ -3,15 +3,14 @@
 import io
 import json
 import os
-import random
 import re
 import shutil
-import struct
 import subprocess
 import sys
 
 import pytest
 
+from benchmarks.verify import missed
 from podium.core.hashing import canonical_json, sha256_bytes
 from podium.submission.packaging.layout import read_data, read_members, zip_parts
 from podium.submission.packaging.opened import verify_package
@@ -121,36 +120,6 @@ def test_what_is_not_a_package(tmp_path):
         (tmp_path / "x.zip").write_bytes(data)
         (problem,) = verify_package(tmp_path / "x.zip").problems
         assert problem.startswith("it does not end as a zip without comment does")
-
-
-def mutations(data, n, seed):
-    """`n` copies of a zip with one flipped bit each: in turn in each member, its two headers, and the last record."""
-    members, draw = read_members(io.BytesIO(data), len(data)), random.Random(seed)
-    (start,) = struct.unpack_from("<L", data, len(data) - 6)
-    places, entry = [(len(data) - 22, len(data))], start
-    for member in members:
-        places.append((member.offset, member.offset + member.size))
-        places.append((member.offset - 30 - len(member.name), member.offset))
-        places.append((entry, entry + 46 + len(member.name)))
-        entry += 46 + len(member.name)
-    places = [place for place in places if place[0] < place[1]]
-    draw.shuffle(places)
-    for number in range(n):
-        position, bit = draw.randrange(*places[number % len(places)]), draw.randrange(8)
-        changed = bytearray(data)
-        changed[position] ^= 1 << bit
-        yield position, bit, bytes(changed)
-
-
-def missed(packaged, folder, n, seed):
-    """The mutations that verify does not find."""
-    path = folder / "mutated.zip"
-    found = []
-    for position, bit, data in mutations(packaged.read_bytes(), n, seed):
-        path.write_bytes(data)
-        if verify_package(path).passed:
-            found.append((position, bit))
-    return found
 
 
 def test_a_flipped_bit_is_found_wherever_it_is(packaged, tmp_path):

@@ -10,12 +10,11 @@ from podium.core.errors import UsageError
 from podium.core.files import write_json
 from podium.core.paths import shipped
 from podium.core.states import State
-from podium.submission.evidence import hash_files
 from podium.submission.lock import read_lock, write_lock
 from podium.submission.manifest import read_manifest, write
 from podium.submission.packaging.code import hash_of_code
 from podium.submission.packaging.package import package
-from tests.submission.small import flip, promotion, tree
+from tests.submission.small import flip, promotion, seal, tree
 
 EVIDENCE = (
     *("attempt.jsonl", "config.yaml", "eval_summary.json", "kaggle_output_log.txt", "lock.json", "metrics.jsonl"),
@@ -26,13 +25,6 @@ DATA = ("evalsets/small_v1.jsonl", "trainsets/small/manifest.json", "trainsets/s
 
 def run_manifest(home):
     return home / "submission_runs/done/run_manifest.json"
-
-
-def seal(home):
-    """Write the manifest anew for files that were changed, as whoever changed them could."""
-    manifest = read_manifest(run_manifest(home))
-    changed = manifest.model_copy(update={"files": hash_files(home / "submission_runs/done")})
-    write(run_manifest(home), changed.model_copy(update={"evidence_id": changed.content_id()}))
 
 
 def refused(home, message):
@@ -166,7 +158,7 @@ def test_a_score_that_does_not_follow_from_the_predictions(done_home):
     summary = json.loads((folder / "eval_summary.json").read_text())
     summary["metrics"]["answer_correctness"], summary["primary_score"] = 50.0, 0.5
     write_json(folder / "eval_summary.json", summary)
-    seal(done_home)
+    seal(done_home / "submission_runs/done")
     refused(done_home, r"eval_summary\.json: metrics=.*50\.0.* does not follow from the predictions, which give ")
 
 
@@ -187,7 +179,7 @@ def test_code_that_is_not_the_locks(done_home, monkeypatch):
 def test_a_leak_in_the_log_blocks_the_package(done_home, line, leak):
     log = done_home / "submission_runs/done/kaggle_output_log.txt"
     log.write_text(f"{line}\n{log.read_text()}")
-    seal(done_home)
+    seal(done_home / "submission_runs/done")
     refused(done_home, f"submission_runs/done/kaggle_output_log.txt holds {leak}; a package must hold no secret")
 
 

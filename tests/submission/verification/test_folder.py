@@ -6,12 +6,11 @@ import shutil
 import pytest
 
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import write_json
-from podium.submission.evidence import EVIDENCE, hash_files
+from podium.submission.evidence import EVIDENCE
 from podium.submission.manifest import read_manifest, write
 from podium.submission.verification.folder import verify_folder
 from podium.submission.verification.log import check_log
-from tests.submission.small import flip
+from tests.submission.small import edit, flip, seal
 
 FILES = (*EVIDENCE, "attempt.jsonl", "predictions_meta.json", "run_manifest.json")
 
@@ -21,20 +20,9 @@ def run_dir(done_home):
     return done_home / "submission_runs" / "done"
 
 
-def seal(run_dir):
-    """Write the manifest anew for files that were changed, as whoever changed them could."""
-    path = run_dir / "run_manifest.json"
-    changed = read_manifest(path).model_copy(update={"files": hash_files(run_dir)})
-    write(path, changed.model_copy(update={"evidence_id": changed.content_id()}))
-
-
 def problem(run_dir):
     """The first one: others may follow from it."""
     return verify_folder(run_dir).problems[0]
-
-
-def edit(path, **changes):
-    write_json(path, {**json.loads(path.read_text()), **changes})
 
 
 def test_a_run_verifies(run_dir):
