@@ -50,6 +50,6 @@ def test_the_challenges_that_a_lock_answers_are_packaged(data_home):
     assert read(data_home, "lock.json", "arc")["config"]["eval"]["challenges"] == "data/challenges.json"
     assert read(data_home, "eval_summary.json", "arc")["challenges"]["n_items"] == 1
     made = package("arc")
-    assert "data/challenges.json" in made.files
+    assert "challenges/challenges.json" in made.files
     (data_home / "data/challenges.json").unlink()
     assert verify_package(made.path).problems == []

@@ -21,7 +21,7 @@ from podium.submission.verify import SHORT
 ROOT_MANIFEST, SIGNATURE, README = "package_manifest.json", "package_manifest.json.sig", "README.md"
 RUNS, CODE = "submission_runs", "code"
 NOTEBOOK = "notebooks/kaggle_submission.ipynb"
-_DATA = ("evalsets/", "trainsets/")
+_DATA = ("evalsets/", "trainsets/", "challenges/")
 _DATA_NAMES = (PREDICTIONS, CHALLENGE_PREDICTIONS, SUBMISSION, SUBMISSION_CSV)
 
 
@@ -51,12 +51,12 @@ def contents_of(lock: Lock, run_dir: Path) -> dict[str, Content]:
     Raises:
         UsageError: a file is missing, is a link, or is not the one that was locked.
     """
-    config = lock.run_config()
+    config, places = lock.run_config(), places_of(lock)
     trainset, evalset = find_trainset(config.data.trainset), find_evalset(config.eval.evalset)
     data = {
-        f"trainsets/{trainset.name}/traces.jsonl": (trainset / "traces.jsonl", "trainset/traces.jsonl"),
-        f"trainsets/{trainset.name}/manifest.json": (trainset / "manifest.json", "trainset/manifest.json"),
-        f"evalsets/{evalset.name}": (evalset, "evalset"),
+        f"{places['data.trainset']}/traces.jsonl": (trainset / "traces.jsonl", "trainset/traces.jsonl"),
+        f"{places['data.trainset']}/manifest.json": (trainset / "manifest.json", "trainset/manifest.json"),
+        places["eval.evalset"]: (evalset, "evalset"),
     }
     for path, key in data.values():
         if (found := sha256_file(path)) != (expected := lock.hashes[key]):
@@ -70,13 +70,25 @@ def contents_of(lock: Lock, run_dir: Path) -> dict[str, Content]:
         **{f"{CODE}/{name}": content for name, content in code_of(lock).items()},
     }
     if config.eval.challenges:
-        contents[Path(config.eval.challenges).as_posix()] = find_file(config.eval.challenges)
+        contents[places["eval.challenges"]] = find_file(config.eval.challenges)
     if notebook := next((root / NOTEBOOK for root in (home(), shipped()) if is_there(root / NOTEBOOK)), None):
         contents[NOTEBOOK] = notebook
     for content in contents.values():
         if isinstance(content, Path) and content.is_symlink():
             raise UsageError(f"{content} is a symbolic link, must be a plain file; replace the link with the file")
     return contents
+
+
+def places_of(lock: Lock) -> dict[str, str]:
+    """Where a package has the data of a lock, by the keys of the config."""
+    config = lock.run_config()
+    places = {
+        "data.trainset": f"trainsets/{Path(config.data.trainset).name}",
+        "eval.evalset": f"evalsets/{Path(config.eval.evalset).name.removesuffix('.jsonl')}.jsonl",
+    }
+    if config.eval.challenges:
+        places["eval.challenges"] = f"challenges/{Path(config.eval.challenges).name}"
+    return places
 
 
 def is_data(name: str) -> bool:

@@ -10,20 +10,23 @@ from typing import BinaryIO
 from podium.core.errors import PodiumError, UsageError
 from podium.core.hashing import canonical_json, sha256_file
 from podium.core.json_text import parse_json
+from podium.core.paths import check_name
 from podium.core.plain_values import Unreadable
 from podium.core.records import parse_record
-from podium.core.run_files import LOCK
+from podium.core.run_files import LOCK, MANIFEST
 from podium.submission.lock import Lock, check_lock
+from podium.submission.manifest import read_manifest
 from podium.submission.packaging.code import REQUIREMENTS, hash_of_code
 from podium.submission.packaging.layout import Member, read_data, read_members
-from podium.submission.packaging.members import CODE, ROOT_MANIFEST, RUNS, SIGNATURE, PackageManifest
+from podium.submission.packaging.members import CODE, ROOT_MANIFEST, RUNS, SIGNATURE, PackageManifest, places_of
 from podium.submission.packaging.signature import signer
 from podium.submission.verification.folder import verify_folder
 from podium.submission.verification.replay import replay
 from podium.submission.verification.report import Report
 from podium.submission.verify import SHORT, differences
 
-MOST_MANIFEST_BYTES = 16 * 2**20
+MOST_TEXT_BYTES = 16 * 2**20  # of a member that is read as a whole: JSON, YAML and the log
+_READ_WHOLE = (".json", ".yaml", ".txt", ".sig")
 
 
 def verify_package(
@@ -79,12 +82,17 @@ class _Opened:
             raise PodiumError(f"its members are in {len(roots)} folders, must be in one")
         self.root = roots.pop()
         self.members = {member.name.removeprefix(f"{self.root}/"): member for member in found}
+        for name, member in self.members.items():
+            if member.size > MOST_TEXT_BYTES and name.endswith(_READ_WHOLE):
+                raise PodiumError(f"{name} has {member.size:,} bytes, must have at most {MOST_TEXT_BYTES:,}")
         return f"{len(found)} members of {self.size:,} bytes are laid out as Podium writes them"
 
     def _read_manifest(self) -> str:
         member = self.members.get(ROOT_MANIFEST)
-        if member is None or member.size > MOST_MANIFEST_BYTES:
-            raise PodiumError(f"it has no {ROOT_MANIFEST}, or one of more than {MOST_MANIFEST_BYTES:,} bytes")
+        if member is None:
+            raise PodiumError(
+                f"it has no {ROOT_MANIFEST}: it was made by an earlier version of Podium, or by something else"
+            )
         self.signed = b"".join(read_data(self.file, member))
         try:
             self.manifest = parse_record(PackageManifest, parse_json(self.signed.decode("utf-8")), ROOT_MANIFEST)
@@ -125,37 +133,32 @@ class _Opened:
 
     def _check_inputs(self) -> str:
         """Compare the data and the code with the hashes of the lock."""
-        self.lock: Lock = check_lock(self.folder / RUNS / self.manifest.name / LOCK)
+        run_dir = self.folder / RUNS / check_name(self.manifest.name, "submission")
+        self.lock: Lock = check_lock(run_dir / LOCK)
         if (self.lock.name, self.lock.lock_id) != (self.manifest.name, self.manifest.lock_id):
             raise PodiumError(f"{ROOT_MANIFEST} names another lock ({self.manifest.lock_id[:SHORT]})")
-        code = self.folder / CODE
-        files = {file.relative_to(code).as_posix(): file for file in code.rglob("*") if file.is_file()}
-        found = {
-            "code": hash_of_code(files),
-            "evalset": sha256_file(self._evalset()),
-            **({"requirements": sha256_file(files[REQUIREMENTS])} if REQUIREMENTS in files else {}),
-            **{f"trainset/{file.name}": sha256_file(file) for file in self.folder.glob("trainsets/*/*")},
-        }
+        claimed_at = read_manifest(run_dir / MANIFEST).claimed_at
+        if not claimed_at.startswith(self.manifest.date):
+            raise PodiumError(f"{ROOT_MANIFEST}: date={self.manifest.date}, and the run was claimed at {claimed_at}")
+        self.places = {key: str(self.folder / place) for key, place in places_of(self.lock).items()}
         expected = {name: value for name, value in self.lock.hashes.items() if not name.startswith(_NOT_PACKAGED)}
+        found = self._input_hashes()
         if wrong := differences(expected, found):
             raise PodiumError(f"not as locked: {', '.join(map(str, wrong))}")
         return f"{', '.join(sorted(found))} are as locked"
 
-    def _evalset(self) -> Path:
-        found = sorted(self.folder.glob("evalsets/*.jsonl"))
-        if len(found) != 1:
-            raise PodiumError(f"it has {len(found)} evalsets, must have one")
-        return found[0]
-
-    @property
-    def places(self) -> dict[str, str]:
-        """Where the data of the lock is now, by the keys of the config."""
-        challenges = self.lock.run_config().eval.challenges
-        return {
-            "eval.evalset": str(self._evalset()),
-            "data.trainset": str(next(self.folder.glob("trainsets/*/traces.jsonl")).parent),
-            **({"eval.challenges": str(self.folder / challenges)} if challenges else {}),
+    def _input_hashes(self) -> dict[str, str]:
+        code = {
+            name.removeprefix(f"{CODE}/"): self.folder / name for name in self.members if name.startswith(f"{CODE}/")
         }
+        inputs = {
+            "evalset": Path(self.places["eval.evalset"]),
+            "trainset/traces.jsonl": Path(self.places["data.trainset"]) / "traces.jsonl",
+            "trainset/manifest.json": Path(self.places["data.trainset"]) / "manifest.json",
+            **({"requirements": code[REQUIREMENTS]} if REQUIREMENTS in code else {}),
+        }
+        here = {name: sha256_file(path) for name, path in inputs.items() if path.is_file()}
+        return {"code": hash_of_code(code), **here}
 
     def _check_signature(self, allowed_signers: Path | None) -> None:
         member = self.members.get(SIGNATURE)

@@ -103,6 +103,8 @@ def replace(name, old, new):
         (lambda files: files.update({"code/eval/new.py": b""}), r"not as locked: code differs"),
         (replace("code/requirements.txt", b"jax", b"Jax"), r"not as locked: requirements differs"),
         (drop("code/requirements.txt"), r"not as locked: requirements differs"),
+        (drop("trainsets/small/manifest.json"), r"not as locked: trainset/manifest.json differs .*found nothing"),
+        (drop("evalsets/small_v1.jsonl"), r"not as locked: evalset differs .*found nothing"),
         (drop("submission_runs/done/predictions.jsonl"), r"predictions.jsonl does not exist"),
         (replace("submission_runs/done/predictions.jsonl", b'item-1"', b'item-1 "'), r"predictions.jsonl differs"),
         (replace("submission_runs/done/run_manifest.json", b'"small"', b'"large"'), r"was changed after the run"),
@@ -113,6 +115,13 @@ def test_a_change_by_someone_who_can_write_hashes(packaged, tmp_path, change, pr
     report = verify_package(rewritten(packaged, tmp_path / "changed.zip", change))
     assert len(report.problems) == 1
     assert re.search(problem, report.problems[0])
+
+
+def test_a_file_of_an_absurd_size(packaged, tmp_path, monkeypatch):
+    monkeypatch.setattr("podium.submission.packaging.opened.MOST_TEXT_BYTES", 2000)
+    (problem,) = verify_package(packaged).problems
+    assert re.fullmatch(r"code/\S+ has [\d,]+ bytes, must have at most 2,000", problem)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_a_package(tmp_path):
