@@ -73,7 +73,7 @@ def measure(
         try:
             run.restore(for_training=False)
             run.predict(prompts[:1], forever)
-            items_s = [second for group in _groups(prompts[:n], short) for second in _answered(run, group, forever)]
+            items_s = [second for group in _groups(prompts, n, short) for second in _answered(run, group, forever)]
         finally:
             run.close()
     step_s = statistics.median(steps_s)
@@ -81,10 +81,11 @@ def measure(
     return Timing(setup_s, library.compile_s, step_s, tuple(items_s), str(select(config.device)), whole.train.max_steps)
 
 
-def _groups(prompts: Sequence[Prompt], config: RunConfig) -> list[Sequence[Prompt]]:
+def _groups(prompts: Sequence[Prompt], n: int, config: RunConfig) -> list[Sequence[Prompt]]:
+    """At least the first `n` prompts, in whole groups: a group takes its time however few of its rows are used."""
     size = config.generate.batch_size
     assert isinstance(size, int)
-    return [prompts[begin : begin + size] for begin in range(0, len(prompts), size)]
+    return [prompts[begin : begin + size] for begin in range(0, min(n, len(prompts)), size)]
 
 
 def _answered(run: TrainingRun, prompts: Sequence[Prompt], deadline: Deadline) -> list[float]:
