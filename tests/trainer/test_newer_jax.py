@@ -38,7 +38,7 @@ def requirements() -> list[str]:
     stated = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     bounded = [text for text in stated if _name(text) in NEEDED]
     assert {_name(text) for text in bounded} == set(NEEDED)
-    return ["jax>=0.11,<0.12", *bounded]
+    return ["jax>=0.11,<0.12", "jinja2", *bounded]  # transformers needs jinja2 for chat templates
 
 
 def _name(requirement: str) -> str:
