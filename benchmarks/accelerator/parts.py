@@ -20,6 +20,8 @@ from benchmarks.report import Report
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 470.0  # of all parts together
+# Variables that name other folders, or a cache in which a program may lie already.
+ELSEWHERE = ("PODIUM_HOME", "PODIUM_WORKSPACE", "PODIUM_COMPILE_CACHE", "JAX_COMPILATION_CACHE_DIR")
 # Each part is the module of that name; its number is its time limit in seconds. `compile` comes early, because the
 # parts after it read its programs from the cache.
 PARTS = {
@@ -104,7 +106,7 @@ def _run(report: Report, name: str, folder: Path, limit_s: float) -> str | None:
 
 def _environment(folder: Path) -> dict[str, str]:
     """Variables of a part: its own PODIUM_HOME, and one cache of compiled programs for all parts."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PODIUM_WORKSPACE", "PODIUM_HOME")}
+    kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     platforms = kept.get("JAX_PLATFORMS", "")
     if platforms and "cpu" not in platforms:
         kept["JAX_PLATFORMS"] = f"{platforms},cpu"  # `parity` compares with the CPU
