@@ -4,13 +4,11 @@ A holdout wears out: whoever looks at it often enough finds something by chance.
 asks for more at each.
 """
 
-import json
-import os
 from pathlib import Path
 
 from eval.sets.evalset import Evalset
 from podium.core.errors import PodiumError
-from podium.core.files import read_jsonl, to_line
+from podium.core.files import append_whole, read_jsonl, to_line
 from podium.core.paths import workspace
 from podium.core.records import Record, parse_record
 
@@ -57,9 +55,7 @@ def record_look(look: Look, evalset: Evalset) -> None:
     path = looks_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:  # one write in append mode: two processes cannot mix their lines
-            file.write(to_line(json.loads(look.model_dump_json())).encode())
-            file.flush()
-            os.fsync(file.fileno())
+        with path.open("ab", buffering=0) as file:  # one write in append mode: two processes cannot mix their lines
+            append_whole(file, to_line(look.model_dump(mode="json")).encode())
     except OSError as error:
         raise PodiumError(f"cannot record the look at the holdout in {path}: {error.strerror or error}") from error

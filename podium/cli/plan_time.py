@@ -10,7 +10,7 @@ from podium.core.budgets.projection import ItemTimes, Parts, Projection, hours, 
 from podium.core.duration import format_duration
 from podium.core.paths import study_dir, submission_dir
 from podium.core.states import State
-from podium.core.wording import counted
+from podium.core.wording import counted, named
 
 if TYPE_CHECKING:
     from podium.core.budgets.quota import Week
@@ -75,17 +75,13 @@ def lines(plan: TimePlan | str) -> list[str]:
     if isinstance(plan, str):
         return [f"time: {plan}; --measure N runs N steps and N items here"]
     parts = plan.parts
-    shown = ", ".join(
-        f"{what} {format_duration(seconds)}"
-        for what, seconds in (
-            ("set-up", parts.setup_s),
-            ("compile", parts.compile_s),
-            ("training", parts.training_s),
-            ("scoring", parts.scoring_s),
-            ("packaging", parts.packaging_s),
-        )
-    )
-    return [f"time: {plan.source}", f"time: {shown}; {counted(plan.n_items, 'item')} to answer"]
+    seconds = {"set-up": parts.setup_s, "compile": parts.compile_s, "training": parts.training_s}
+    shown = ", ".join(f"{what} {format_duration(part_s)}" for what, part_s in seconds.items() if part_s)
+    missing = named([*(what for what, part_s in seconds.items() if not part_s), "scoring", "packaging"])
+    return [
+        f"time: {plan.source}",
+        f"time: {shown}; {counted(plan.n_items, 'item')} to answer; not measured: {missing}, which the reserve is for",
+    ]
 
 
 def rows(plan: TimePlan) -> list[tuple[str, ...]]:

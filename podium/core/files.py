@@ -10,6 +10,7 @@ import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -55,6 +56,19 @@ def _written(path: Path, parts: Iterable[bytes]) -> Iterator[Path]:
             yield Path(file.name)
     except OSError as error:
         raise PodiumError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
+
+
+def append_whole(file: RawIOBase, line: bytes) -> None:
+    """Write `line` to the end of a file that was opened to append, without a buffer, and return when it is on the disk.
+
+    Raises:
+        OSError: the disk refuses it; the file is as it was, so that the next line does not follow a part of this one.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if file.write(line) != len(line):
+        file.truncate(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,5 @@
 """The journal of a submission's one attempt: a line for every phase that it entered, flushed to the disk at once."""
 
-import errno
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from pydantic import Field
 from podium.core.clock import Moment
 from podium.core.damage import keep_copy
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import to_line, write_bytes
+from podium.core.files import append_whole, to_line, write_bytes
 from podium.core.json_text import parse_json
 from podium.core.plain_values import Unreadable
 from podium.core.records import Record, parse_record
@@ -68,11 +66,7 @@ class Journal:
         line = to_line(entry.model_dump(mode="json")).encode("utf-8")
         try:
             with self.path.open("ab", buffering=0) as file:
-                size = file.tell()
-                if file.write(line) != len(line):
-                    file.truncate(size)  # a full disk; the next line must not follow a part of this one
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(file.fileno())
+                append_whole(file, line)
         except OSError as error:
             raise PodiumError(f"cannot write {self.path}: {error.strerror or error}; free some disk space") from error
         self.entries.append(entry)

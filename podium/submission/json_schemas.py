@@ -12,8 +12,7 @@ from podium.core.records import Prediction, Record
 from podium.submission.lock import Lock
 from podium.submission.manifest import RunManifest
 from podium.submission.packaging.members import PackageManifest
-from podium.submission.summary import EvalSummary, PredictionsMeta
-from podium.submission.unlabelled import UnscoredSummary
+from podium.submission.summary import EvalSummary, PredictionsMeta, UnscoredSummary
 
 FOLDER = Path(__file__).parent / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -23,7 +23,6 @@ from podium.submission.claim import UnlabelledFile
 from podium.submission.evidence import challenges, read_predictions
 from podium.submission.journal import Journal, Phase
 from podium.submission.lock import Lock
-from podium.submission.unlabelled import UnscoredSummary
 
 
 class SummaryMetrics(Record):
@@ -43,29 +42,42 @@ class SummaryScorecard(Record):
     difficulty_scores: dict[str, float]
 
 
-class EvalSummary(Record):
-    """`eval_summary.json`. The scores are those of `split`; `splits` also has dev, on which the sweep was tuned."""
+class _Summary(Record):
+    """What every `eval_summary.json` has."""
 
     summary_version: Literal["2"] = "2"
     run_version: str  # the name of the run
     lock_id: str
     model_id: str
     dataset: str
+    final_loss: float
+    n_items: int = Field(ge=1)
+    n_ended_by_length: int = Field(ge=0)  # answers that were cut at generate.max_new_tokens
+    n_truncated: int | None = Field(None, ge=0)  # examples of the trainset that were cut at data.max_seq_len
+    n_dropped: int | None = Field(None, ge=0)  # examples left out, because no part of their completion fits
+    predictions_path: str  # relative to the folder of this file
+    evaluated_at: str  # UTC, ISO 8601: when scoring began, or when the competition's file was written
+
+
+class EvalSummary(_Summary):
+    """`eval_summary.json`. The scores are those of `split`; `splits` also has dev, on which the sweep was tuned."""
+
     eval_set: str
     split: Literal["holdout", "all"]
     metrics: SummaryMetrics
     primary_score: float = Field(ge=0, le=1)  # a hundredth of metrics.answer_correctness
-    final_loss: float
-    n_items: int = Field(ge=1)
     n_scored: int = Field(ge=0)
-    n_ended_by_length: int = Field(ge=0)  # answers that were cut at generate.max_new_tokens
-    n_truncated: int | None = Field(None, ge=0)  # examples of the trainset that were cut at data.max_seq_len
-    n_dropped: int | None = Field(None, ge=0)  # examples left out, because no part of their completion fits
     scorecard: SummaryScorecard
     splits: dict[str, dict[str, Any]]  # a scorecard for each, without its items
     challenges: dict[str, Any] | None = None  # how many of eval.challenges were answered; they have no score
-    predictions_path: str  # relative to the folder of this file
-    evaluated_at: str  # UTC, ISO 8601: when scoring began
+
+
+class UnscoredSummary(_Summary):
+    """`eval_summary.json` of a run on unlabelled items. It has no key for a score."""
+
+    test: UnlabelledFile
+    n_answered: int = Field(ge=0)
+    n_missing: int = Field(ge=0)  # items that there was no time for
 
 
 class PredictionsMeta(Record):
@@ -94,51 +106,34 @@ def summarise(
         UsageError: a file of the run is missing or malformed.
     """
     config = config or lock.run_config()
-    provenance, split = read_json(run_dir / run_files.PROVENANCE), config.eval.submission_split
-    card, final_loss = cards[split], last_metrics(run_dir)["loss"]
+    card = cards[config.eval.submission_split]
+    common = _common(lock, run_dir)
     return EvalSummary(
-        run_version=lock.name,
-        lock_id=lock.lock_id,
-        model_id=provenance["model_id"],
-        dataset=provenance["trainset"]["name"],
+        **common,
         eval_set=load_evalset(config.eval.evalset).name,
-        split=split,
-        metrics=SummaryMetrics(answer_correctness=card.answer_correctness, final_loss=final_loss),
+        split=config.eval.submission_split,
+        metrics=SummaryMetrics(answer_correctness=card.answer_correctness, final_loss=common["final_loss"]),
         primary_score=card.primary_score,
-        final_loss=final_loss,
         n_items=card.n_items,
         n_scored=card.n_scored,
         n_ended_by_length=card.finish_reasons.get("length", 0),
-        n_truncated=provenance["trainset"].get("n_truncated"),
-        n_dropped=provenance["trainset"].get("n_dropped"),
         scorecard=_scorecard(card),
         splits={name: card.model_dump(mode="json", exclude={"scores"}) for name, card in cards.items()},
         challenges=_answered(config, run_dir),
-        predictions_path=run_files.PREDICTIONS,
-        evaluated_at=_evaluated_at(run_dir),
     )
 
 
 def summarise_unlabelled(lock: Lock, run_dir: Path, test: UnlabelledFile, n_items: int) -> UnscoredSummary:
     """Summarise a run on unlabelled items. Raises UsageError if a file of the run is missing or malformed."""
-    provenance = read_json(run_dir / run_files.PROVENANCE)
     predictions = read_predictions(run_dir)
     n_answered = len({prediction.id for prediction in predictions})
     return UnscoredSummary(
-        run_version=lock.name,
-        model_id=provenance["model_id"],
-        dataset=provenance["trainset"]["name"],
+        **_common(lock, run_dir),
         test=test.for_evidence(),
-        final_loss=last_metrics(run_dir)["loss"],
         n_items=n_items,
         n_answered=n_answered,
         n_missing=n_items - n_answered,
         n_ended_by_length=sum(prediction.finish_reason == "length" for prediction in predictions),
-        n_truncated=provenance["trainset"].get("n_truncated"),
-        n_dropped=provenance["trainset"].get("n_dropped"),
-        lock_id=lock.lock_id,
-        predictions_path=run_files.PREDICTIONS,
-        evaluated_at=_evaluated_at(run_dir),
     )
 
 
@@ -175,6 +170,23 @@ def last_metrics(run_dir: Path) -> dict[str, Any]:
     if not lines:
         raise UsageError(f"{path} has no line, must have one or more; run the submission again under another name")
     return dict(lines[-1])
+
+
+def _common(lock: Lock, run_dir: Path) -> dict[str, Any]:
+    """What both summaries take from the run's files."""
+    provenance = read_json(run_dir / run_files.PROVENANCE)
+    trainset = provenance["trainset"]
+    return {
+        "run_version": lock.name,
+        "lock_id": lock.lock_id,
+        "model_id": provenance["model_id"],
+        "dataset": trainset["name"],
+        "final_loss": last_metrics(run_dir)["loss"],
+        "n_truncated": trainset.get("n_truncated"),
+        "n_dropped": trainset.get("n_dropped"),
+        "predictions_path": run_files.PREDICTIONS,
+        "evaluated_at": _evaluated_at(run_dir),
+    }
 
 
 def _scorecard(card: Scorecard) -> SummaryScorecard:

@@ -5,9 +5,6 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
-
-from pydantic import Field
 
 from eval.arc_submission import makes_attempts, write_arc_submission
 from eval.scorers import get_scorer
@@ -18,30 +15,10 @@ from podium.core.errors import UsageError
 from podium.core.files import write_text
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_file, home
-from podium.core.records import Prediction, Prompt, Question, Record, parse_record
+from podium.core.records import Prediction, Prompt, Question, parse_record
 from podium.core.run_files import SUBMISSION, SUBMISSION_CSV
 from podium.core.tables import read_tables
 from podium.submission.claim import UnlabelledFile
-
-
-class UnscoredSummary(Record):
-    """`eval_summary.json` of a run on unlabelled items. It has no key for a score."""
-
-    summary_version: Literal["2"] = "2"
-    run_version: str  # the name of the run
-    model_id: str
-    dataset: str
-    test: UnlabelledFile
-    final_loss: float
-    n_items: int = Field(ge=1)
-    n_answered: int = Field(ge=0)
-    n_missing: int = Field(ge=0)  # items that there was no time for
-    n_ended_by_length: int = Field(ge=0)
-    n_truncated: int | None = Field(None, ge=0)  # as in EvalSummary
-    n_dropped: int | None = Field(None, ge=0)
-    lock_id: str
-    predictions_path: str  # relative to the folder of this file
-    evaluated_at: str  # UTC, ISO 8601: when the competition's file was written
 
 
 def find_unlabelled(name: str) -> UnlabelledFile:

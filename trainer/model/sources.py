@@ -66,7 +66,7 @@ def weight_files(folder: Path) -> list[Path]:
             raise UsageError(f"{folder / INDEX}: weight_map holds {shown(wrong[0])}, {rule}")
         names = sorted(set(found))
     for name in names:
-        if not is_there(folder / name):
+        if not (is_there(folder / name) and (folder / name).is_file()):
             raise UsageError(f"{shortened(name, 100)} is missing in {folder}; weights are read from safetensors files")
     return [folder / name for name in names]
 

@@ -65,5 +65,11 @@ class RayProcesses:
         return f"{MARK}={self.mark}\0".encode() in (process / "environ").read_bytes()
 
     def _has_file(self, process: Path) -> bool:
-        files = (process / "fd").iterdir() if self.session else ()
-        return any(file.readlink().is_relative_to(self.session or file) for file in files)
+        return self.session is not None and any(_is_below(file, self.session) for file in (process / "fd").iterdir())
+
+
+def _is_below(file: Path, folder: Path) -> bool:
+    """Whether an open file is below `folder`."""
+    with suppress(OSError):  # it has been closed
+        return file.readlink().is_relative_to(folder)
+    return False

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from podium.core.budgets.data_file import shipped
+from podium.core.budgets.data_file import shipped_entries
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 
@@ -48,7 +48,7 @@ class Accelerator(Section):
 
 def accelerators() -> Mapping[str, Accelerator]:
     """Every accelerator by its name."""
-    return shipped(FILE, Accelerator)
+    return shipped_entries(FILE, Accelerator)
 
 
 def accelerator(name: str) -> Accelerator:

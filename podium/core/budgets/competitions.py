@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from podium.core.budgets.data_file import shipped
+from podium.core.budgets.data_file import shipped_entries
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 
@@ -29,7 +29,7 @@ class Competition(Section):
 
 def competitions() -> Mapping[str, Competition]:
     """Every competition by its name."""
-    return shipped(FILE, Competition)
+    return shipped_entries(FILE, Competition)
 
 
 def load_competition(name: str) -> Competition:

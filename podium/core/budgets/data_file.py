@@ -16,7 +16,7 @@ Entry = TypeVar("Entry", bound=Section)
 
 
 @cache
-def shipped(file: str, kind: type[Entry]) -> Mapping[str, Entry]:
+def shipped_entries(file: str, kind: type[Entry]) -> Mapping[str, Entry]:
     """The entries of a file of this folder, by name."""
     return entries(load_yaml(FOLDER / file), kind, file)
 

@@ -5,7 +5,6 @@ each with its whole use so far, so the newest line of a run counts and a killed 
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import uuid
@@ -21,7 +20,7 @@ from podium.core.budgets.profiles import Profile
 from podium.core.clock import DatedClock, MonotonicClock
 from podium.core.damage import Findings, keep_copy
 from podium.core.errors import PodiumError, UsageError
-from podium.core.files import to_line, write_bytes
+from podium.core.files import append_whole, to_line, write_bytes
 from podium.core.json_text import parse_json
 from podium.core.paths import workspace
 from podium.core.plain_values import Unreadable
@@ -105,10 +104,7 @@ def append(entry: Entry) -> None:
             size = file.seek(0, os.SEEK_END)
             if size and _last_byte(file, size) != b"\n":
                 line = b"\n" + line  # a killed process left a part of a line, which stays as it is
-            if file.write(line) != len(line):
-                file.truncate(size)  # a full disk; the next line must not follow a part of this one
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file.fileno())
+            append_whole(file, line)
     except OSError as error:
         raise PodiumError(f"cannot write {path}: {error.strerror or error}; free some disk space") from error
 

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from podium.core.budgets.accelerators import Accelerator, accelerator
-from podium.core.budgets.data_file import entries, shipped
+from podium.core.budgets.data_file import entries, shipped_entries
 from podium.core.config import load_yaml
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
@@ -97,7 +97,7 @@ def profiles() -> Mapping[str, Profile]:
     """Every profile by its name. Raises UsageError for the user's file, with its path and the first problem."""
     own = own_file()
     return {
-        **shipped(FILE, Profile),
+        **shipped_entries(FILE, Profile),
         **(entries(load_yaml(own), Profile, str(own)) if own.is_file() else {}),
     }
 

@@ -29,11 +29,11 @@ from podium.submission.manifest import (
 from podium.submission.summary import (
     EvalSummary,
     PredictionsMeta,
+    UnscoredSummary,
     describe_predictions,
     summarise,
     summarise_unlabelled,
 )
-from podium.submission.unlabelled import UnscoredSummary
 from podium.submission.verification.log import check_log
 from podium.submission.verification.older import verify_older
 from podium.submission.verification.report import Report
