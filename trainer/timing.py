@@ -10,7 +10,7 @@ from pathlib import Path
 from podium.core.clock import Clock, Deadline, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, UsageError
-from podium.core.records import Prompt
+from podium.core.records import Prediction, Prompt
 from podium.core.resolved import resolved
 from podium.core.states import State
 from trainer.device.devices import select
@@ -27,6 +27,7 @@ class Timing:
     compile_s: float
     step_s: float  # the median
     items_s: tuple[float, ...]
+    predictions: tuple[Prediction, ...]  # the answers to those items
     device: str
     max_steps: int
 
@@ -73,12 +74,19 @@ def measure(
         try:
             run.restore(for_training=False)
             run.predict(prompts[:1], forever)
-            items_s = [second for group in _groups(prompts, n, short) for second in _answered(run, group, forever)]
+            answered = [_answered(run, group, forever) for group in _groups(prompts, n, short)]
         finally:
             run.close()
     step_s = statistics.median(steps_s)
-    setup_s = max(0.0, trained_s - compiled_s - step_s * (n + 1))
-    return Timing(setup_s, library.compile_s, step_s, tuple(items_s), str(select(config.device)), whole.train.max_steps)
+    return Timing(
+        setup_s=max(0.0, trained_s - compiled_s - step_s * (n + 1)),
+        compile_s=library.compile_s,
+        step_s=step_s,
+        items_s=tuple(item_s for group_s, _ in answered for item_s in group_s),
+        predictions=tuple(prediction for _, predictions in answered for prediction in predictions),
+        device=str(select(config.device)),
+        max_steps=whole.train.max_steps,
+    )
 
 
 def _groups(prompts: Sequence[Prompt], n: int, config: RunConfig) -> list[Sequence[Prompt]]:
@@ -88,8 +96,8 @@ def _groups(prompts: Sequence[Prompt], n: int, config: RunConfig) -> list[Sequen
     return [prompts[begin : begin + size] for begin in range(0, min(n, len(prompts)), size)]
 
 
-def _answered(run: TrainingRun, prompts: Sequence[Prompt], deadline: Deadline) -> list[float]:
+def _answered(run: TrainingRun, prompts: Sequence[Prompt], deadline: Deadline) -> tuple[list[float], list[Prediction]]:
     began_s, compiled_s = deadline.clock.now(), run.library.compile_s
-    run.predict(prompts, deadline)
+    predictions = run.predict(prompts, deadline)
     took_s = deadline.clock.now() - began_s - (run.library.compile_s - compiled_s)
-    return [max(0.0, took_s) / len(prompts)] * len(prompts)
+    return [max(0.0, took_s) / len(prompts)] * len(prompts), predictions

@@ -75,13 +75,17 @@ def lines(plan: TimePlan | str) -> list[str]:
     if isinstance(plan, str):
         return [f"time: {plan}; --measure N runs N steps and N items here"]
     parts = plan.parts
-    seconds = {"set-up": parts.setup_s, "compile": parts.compile_s, "training": parts.training_s}
+    seconds = {
+        "set-up": parts.setup_s,
+        "compile": parts.compile_s,
+        "training": parts.training_s,
+        "scoring": parts.scoring_s,
+        "packaging": parts.packaging_s,
+    }
     shown = ", ".join(f"{what} {format_duration(part_s)}" for what, part_s in seconds.items() if part_s)
-    missing = named([*(what for what, part_s in seconds.items() if not part_s), "scoring", "packaging"])
-    return [
-        f"time: {plan.source}",
-        f"time: {shown}; {counted(plan.n_items, 'item')} to answer; not measured: {missing}, which the reserve is for",
-    ]
+    missing = [what for what, part_s in seconds.items() if not part_s]
+    unknown = f"; not measured: {named(missing)}, which the reserve is for" if missing else ""
+    return [f"time: {plan.source}", f"time: {shown}; {counted(plan.n_items, 'item')} to answer{unknown}"]
 
 
 def rows(plan: TimePlan) -> list[tuple[str, ...]]:
@@ -149,10 +153,18 @@ def _limit_s(config: RunConfig, profile: Profile) -> float:
 
 def _measure(config: RunConfig, n: int) -> _Measured:
     from podium.submission.evidence import to_predict
+    from podium.submission.measured import measure_packaging, measure_scoring
     from trainer.timing import measure
 
-    found = measure(config, to_predict(config), n)
-    parts = Parts(found.setup_s, found.compile_s, found.training_s)
+    samples = to_predict(config)
+    found = measure(config, samples, n)
+    parts = Parts(
+        setup_s=found.setup_s,
+        compile_s=found.compile_s,
+        training_s=found.training_s,
+        scoring_s=measure_scoring(config, samples, found.predictions),
+        packaging_s=measure_packaging(config),
+    )
     source = f"{counted(n, 'step')} and {counted(len(found.items_s), 'item')} measured here on {found.device}"
     return _Measured(source, parts, ItemTimes.of(found.items_s), found.compile_s + found.training_s)
 

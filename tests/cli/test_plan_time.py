@@ -31,7 +31,9 @@ def test_steps_and_items_that_are_run_here(config):
     assert first.item.n == 4  # a whole group
     assert first.total_s == pytest.approx(plan.parts.total_s + plan.n_items * first.item.mean_s)
     assert plan.parts.training_s > 0 and plan.parts.compile_s > 0 and first.item.mean_s > 0
+    assert plan.parts.setup_s > 0 and plan.parts.scoring_s > 0 and plan.parts.packaging_s > 0
     assert "2 steps and 4 items measured here on" in lines(plan)[0]
+    assert "scoring " in lines(plan)[1] and "not measured" not in lines(plan)[1]
     assert lines(plan)[0].endswith("not scaled to kaggle-gpu-l4x4")
     table = [dict(zip(COLUMNS, row, strict=True)) for row in rows(plan)]
     assert [row["samples"] for row in table] == ["1", "2", "4", "8"]

@@ -57,9 +57,9 @@ def test_item_times() -> None:
 
 
 def test_every_part_counts_and_only_the_device_scales() -> None:
-    parts = Parts(setup_s=1, compile_s=2, training_s=4, generation_s=8)
-    assert parts.total_s == 15
-    assert parts.scaled(2) == Parts(setup_s=1, compile_s=2, training_s=2, generation_s=4)
+    parts = Parts(setup_s=1, compile_s=2, training_s=4, generation_s=8, scoring_s=16, packaging_s=32)
+    assert parts.total_s == 63
+    assert parts.scaled(2) == Parts(setup_s=1, compile_s=2, training_s=2, generation_s=4, scoring_s=16, packaging_s=32)
     for factor in (0, -1, float("nan"), float("inf")):
         with pytest.raises(UsageError, match=r"device factor .*must be > 0"):
             parts.scaled(factor)

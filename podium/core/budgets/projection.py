@@ -28,12 +28,14 @@ def verdict(total_s: float, limit_s: float) -> Verdict:
 
 @dataclass(frozen=True)
 class Parts:
-    """The measured parts of a submission, in wall seconds. Scoring and packaging are left to the reserve."""
+    """The parts of a submission, in wall seconds. A part of 0 was not measured, and is left to the reserve."""
 
     setup_s: float = 0.0
     compile_s: float = 0.0
     training_s: float = 0.0
     generation_s: float = 0.0
+    scoring_s: float = 0.0
+    packaging_s: float = 0.0
 
     @property
     def total_s(self) -> float:

@@ -27,7 +27,7 @@ def code_of(lock: Lock) -> dict[str, Content]:
     """
     commit = (lock.code_commit or "").removesuffix("+changes")
     if code_hash() == lock.hashes["code"] and _requirements_here(lock):
-        files = _here()
+        files = code_here()
     elif not commit or not (files := _of_commit(commit)) or hash_of_code(files) != lock.hashes["code"]:
         raise UsageError(
             f"submission {lock.name!r}: the code here is not the code of its lock"
@@ -50,7 +50,7 @@ def _requirements_here(lock: Lock) -> bool:
     return expected is None or (path.is_file() and sha256_file(path) == expected)
 
 
-def _here() -> dict[str, Content]:
+def code_here() -> dict[str, Content]:
     """The files that git tracks, and every Python file, because the hash of the code is over those."""
     root = shipped()
     inside = (file for folder in CODE_FOLDERS for file in (root / folder).rglob("*") if file.is_file())

@@ -31,7 +31,7 @@ def checkout(tmp_path_factory, monkeypatch):
     git(root, "add", ".")
     git(root, "-c", "user.name=ann", "-c", "user.email=ann@example.org", "commit", "-q", "-m", "first")
     monkeypatch.setattr(code, "shipped", lambda: root)
-    monkeypatch.setattr(code, "code_hash", lambda: hash_of_code(code._here()))
+    monkeypatch.setattr(code, "code_hash", lambda: hash_of_code(code.code_here()))
     return root
 
 
@@ -40,7 +40,7 @@ def lock(data_home, checkout):
     """A lock that was made with the checkout as it is."""
     made = write_lock(promotion(), "one")
     requirements = sha256_file(checkout / "requirements.txt")
-    hashes = {**made.hashes, "code": hash_of_code(code._here()), "requirements": requirements}
+    hashes = {**made.hashes, "code": hash_of_code(code.code_here()), "requirements": requirements}
     assert data_home.exists()
     return made.model_copy(update={"hashes": hashes, "code_commit": git(checkout, "rev-parse", "HEAD")})
 
