@@ -13,6 +13,7 @@ from podium.core.resolved import open_keys
 from podium.core.run_files import CONFIG
 from podium.core.states import State
 from podium.core.wording import named
+from tuning.search.objectives import SUBMISSION_S
 from tuning.study.data import data_hashes
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView, signed
@@ -98,6 +99,7 @@ def record(study: StudyView, trial: TrialView, overlap: str | None = None) -> Pr
         direction=study.space.direction,
         value=trial.value,
         state=trial.state,
+        submission_s=trial.metrics.get(SUBMISSION_S, trial.metrics.get("projected_submit_s")),
         mlflow_run_id=trial.mlflow_run_id,
         contamination=_contamination(config, evalset, overlap),
         overlap=overlap,

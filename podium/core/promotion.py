@@ -53,6 +53,8 @@ class PromotionRecord(Record):
     direction: Literal["maximize", "minimize"]
     value: float
     state: State
+    # Projected wall seconds of compilation, training and answers, on the machine of the sweep; None in older locks.
+    submission_s: float | None = None
     mlflow_run_id: str | None = None  # None if tracking was off or unreachable
     contamination: dict[str, Any] | None = None  # prompts of the evalset that the trainset also has, or nearly
     verdict: Verdict | None = None  # None in locks of older versions

@@ -16,12 +16,12 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.files import create_exclusively, read_json, to_json
 from podium.core.hashing import sha256_file, sha256_file_cached, sha256_json
-from podium.core.paths import check_name, find_evalset, find_trainset, study_dir, submission_dir
+from podium.core.paths import check_name, find_evalset, find_trainset, submission_dir
 from podium.core.promotion import PromotionRecord
 from podium.core.provenance import changed_since, code_commit, code_hash, requirements_hash
 from podium.core.records import Record, parse_record
 from podium.core.resolved import ResolvedConfig, resolved
-from podium.core.run_files import LOCK, METRICS
+from podium.core.run_files import LOCK
 from podium.core.temporary import remove_leftovers
 from podium.submission.claim import utc_now
 from podium.submission.portable_inputs import given_to, portable_config
@@ -29,7 +29,6 @@ from podium.submission.verify import SHORT, differences, refuse_gaps, without_nu
 from trainer.data.tokenizer import tokenizer_files
 from trainer.model.sources import GENERATION, find_files, model_files
 from trainer.run.chat_date import with_date
-from trainer.run.metrics_log import MetricsLog
 
 PACKAGES = "packages"  # submission_runs/packages/ holds the zips, so no submission has that name
 
@@ -190,7 +189,7 @@ def _build(promotion: PromotionRecord, name: str, accept: Collection[str]) -> Lo
     """Build the lock without writing it. Raises UsageError as `write_lock` does."""
     given = ResolvedConfig.parse(promotion.config, f"study {promotion.study!r}, trial {promotion.trial}")
     config = resolved(with_date(portable_config(given)))
-    accepted = broken_rules(config, accept, trained_s(promotion))
+    accepted = broken_rules(config, accept, promotion.submission_s)
     evalset = load_evalset(config.eval.evalset)
     assert_disjoint(evalset, find_trainset(config.data.trainset))
     if config.eval.challenges and not makes_attempts(scorer := evalset.chosen_scorer(config.eval.scorer)):
@@ -230,14 +229,6 @@ def broken_rules(config: RunConfig, accept: Collection[str], projected_s: float 
     check_device(config)
     architecture = read_json(find_files(config.model)[0] / "config.json") if config.budget.competition else None
     return check_rules(config, accept, architecture=architecture, projected_s=projected_s)
-
-
-def trained_s(promotion: PromotionRecord) -> float | None:
-    """The wall seconds that the promoted trial trained for, if its study is here."""
-    # The folder of a trial as tuning/study/files.py names it; this package does not import tuning.
-    path = study_dir(promotion.study) / "trials" / f"{promotion.trial:03d}" / METRICS
-    lines = [line for line in MetricsLog(path).lines() if "elapsed_s" in line]
-    return float(lines[-1]["elapsed_s"]) if lines else None
 
 
 def _scorer(config: RunConfig, evalset: Evalset) -> str:

@@ -18,7 +18,7 @@ from podium.core.resolved import ResolvedConfig
 from podium.submission import evidence
 from podium.submission.claim import UnlabelledFile
 from podium.submission.imports import check_imports
-from podium.submission.lock import Lock, broken_rules, trained_s, verify_inputs
+from podium.submission.lock import Lock, broken_rules, verify_inputs
 from trainer.device.devices import DeviceInfo, select, use_compile_cache
 from trainer.device.memory import free_bytes, gb, tree_bytes
 from trainer.inference import check_prompts
@@ -115,7 +115,7 @@ class Preflight:
 
     def _keep_rules(self) -> str:
         accept = {*self.accept, *(self.lock.accepted or {})}
-        self.accepted = broken_rules(self.config, accept, trained_s(self.lock))
+        self.accepted = broken_rules(self.config, accept, self.lock.submission_s)
         if self.config.budget.competition is None:
             return "the config names no competition"
         broken = "".join(f"; accepted: {line}" for line in self.accepted.values())
@@ -158,11 +158,12 @@ class Preflight:
         return f"{gb(needed)} needed, {gb(free)} free"
 
     def _compare_time(self) -> str:
-        """Compare the budget with the trial's time, if the study is here. Another machine may be faster or slower."""
+        """Compare the budget with the projection in the lock. This machine may be faster or slower."""
         budget = self.lock.budget
-        took_s = trained_s(self.lock)
+        projected_s = self.lock.submission_s
         left_s = budget.time_budget_s - budget.reserve_s
-        if took_s is None:
-            return f"{format_duration(left_s)} before the reserve; the trial's own time is not known here"
-        more = "; training will be truncated unless this machine is faster" if took_s > left_s else ""
-        return f"the trial trained for {format_duration(took_s)}, {format_duration(left_s)} before the reserve{more}"
+        if projected_s is None:
+            return f"{format_duration(left_s)} before the reserve; the lock has no projection of what is needed"
+        line = f"{format_duration(projected_s)} projected from the trial, {format_duration(left_s)} before the reserve"
+        more = "; training will be truncated unless this machine is faster"
+        return line + more if projected_s > left_s else line

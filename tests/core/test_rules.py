@@ -72,7 +72,12 @@ BROKEN = [
     ("output", {"generate__max_new_tokens": 1001}, {}, "generate.max_new_tokens=1001, must be <= 1000 in google-"),
     ("date", {}, {"today": date(2026, 1, 13)}, "google-tunix-hackathon ended on 2026-01-12, and today is 2026-01-13"),
     ("profile", {"budget__profile": "local"}, {}, "budget.profile=local, must be one of kaggle-tpu-v5e-8 in google-"),
-    ("session", {}, {"projected_s": 9 * 3600 + 1}, "the plan takes 9.0 h by the trial's own time, and a session of"),
+    (
+        "session",
+        {},
+        {"projected_s": 9 * 3600 + 1},
+        "training and answers take 9.0 h where the trial ran, and a",
+    ),
     ("model", {"model__source": "google/gemma-3-4b-it"}, {}, "model.source='google/gemma-3-4b-it', compared by its"),
 ]
 

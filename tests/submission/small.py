@@ -55,6 +55,7 @@ def promotion(**changes) -> PromotionRecord:
         direction="maximize",
         value=12.5,
         state=State.COMPLETE,
+        submission_s=90.0,
         mlflow_run_id="0123456789abcdef0123456789abcdef",
     )
 

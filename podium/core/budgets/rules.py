@@ -80,7 +80,7 @@ def _broken(
     if projected_s is not None and projected_s > profile.session_s:
         yield (
             "session",
-            f"the plan takes {hours(projected_s)} by the trial's own time, and a session of {profile.name} has "
+            f"training and answers take {hours(projected_s)} where the trial ran, and a session of {profile.name} has "
             f"{hours(profile.session_s)}; train fewer steps or answer fewer times",
         )
 
