@@ -18,7 +18,9 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """`1h 02m`, `3m 05s` or `4.2 s`, for people; `parse_duration` does not read it."""
+    """`1h 02m`, `3m 05s`, `4.2 s` or `20 ms`, for people; `parse_duration` does not read it."""
+    if 0 < seconds < 0.1:
+        return f"{1000 * seconds:.1f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -12,7 +12,8 @@ from podium.core.paths import find_evalset, find_trainset
 from podium.core.records import Prediction, Sample
 from podium.submission.evidence import chosen_scorer
 from podium.submission.packaging.code import code_here
-from podium.submission.packaging.layout import zip_parts
+from podium.submission.packaging.layout import crc_of, zip_parts
+from podium.submission.packaging.leaks import leaks_in
 from podium.submission.packaging.members import chunks_of
 
 
@@ -32,7 +33,7 @@ def measure_scoring(
 
 
 def measure_packaging(config: RunConfig, clock: Clock | None = None) -> float:
-    """Wall seconds to zip the code and the data of a config, which are most of a package."""
+    """Wall seconds to scan, hash and zip the code and the data of a config, which are most of a package."""
     clock = clock or MonotonicClock()
     started_s = clock.now()
     contents = {
@@ -41,6 +42,9 @@ def measure_packaging(config: RunConfig, clock: Clock | None = None) -> float:
         "evalset.jsonl": find_evalset(config.eval.evalset),
     }
     members = sorted((f"package/{name}", chunks_of(content)) for name, content in contents.items())
+    for name, chunks in members:
+        leaks_in(chunks(), is_data=name.endswith(".jsonl"))
+        crc_of(chunks())
     with tempfile.TemporaryDirectory(prefix="podium-measure-") as scratch:
         write_parts(Path(scratch) / "package.zip", zip_parts(members))
     return clock.now() - started_s

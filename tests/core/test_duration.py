@@ -18,6 +18,9 @@ def test_what_is_no_duration_is_refused_with_the_rule(text: str) -> None:
         parse_duration(text)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(4.23, "4.2 s"), (185, "3m 05s"), (3725, "1h 02m"), (59.99, "60.0 s")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(4.23, "4.2 s"), (185, "3m 05s"), (3725, "1h 02m"), (59.99, "60.0 s"), (0.0123, "12.3 ms"), (0, "0.0 s")],
+)
 def test_format(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

@@ -36,6 +36,7 @@ def test_what_is_left_of_the_known_week() -> None:
 def test_what_is_left_is_never_rounded_up() -> None:
     assert hours_left(14.49 * HOUR_S) == "14.4 h"
     assert hours_left(0.0) == "0.0 h"
+    assert [hours(17.2), hours(0)] == ["17.2 s", "0.0 h"]  # what is short is no 0.0 h
     assert hours_left(-0.2 * HOUR_S) == "-0.2 h"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 from podium.core.budgets.profiles import HOUR_S, Profile
+from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 
 TIGHT_SHARE = 0.8  # of a session; a plan that needs more has no room for a machine that is a quarter slower
@@ -120,8 +121,8 @@ def trials_in_the_week(left_s: float, submission_s: float, trial_s: float) -> in
 
 
 def hours(seconds: float) -> str:
-    """`6.9 h`, for the time that something takes."""
-    return f"{seconds / HOUR_S:.1f} h"
+    """`6.9 h`, for the time that something takes; `3m 05s` if that is less than a tenth of an hour."""
+    return format_duration(seconds) if 0 < seconds < HOUR_S / 10 else f"{seconds / HOUR_S:.1f} h"
 
 
 def hours_left(seconds: float) -> str:
