@@ -18,7 +18,7 @@ def demo(
     context: typer.Context,
     trials: Annotated[int, typer.Option(min=2, help="Trials of the sweep; the first is the default config.")] = 6,
 ) -> None:
-    """Build a trainset, sweep, confirm and promote the best trial, submit it once, and package the evidence."""
+    """Show every step with the tiny model: sweep, confirm and promote the best trial, submit it once, package it."""
     started_s = time.monotonic()
     name = _free_name()
     run = partial(_run, context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,11 +19,13 @@ from podium.cli.reading import (
     show_skipped,
     source_of,
 )
+from podium.cli.tables import print_json
 from podium.core.errors import PodiumError
 from podium.core.paths import check_name, find_trainset, home, portable
 from podium.core.wording import named
 
 if TYPE_CHECKING:
+    from eval.sets.contamination import Contamination
     from eval.sets.evalset import Evalset
 
 app = typer.Typer(help="Build, import and check evalsets.", no_args_is_help=True)
@@ -96,9 +98,9 @@ def check(
         list[str] | None,
         typer.Option(metavar="NAME", help="A trainset that must share no prompt with it; repeatable."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Check format, answers, duplicates and overlap with trainsets. Exit code 1 if two prompts are equal."""
-    from eval.scorecard import floored
     from eval.scorers import get_scorer
     from eval.sets.contamination import contamination
     from eval.sets.evalset import check_items, duplicate_prompts, load_evalset
@@ -108,13 +110,13 @@ def check(
     check_items(evalset.samples, get_scorer(evalset.scorer))
     duplicates = duplicate_prompts(evalset)
     facts = [contamination(evalset, folder) for folder in folders]
-    _show(evalset)
-    typer.echo(f"duplicates   {len(duplicates)}")
-    for fact in facts:
-        near = [f"{found.id} = line {found.line}, {floored(100 * found.shared, 0)}%" for found in fact.near]
-        also = f": {named(near)}" if near else ""
-        typer.echo(f"overlap      {len(fact.exact)} with trainset {fact.trainset}")
-        typer.echo(f"near         {len(near)} with trainset {fact.trainset}{also}")
+    if as_json:
+        print_json({**_counts(evalset), "duplicates": duplicates, "trainsets": [fact.model_dump() for fact in facts]})
+    else:
+        _show(evalset)
+        typer.echo(f"duplicates   {len(duplicates)}")
+        for fact in facts:
+            _show_overlap(fact)
     if duplicates:
         pairs = named(f"{later} = {earlier}" for later, earlier in duplicates)
         raise PodiumError(f"{evalset.name}: items with the same prompt: {pairs}; remove one of each pair")
@@ -126,11 +128,34 @@ def check(
             )
 
 
+def _show_overlap(fact: Contamination) -> None:
+    from eval.scorecard import floored
+
+    near = [f"{found.id} = line {found.line}, {floored(100 * found.shared, 0)}%" for found in fact.near]
+    also = f": {named(near)}" if near else ""
+    typer.echo(f"overlap      {len(fact.exact)} with trainset {fact.trainset}")
+    typer.echo(f"near         {len(near)} with trainset {fact.trainset}{also}")
+
+
+def _counts(evalset: Evalset) -> dict[str, Any]:
+    from eval.sets.evalset import split_of_sample
+
+    splits = Counter(split_of_sample(sample) for sample in evalset.samples)
+    return {
+        "evalset": evalset.name,
+        "file": portable(evalset.path),
+        "sha256": evalset.sha256,
+        "scorer": evalset.scorer,
+        "items": len(evalset.samples),
+        "dev": splits["dev"],
+        "holdout": splits["holdout"],
+    }
+
+
 def _show(evalset: Evalset) -> None:
     """Print the number of items by section and difficulty, and the sizes of the splits."""
     from rich.table import Table
 
-    from eval.sets.evalset import split_of_sample
     from podium.cli.terminal import console
     from podium.core.records import DIFFICULTIES
 
@@ -141,9 +166,9 @@ def _show(evalset: Evalset) -> None:
     for section in sorted({section for section, _ in cells}):
         counts = [cells[section, difficulty] for difficulty in DIFFICULTIES]
         table.add_row(section, *map(str, (*counts, sum(counts))))
-    splits = Counter(split_of_sample(sample) for sample in evalset.samples)
-    typer.echo(f"evalset      {evalset.name} ({portable(evalset.path)})")
-    typer.echo(f"sha256       {evalset.sha256}")
-    typer.echo(f"scorer       {evalset.scorer}")
-    typer.echo(f"items        {len(evalset.samples)}: dev {splits['dev']}, holdout {splits['holdout']}")
+    about = _counts(evalset)
+    typer.echo(f"evalset      {about['evalset']} ({about['file']})")
+    typer.echo(f"sha256       {about['sha256']}")
+    typer.echo(f"scorer       {about['scorer']}")
+    typer.echo(f"items        {about['items']}: dev {about['dev']}, holdout {about['holdout']}")
     console().print(table)

@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.completion import studies
 from podium.cli.tables import print_json, print_table
 
 
 def importance(
-    study: Annotated[str, typer.Argument(metavar="STUDY")],
+    study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show how much of the score's variation over complete trials each parameter explains (fANOVA).
+    """Show which parameters matter: the share of the score's variation that each explains (fANOVA).
 
     With several objectives, there is one column for each.
     """

@@ -39,6 +39,7 @@ from podium.cli import (
     watch,
 )
 from podium.cli.output import tolerate_closed_output
+from podium.cli.tasks import TaskGroup
 from podium.cli.terminal import safe_output
 from podium.core.errors import LONGEST, PodiumError
 from podium.core.redaction import one_line, shortened
@@ -46,11 +47,11 @@ from podium.core.redaction import one_line, shortened
 app = typer.Typer(
     help="Sweep, compare, promote one trial, and run it exactly once.",
     invoke_without_command=True,
-    add_completion=False,
+    cls=TaskGroup,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-# In the order in which a new user needs them.
+# podium/cli/tasks.py groups them in the help.
 app.command("demo")(demo.demo)
 app.add_typer(trainset.app, name="trainset")
 app.add_typer(evalset.app, name="evalset")

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.completion import submissions
 from podium.cli.run_dir import RunDir, submission_at
 
 
 def package(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Name of a complete submission.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", autocompletion=submissions, help="Name of a complete submission.")
+    ] = None,
     sign: Annotated[
         Path | None, typer.Option("--sign", metavar="KEY", help="Sign with this SSH key (`ssh-keygen -Y sign`).")
     ] = None,

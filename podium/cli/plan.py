@@ -40,7 +40,7 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compile every program of a run for a machine that is not here, and say whether it fits. Exit code 1 if not."""
+    """Say whether a run fits a machine that is not here: compile all of its programs for it. Exit code 1 if not."""
     from podium.cli import plan_time
     from podium.core.config import parse_assignment
     from podium.planned import find_planned

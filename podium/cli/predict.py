@@ -53,7 +53,7 @@ def predict(
     step: Annotated[int | None, typer.Option(help="Use the checkpoint of this step; default: the newest.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
 ) -> None:
-    """Answer the prompts of an evalset with a trained model, or with one before any training.
+    """Answer an evalset's prompts with a run or an untrained model.
 
     For a whole ARC set, submission.json is written too.
     """

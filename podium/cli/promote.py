@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from podium.cli.completion import studies
 from podium.cli.decision_lines import decision_lines
 from podium.cli.interrupts import catch_interrupts
 from podium.core.errors import PodiumError, UsageError
@@ -21,7 +22,9 @@ BASELINE = "baseline"
 
 
 def promote(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study that `podium sweep` made.")],
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", autocompletion=studies, help="A study that `podium sweep` made.")
+    ],
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the submission.")],
     trial: Annotated[
         int | None,

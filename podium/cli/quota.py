@@ -16,7 +16,7 @@ def quota(
     profile: Annotated[str | None, typer.Option(help="Only the quota that this profile draws on.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, in quota-seconds.")] = False,
 ) -> None:
-    """Show what of the week's accelerator quota is used, reserved for locked submissions, and left."""
+    """Show the week's accelerator quota: used, reserved for locked submissions, and left."""
     from podium.core.budgets.profiles import load_profile
     from podium.core.budgets.quota import quotas, unmetered
 

@@ -22,7 +22,7 @@ def repair(
         bool, typer.Option("--mlflow", help="Also write a study to an MLflow store that does not know it.")
     ] = False,
 ) -> None:
-    """Keep what is damaged under another name, and rebuild what follows from other files."""
+    """Repair a study, a run or the ledger: keep what is damaged, and rebuild what follows from other files."""
     if what == LEDGER:
         found = _repair_ledger()
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from podium.cli.completion import studies
 from podium.cli.tables import print_json
 from podium.core.errors import UsageError
 from podium.core.paths import portable
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    what: Annotated[str, typer.Argument(metavar="STUDY[/N]", help="A study, or one of its trials.")],
+    what: Annotated[
+        str, typer.Argument(metavar="STUDY[/N]", autocompletion=studies, help="A study, or one of its trials.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show a study, or one of its trials with all its values."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from podium.cli.tables import print_json
 from podium.core.wording import counted
 
 if TYPE_CHECKING:
@@ -18,12 +19,17 @@ app = typer.Typer(help="Inspect a search space before a sweep.", no_args_is_help
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Like search_spaces/tiny.yaml.")],
     samples: Annotated[int, typer.Option(min=0, help="Number of configurations to draw.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Check a space, describe it, and show the first configurations it would draw. Writes nothing."""
     from tuning.preview import preview
     from tuning.search.load import load_space
 
     space = load_space(file)
+    if as_json:
+        drawn = [{"overrides": overrides, "infeasible": refusal} for overrides, refusal in preview(space, samples)]
+        print_json({**space.model_dump(mode="json"), "max_steps": space.max_steps, "drawn": drawn})
+        return
     for line in _about(space):
         typer.echo(line)
     for number, (overrides, refusal) in enumerate(preview(space, samples)):

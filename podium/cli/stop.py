@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.completion import studies
 
-def stop(study: Annotated[str, typer.Argument(metavar="STUDY")]) -> None:
+
+def stop(study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)]) -> None:
     """Stop a sweep that runs in another terminal: its trials end at their next step, with a checkpoint."""
     from tuning.study.overview import stop as ask
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.completion import submissions
 from podium.cli.run_dir import RunDir, submission_at
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
@@ -15,7 +16,10 @@ from podium.core.run_files import MANIFEST
 
 
 def submit(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The NAME of `podium promote --as NAME`.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", autocompletion=submissions, help="The NAME of `podium promote --as NAME`."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the one attempt after an interruption.")] = False,
     test: Annotated[
         str | None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from podium.cli.completion import studies
 from podium.cli.interrupts import Interrupts, catch_interrupts
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
@@ -54,9 +55,14 @@ def sweep(
         int | None, typer.Option(min=1, help="CPU cores per worker, if there is no accelerator.")
     ] = None,
     chips_per_worker: Annotated[int | None, typer.Option(help="TPU chips per worker: 1, 2, 4 or 8.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Continue this study.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="STUDY", autocompletion=studies, help="Continue this study.")
+    ] = None,
     warm_start: Annotated[
-        str | None, typer.Option(metavar="STUDY", help="Start a new study from the trials of this older one.")
+        str | None,
+        typer.Option(
+            metavar="STUDY", autocompletion=studies, help="Start a new study from the trials of this older one."
+        ),
     ] = None,
     optuna_storage: Annotated[
         str | None,

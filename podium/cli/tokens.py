@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.completion import trainsets
 from podium.core.paths import find_file, find_trainset
 
 
 def tokens(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name in trainsets/, or a folder.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", autocompletion=trainsets, help="A name in trainsets/, or a folder.")
+    ],
     config: Annotated[str, typer.Option("--config", metavar="CONFIG.yaml", help="Config of the run to prepare.")],
     line: Annotated[int, typer.Option(metavar="N", min=1, help="The example in line N of traces.jsonl.")] = 1,
     assignments: Annotated[

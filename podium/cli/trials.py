@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.completion import studies
 from podium.cli.tables import print_json, print_table
 
 
 def trials(
-    study: Annotated[str, typer.Argument(metavar="STUDY")],
+    study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)],
     sort: Annotated[
         str, typer.Option(help="Sort by number, value (best first), step, state, a config key or a metric.")
     ] = "number",

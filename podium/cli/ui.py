@@ -10,7 +10,7 @@ import typer
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Serve MLflow's pages on this workspace's studies, to compare trials; Ctrl-C stops the server."""
+    """Serve MLflow's pages, to compare trials; Ctrl-C stops the server."""
     from tuning.tracking import log_missing
     from tuning.tracking.server import newest_trials, serve
 

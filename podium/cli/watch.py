@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from podium.cli.completion import studies
 from podium.cli.interrupts import Interrupts
 
 
 def watch(
-    study: Annotated[str, typer.Argument(metavar="STUDY")],
+    study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event.")] = False,
 ) -> None:
     """Watch a sweep that runs in another terminal until it ends; Ctrl-C stops watching, not the sweep."""

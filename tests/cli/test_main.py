@@ -32,7 +32,7 @@ def test_help_imports_no_heavy_library():
 def test_no_arguments_shows_help_and_is_wrong_usage():
     done = run()
     assert done.returncode == 2
-    assert "Commands:" in done.stdout
+    assert "Make data:" in done.stdout and "Submit:" in done.stdout
 
 
 @pytest.mark.parametrize(

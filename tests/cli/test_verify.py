@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -16,6 +17,7 @@ def done(home, finished):
 def test_a_name_a_folder_and_a_package(done, podium):
     before = tree(done)
     named = podium("verify", "done")
+    assert [check["passed"] for check in json.loads(podium("verify", "done", "--json").out)["checks"]] == [True] * 7
     assert (named.code, named.err) == (0, "")
     assert [line.split()[1] for line in named.out.splitlines()[:-1]] == [
         *("lock:", "manifest:", "files:", "schemas:", "facts:", "score:", "log:")

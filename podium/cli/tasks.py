@@ -1,0 +1,42 @@
+"""`podium --help`: the commands by what a user wants to do, each with the first clause of its help."""
+
+import re
+from typing import Any
+
+from typer.core import TyperGroup
+
+# In the order in which a new user needs them. A command that is not in here is listed under OTHERS.
+TASKS = {
+    "Start": ("demo", "init", "doctor", "config"),
+    "Make data": ("trainset", "evalset"),
+    "Train one run": ("train", "predict", "score", "export"),
+    "Search": ("space", "plan", "sweep", "watch", "stop", "quota"),
+    "Look": ("studies", "show", "trials", "importance", "compare", "leaderboard", "report", "ui", "repair"),
+    "Submit": ("promote", "submit", "package", "verify"),
+    "Kaggle": ("kaggle",),
+}
+OTHERS = "Other commands"
+_CLAUSE_END = re.compile(r"[.:;](?:\s|$)")
+
+
+class TaskGroup(TyperGroup):
+    """The group of all commands; its help lists them by task."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (typer's own signature)
+        known = [name for names in TASKS.values() for name in names if name in self.commands]
+        return [*known, *(name for name in self.commands if name not in known)]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        tasks = {task: [name for name in names if name in self.commands] for task, names in TASKS.items()}
+        known = {name for names in tasks.values() for name in names}
+        tasks[OTHERS] = [name for name in self.list_commands(ctx) if name not in known]
+        width = max(map(len, self.commands))
+        for task, names in tasks.items():
+            if names:
+                with formatter.section(task):
+                    formatter.write_dl([(name.ljust(width), first_clause(self.commands[name].help)) for name in names])
+
+
+def first_clause(text: str | None) -> str:
+    """The text up to its first full stop, colon or semicolon."""
+    return _CLAUSE_END.split(" ".join((text or "").split()), maxsplit=1)[0]
