@@ -14,6 +14,7 @@ import podium
 from podium.cli import (
     compare,
     demo,
+    doctor,
     evalset,
     export,
     importance,
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 # podium/cli/tasks.py groups them in the help.
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(trainset.app, name="trainset")
 app.add_typer(evalset.app, name="evalset")
 app.command("train")(train.train)

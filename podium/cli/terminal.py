@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
@@ -59,6 +60,11 @@ def safe_output() -> Iterator[None]:
     out, err = SafeStream(sys.stdout), SafeStream(sys.stderr, moves=sys.stderr.isatty())
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         yield
+
+
+def columns() -> int | None:
+    """The width of the terminal; None if there is none, where lines are not to be broken."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def console() -> Console:
