@@ -18,6 +18,7 @@ from podium.cli import (
     evalset,
     export,
     importance,
+    init,
     leaderboard,
     package,
     plan,
@@ -54,6 +55,7 @@ app = typer.Typer(
 )
 # podium/cli/tasks.py groups them in the help.
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
 app.add_typer(trainset.app, name="trainset")
 app.add_typer(evalset.app, name="evalset")

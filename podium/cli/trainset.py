@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,11 +23,7 @@ from podium.core.paths import check_name, home, portable
 from podium.core.wording import counted
 
 if TYPE_CHECKING:
-    from eval.sets.evalset import Evalset
-    from podium.core.bad_rows import BadRows
-    from podium.core.formats import Format
-    from podium.core.records import Example, TrainsetManifest
-    from podium.core.tables import Row
+    from podium.core.records import TrainsetManifest
 
 SHOWN = 20  # categories
 
@@ -92,7 +86,10 @@ def import_(
     if holdout is None:
         examples, write_held_out = import_examples(rows, chosen, bad), None
     else:
-        examples, write_held_out = _hold_out(list(rows), chosen, name, holdout, replace, bad)
+        from podium.held_out import held_out
+
+        path = home() / "evalsets" / f"{name}.jsonl"
+        examples, write_held_out = held_out(list(rows), chosen, path, holdout, bad, replace)
     manifest = import_trainset(examples, chosen.name, folder, name=name, replace=replace)
     typer.echo(f"format       {chosen.name}")
     show_skipped(bad)
@@ -148,23 +145,6 @@ def from_predictions(
 
 
 app.command("tokens")(tokens)
-
-
-def _hold_out(
-    rows: list[Row], format: Format, name: str, holdout: str, replace: bool, bad: BadRows
-) -> tuple[Iterator[Example], Callable[[], Evalset]]:
-    """The examples of the trainset, and a call that writes the evalset of the others."""
-    from eval.sets.evalset import check_new, write_evalset
-    from eval.sets.holdout import hold_out
-    from eval.sets.importers import import_samples
-    from trainer.data.importers import import_examples
-
-    path = check_new(home() / "evalsets" / f"{name}.jsonl", replace)
-    examples = list(import_examples(rows, format, bad))
-    rows = [row for row in rows if row.number not in bad.numbers]
-    parts = hold_out(examples, holdout)
-    samples = import_samples([rows[place] for place in parts.held], name, format, bad)
-    return (examples[place] for place in parts.kept), partial(write_evalset, path, samples, replace)
 
 
 def _show(manifest: TrainsetManifest, folder: Path) -> None:

@@ -16,7 +16,8 @@ MODELS = "models"  # the folder of home and of the workspace that has what `loca
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # the file of each tensor, for a checkpoint in several files
 GENERATION = "generation_config.json"
-DOWNLOADED = ("config.json", GENERATION, "*.safetensors", INDEX, *TOKENIZER_FILES)
+DESCRIPTION = ("config.json", GENERATION, *TOKENIZER_FILES)
+DOWNLOADED = (*DESCRIPTION, "*.safetensors", INDEX)
 
 
 def find_files(model: ModelConfig) -> tuple[Path, Path]:
@@ -71,6 +72,20 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
+def fetch_description(source: str) -> None:
+    """Download a hub model's config.json and tokenizer, without its weights; check those of a folder.
+
+    Raises:
+        UsageError, PodiumError: as `find_files` does.
+    """
+    if source.startswith((KAGGLE, LOCAL)):
+        return
+    if source == "tiny" or Path(source).expanduser().is_dir() or source.startswith(("/", ".", "~")):
+        find_files(ModelConfig(source=source))
+    else:
+        _fetch_from_hub("model.source", source, None, DESCRIPTION)
+
+
 def find_folder(key: str, source: str, revision: str | None) -> Path:
     """The folder that the config key `key` names by its value `source`.
 
@@ -113,7 +128,7 @@ def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:
     raise UsageError(f"{' or '.join(names)} is missing (looked in {searched}); {hint}")
 
 
-def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
+def _fetch_from_hub(key: str, repo: str, revision: str | None, files: tuple[str, ...] = DOWNLOADED) -> Path:
     """Download a snapshot to the hub's own cache and return its folder. HF_TOKEN holds the token, if one is needed."""
     from huggingface_hub import get_token, snapshot_download
     from huggingface_hub.errors import (  # type: ignore[attr-defined]
@@ -125,7 +140,7 @@ def _fetch_from_hub(key: str, repo: str, revision: str | None) -> Path:
     )
 
     try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(DOWNLOADED)))
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(files)))
     except HFValidationError as error:
         rule = "must be tiny, a folder that exists, a hub id like google/gemma-3-1b-it, or kaggle:HANDLE"
         raise UsageError(f"{key}={repo!r}, {rule}") from error
