@@ -43,18 +43,18 @@ def find_sizes(model: str, trainset: Path, n_examples: int, prompts: Sequence[Pr
     the note says so.
 
     Raises:
-        UsageError: the model's folder lacks a file, or its tokenizer is not the model's.
+        UsageError: there is no such folder, it lacks a file, or the model is of a family that Podium does not have.
     """
     config = _config(model, trainset, target)
     try:
         _fetch(model)
-        n_parameters = count_parameters(config)
+    except UsageError:
+        raise
     except PodiumError as error:
-        if isinstance(error, UsageError) and Path(model).expanduser().exists():
-            raise
         batch = min(UNKNOWN_BATCH, n_examples)
         note = f"the batch size is a guess, since the model cannot be read here: {error}"
         return Sizes(None, True, batch, steps_for(n_examples, batch), None, None, note)
+    n_parameters = count_parameters(config)
     lora = n_parameters >= LORA_FROM
     config, guess = _with_guessed_lengths(config.with_overrides({"lora.enabled": lora}), trainset)
     batch, numbers, memory, misfit = _largest_that_fits(config, prompts, _limit(config, target))
@@ -95,11 +95,16 @@ def count_parameters(config: RunConfig) -> int:
 
 
 def _fetch(model: str) -> None:
-    from trainer.model.sources import fetch_description
+    """Raises PodiumError, not a UsageError, if nothing can be known of the model before it is downloaded."""
+    from trainer.model.sources import KAGGLE, fetch_description
     from trainer.plan.base import TABLE
 
+    if model.startswith(KAGGLE):
+        raise PodiumError("the first run downloads it from Kaggle")
     try:
         fetch_description(model)
+    except UsageError:
+        raise
     except PodiumError:
         if not (TABLE / model.partition("/")[2] / "config.json").is_file():
             raise
