@@ -11,6 +11,7 @@ import io
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +20,7 @@ from podium.core.redaction import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+COMMAND = "podium "
 # Progress bars of libraries, such as those of downloads, go back to the start of the line, or a line up.
 _MOVES = re.compile("(\r|\x1b\\[A)")
 
@@ -26,10 +28,10 @@ _MOVES = re.compile("(\r|\x1b\\[A)")
 class SafeStream(io.TextIOBase):
     """Passes text on to a stream, printable, and with escapes for what the stream's encoding does not have."""
 
-    def __init__(self, stream: TextIO, moves: bool = False) -> None:
-        """`moves`: progress bars may move the cursor."""
+    def __init__(self, stream: TextIO, moves: bool = False, wraps: bool = False) -> None:
+        """`moves`: progress bars may move the cursor. `wraps`: long lines break between words."""
         self.stream = stream
-        self._moves = moves
+        self._moves, self._wraps = moves, wraps
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -41,6 +43,8 @@ class SafeStream(io.TextIOBase):
             shown = "".join(part if number % 2 else printable(part) for number, part in enumerate(parts))
         else:
             shown = printable(text.replace("\r\n", "\n").replace("\r", "\n"))
+        if self._wraps:
+            shown = "\n".join(map(_wrapped, shown.split("\n")))
         self.stream.write(shown.encode(self.encoding, "backslashreplace").decode(self.encoding))
         return len(text)
 
@@ -54,10 +58,25 @@ class SafeStream(io.TextIOBase):
         return self.stream.fileno()
 
 
+def _wrapped(line: str) -> str:
+    """A line in several of the terminal's width, the later ones indented.
+
+    A line with a command stays one, so that the command can be copied; the terminal breaks it wherever it ends.
+    """
+    width = shutil.get_terminal_size().columns
+    if len(line) <= width or COMMAND in line or "\r" in line:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return "\n".join(
+        textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    )
+
+
 @contextlib.contextmanager
 def safe_output() -> Iterator[None]:
     """Make sys.stdout and sys.stderr safe until the context ends."""
-    out, err = SafeStream(sys.stdout), SafeStream(sys.stderr, moves=sys.stderr.isatty())
+    out = SafeStream(sys.stdout, wraps=sys.stdout.isatty())
+    err = SafeStream(sys.stderr, moves=sys.stderr.isatty(), wraps=sys.stderr.isatty())
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         yield
 
