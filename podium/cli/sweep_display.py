@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
+from podium.core.progress import Activity, heard_by
 from podium.core.states import State
 from podium.core.wording import counted
 from tuning.search.labels import params_label
@@ -41,8 +42,12 @@ def display(
 
     from podium.cli.terminal import console
 
-    with Live(
-        console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
+    # With the inline backend the trials run in this process, and the table says what it does.
+    with (
+        heard_by(progress.note),
+        Live(
+            console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
+        ),
     ):
         yield progress.hear
 
@@ -59,12 +64,16 @@ class Progress:
     ) -> None:
         self.total, self._budget_s = total, budget_s
         self.trials: dict[int, TrialView] = {trial.number: trial for trial in earlier.trials} if earlier else {}
+        self.activity: Activity | None = None  # what this process itself does
         self._clock = clock or MonotonicClock()
         self._started_s = self._clock.now()
         self._n_earlier = self.n_ended
 
     def hear(self, event: Event) -> None:
         self.trials[event.trial.number] = event.trial
+
+    def note(self, activity: Activity | None) -> None:
+        self.activity = activity
 
     @property
     def study(self) -> str:
@@ -146,6 +155,8 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         line += f", {left}"
     if best:
         line += f"; best so far {score_text(best.value)}, trial {best.number}"
+    if progress.activity:
+        line += f"\n{progress.activity.what}"
     if stopping:
         line += "\n[yellow]stopping: trials end at their next step, with a checkpoint; Ctrl-C again quits at once[/]"
     bar = Table.grid()  # the bar alone would not end its line

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shutil
 import sys
@@ -15,6 +16,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from podium.cli.status import LongWork, StatusLine
+from podium.core.progress import heard_by
 from podium.core.redaction import printable
 
 if TYPE_CHECKING:
@@ -28,9 +31,12 @@ _MOVES = re.compile("(\r|\x1b\\[A)")
 class SafeStream(io.TextIOBase):
     """Passes text on to a stream, printable, and with escapes for what the stream's encoding does not have."""
 
-    def __init__(self, stream: TextIO, moves: bool = False, wraps: bool = False) -> None:
-        """`moves`: progress bars may move the cursor. `wraps`: long lines break between words."""
-        self.stream = stream
+    def __init__(
+        self, stream: TextIO, moves: bool = False, wraps: bool = False, status: StatusLine | None = None
+    ) -> None:
+        """`moves`: progress bars may move the cursor. `wraps`: long lines break between words. `status`: the line below
+        what is printed."""
+        self.stream, self._status = stream, status
         self._moves, self._wraps = moves, wraps
 
     @property
@@ -45,7 +51,11 @@ class SafeStream(io.TextIOBase):
             shown = printable(text.replace("\r\n", "\n").replace("\r", "\n"))
         if self._wraps:
             shown = "\n".join(map(_wrapped, shown.split("\n")))
-        self.stream.write(shown.encode(self.encoding, "backslashreplace").decode(self.encoding))
+        shown = shown.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        if self._status:
+            self._status.printing(shown, lambda: self.stream.write(shown))
+        else:
+            self.stream.write(shown)
         return len(text)
 
     def flush(self) -> None:
@@ -74,11 +84,18 @@ def _wrapped(line: str) -> str:
 
 @contextlib.contextmanager
 def safe_output() -> Iterator[None]:
-    """Make sys.stdout and sys.stderr safe until the context ends."""
-    out = SafeStream(sys.stdout, wraps=sys.stdout.isatty())
-    err = SafeStream(sys.stderr, moves=sys.stderr.isatty(), wraps=sys.stderr.isatty())
+    """Make sys.stdout and sys.stderr safe until the context ends, and show what is being done."""
+    on_terminal = sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    status = StatusLine(sys.stdout) if on_terminal else None
+    out = SafeStream(sys.stdout, wraps=sys.stdout.isatty(), status=status)
+    err = SafeStream(sys.stderr, moves=sys.stderr.isatty(), wraps=sys.stderr.isatty(), status=status)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        yield
+        try:
+            with heard_by(status.hear if status else LongWork().hear):
+                yield
+        finally:
+            if status:
+                status.end()
 
 
 def columns() -> int | None:
