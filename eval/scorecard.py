@@ -16,7 +16,9 @@ from eval.sets.predictions import finish_reasons, read_predictions, read_scored_
 from eval.statistics.bootstrap import mean_interval
 from eval.statistics.clusters import Clusters
 from podium.core.errors import UsageError
+from podium.core.progress import doing
 from podium.core.records import Prediction, Record, Sample
+from podium.core.wording import counted
 
 
 class GroupScore(Record):
@@ -84,7 +86,8 @@ def score_predictions(
     for sample in samples:
         judge.check(sample)
     by_id, unknown, duplicates = _grouped_by_id(samples, predictions)
-    scores = tuple(judge.score_items([(sample, by_id[sample.id]) for sample in samples]))
+    with doing(f"scoring {counted(len(samples), 'item')}"):
+        scores = tuple(judge.score_items([(sample, by_id[sample.id]) for sample in samples]))
     values = [score.value for score in scores]
     clusters = Clusters.of(map(cluster_label, samples))
     n_missing = sum(score.missing for score in scores)

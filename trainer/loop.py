@@ -9,6 +9,7 @@ from pathlib import Path
 
 from podium.core.clock import Deadline, MonotonicClock
 from podium.core.errors import UsageError
+from podium.core.progress import doing
 from podium.core.records import Report
 from podium.core.resolved import ResolvedConfig
 from podium.core.states import State
@@ -63,11 +64,13 @@ def train(
             _restore(run)
         if run.damage:
             on_log(Report(step=run.step, state=State.RUNNING, metrics={}, reason=run.damage))
-        logged_step = run.step
-        for report in advance_with_checkpoints(run, last, deadline, stop, (LOG_STEPS, config.train.log_every_steps)):
-            if run.step > logged_step:
-                on_log(report)
-                logged_step = run.step
+        logged_step, pauses = run.step, (LOG_STEPS, config.train.log_every_steps)
+        with doing("training", run.step, last, deadline.remaining_s()) as advance:
+            for report in advance_with_checkpoints(run, last, deadline, stop, pauses):
+                advance(run.step)
+                if run.step > logged_step:
+                    on_log(report)
+                    logged_step = run.step
         if report.state in SAVABLE:
             run.save()
     finally:

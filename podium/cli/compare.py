@@ -94,9 +94,12 @@ def _pairing_table(pairing: Pairing) -> Table:
     from eval.compare_page import groups, interval_text, p_text
     from eval.scorecard import floored
 
-    table = Table("group", box=None, pad_edge=False)
-    for heading in ("items", "fixed", "broken", "both\nwrong", "difference (95%)", "p"):
+    table = Table(box=None, pad_edge=False)
+    table.add_column("group", no_wrap=True, min_width=12)
+    for heading in ("items", "fixed", "broken", "both\nwrong"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("difference (95%)", justify="right", min_width=10)  # the interval may go to a line of its own
+    table.add_column("p", justify="right", no_wrap=True)
     before = ""
     for kind, name, found in groups(pairing):
         if kind != before:

@@ -85,7 +85,7 @@ def sweep(
     from tuning.study.create import limit_for
 
     total = trials or limit_for(wanted, earlier)
-    with catch_interrupts() as interrupts, display(total, earlier, interrupts) as show:
+    with catch_interrupts() as interrupts, display(total, earlier, interrupts, budget_s) as show:
         options = {
             "trials": trials,
             "time_budget_s": budget_s,

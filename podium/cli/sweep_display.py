@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
+from podium.core.progress import Activity, heard_by
 from podium.core.states import State
 from podium.core.wording import counted
 from tuning.search.labels import params_label
@@ -29,9 +30,11 @@ COLOURS = {State.RUNNING: "cyan", State.COMPLETE: "green", State.PRUNED: "yellow
 
 
 @contextmanager
-def display(total: int, earlier: StudyView | None, interrupts: Interrupts) -> Iterator[Listener]:
+def display(
+    total: int, earlier: StudyView | None, interrupts: Interrupts, budget_s: float | None = None
+) -> Iterator[Listener]:
     """A listener that displays the events it receives, until the context ends."""
-    progress = Progress(total, earlier)
+    progress = Progress(total, earlier, budget_s=budget_s)
     if not sys.stdout.isatty():
         yield PlainLines(progress)
         return
@@ -39,8 +42,12 @@ def display(total: int, earlier: StudyView | None, interrupts: Interrupts) -> It
 
     from podium.cli.terminal import console
 
-    with Live(
-        console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
+    # With the inline backend the trials run in this process, and the table says what it does.
+    with (
+        heard_by(progress.note),
+        Live(
+            console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
+        ),
     ):
         yield progress.hear
 
@@ -48,14 +55,25 @@ def display(total: int, earlier: StudyView | None, interrupts: Interrupts) -> It
 class Progress:
     """The state of a sweep: its trials by number."""
 
-    def __init__(self, total: int, earlier: StudyView | None = None, clock: Clock | None = None) -> None:
-        self.total = total
+    def __init__(
+        self,
+        total: int,
+        earlier: StudyView | None = None,
+        clock: Clock | None = None,
+        budget_s: float | None = None,
+    ) -> None:
+        self.total, self._budget_s = total, budget_s
         self.trials: dict[int, TrialView] = {trial.number: trial for trial in earlier.trials} if earlier else {}
+        self.activity: Activity | None = None  # what this process itself does
         self._clock = clock or MonotonicClock()
         self._started_s = self._clock.now()
+        self._n_earlier = self.n_ended
 
     def hear(self, event: Event) -> None:
         self.trials[event.trial.number] = event.trial
+
+    def note(self, activity: Activity | None) -> None:
+        self.activity = activity
 
     @property
     def study(self) -> str:
@@ -69,6 +87,13 @@ class Progress:
     @property
     def elapsed_s(self) -> float:
         return self._clock.now() - self._started_s
+
+    def left(self) -> str | None:
+        """`about 3m left`, by the trials that this sweep has ended and by its time budget; None before the first."""
+        done = self.n_ended - self._n_earlier
+        left_s = [self.elapsed_s / done * (self.total - self.n_ended)] if done > 0 else []
+        left_s += [] if self._budget_s is None else [self._budget_s - self.elapsed_s]
+        return f"about {format_duration(max(0.0, min(left_s)))} left" if left_s and self.n_ended < self.total else None
 
     def best(self) -> TrialView | None:
         """The best complete trial so far."""
@@ -114,24 +139,34 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold")
     for column in ("trial", "state", "step", "score"):
         table.add_column(column, justify="left" if column == "state" else "right")
     table.add_column("parameters", overflow="ellipsis", no_wrap=True)
     for trial in rows(progress):
-        state = f"[{COLOURS.get(trial.state, 'red')}]{trial.state}[/]"
-        table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), what(trial))
+        state = f"[{COLOURS.get(trial.state, 'red')}]{shown_state(trial)}[/]"
+        table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), Text(what(trial)))
     best = progress.best()
     ended = f"{progress.n_ended} of {counted(progress.total, 'trial')}"
-    line = f"{progress.study}: {ended}, {format_duration(progress.elapsed_s)}"
+    line = f"{progress.study or 'starting workers'}: {ended}, {format_duration(progress.elapsed_s)}"
+    if left := progress.left():
+        line += f", {left}"
     if best:
         line += f"; best so far {score_text(best.value)}, trial {best.number}"
+    if progress.activity:
+        line += f"\n{progress.activity.what}"
     if stopping:
         line += "\n[yellow]stopping: trials end at their next step, with a checkpoint; Ctrl-C again quits at once[/]"
     bar = Table.grid()  # the bar alone would not end its line
     bar.add_row(ProgressBar(total=progress.total, completed=progress.n_ended, width=60))
-    return Group(bar, table, line)
+    return Group(bar, *([table] if progress.trials else []), line)
+
+
+def shown_state(trial: TrialView) -> str:
+    """The state; `starting` until the first report: a worker loads, compiles, and scores the untrained model."""
+    return "starting" if trial.state is State.RUNNING and not trial.step else str(trial.state)
 
 
 def rows(progress: Progress) -> list[TrialView]:

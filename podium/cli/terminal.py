@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from podium.cli.status import LongWork, StatusLine
+from podium.core.progress import heard_by
 from podium.core.redaction import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+COMMAND = "podium "
 # Progress bars of libraries, such as those of downloads, go back to the start of the line, or a line up.
 _MOVES = re.compile("(\r|\x1b\\[A)")
 
@@ -26,10 +31,13 @@ _MOVES = re.compile("(\r|\x1b\\[A)")
 class SafeStream(io.TextIOBase):
     """Passes text on to a stream, printable, and with escapes for what the stream's encoding does not have."""
 
-    def __init__(self, stream: TextIO, moves: bool = False) -> None:
-        """`moves`: progress bars may move the cursor."""
-        self.stream = stream
-        self._moves = moves
+    def __init__(
+        self, stream: TextIO, moves: bool = False, wraps: bool = False, status: StatusLine | None = None
+    ) -> None:
+        """`moves`: progress bars may move the cursor. `wraps`: long lines break between words. `status`: the line below
+        what is printed."""
+        self.stream, self._status = stream, status
+        self._moves, self._wraps = moves, wraps
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -41,7 +49,13 @@ class SafeStream(io.TextIOBase):
             shown = "".join(part if number % 2 else printable(part) for number, part in enumerate(parts))
         else:
             shown = printable(text.replace("\r\n", "\n").replace("\r", "\n"))
-        self.stream.write(shown.encode(self.encoding, "backslashreplace").decode(self.encoding))
+        if self._wraps:
+            shown = "\n".join(map(_wrapped, shown.split("\n")))
+        shown = shown.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        if self._status:
+            self._status.printing(shown, lambda: self.stream.write(shown))
+        else:
+            self.stream.write(shown)
         return len(text)
 
     def flush(self) -> None:
@@ -54,12 +68,39 @@ class SafeStream(io.TextIOBase):
         return self.stream.fileno()
 
 
+def _wrapped(line: str) -> str:
+    """A line in several of the terminal's width, the later ones indented.
+
+    A line with a command stays one, so that the command can be copied; the terminal breaks it wherever it ends.
+    """
+    width = shutil.get_terminal_size().columns
+    if len(line) <= width or COMMAND in line or "\r" in line:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return "\n".join(
+        textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    )
+
+
 @contextlib.contextmanager
 def safe_output() -> Iterator[None]:
-    """Make sys.stdout and sys.stderr safe until the context ends."""
-    out, err = SafeStream(sys.stdout), SafeStream(sys.stderr, moves=sys.stderr.isatty())
+    """Make sys.stdout and sys.stderr safe until the context ends, and show what is being done."""
+    on_terminal = sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    status = StatusLine(sys.stdout) if on_terminal else None
+    out = SafeStream(sys.stdout, wraps=sys.stdout.isatty(), status=status)
+    err = SafeStream(sys.stderr, moves=sys.stderr.isatty(), wraps=sys.stderr.isatty(), status=status)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        yield
+        try:
+            with heard_by(status.hear if status else LongWork().hear):
+                yield
+        finally:
+            if status:
+                status.end()
+
+
+def columns() -> int | None:
+    """The width of the terminal; None if there is none, where lines are not to be broken."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def columns() -> int | None:

@@ -270,6 +270,27 @@ def test_the_table_shows_what_runs_and_the_newest_of_the_others(trial):
     assert text.splitlines()[1].split() == ["trial", "state", "step", "score", "parameters"]  # below the bar
 
 
+def test_the_table_says_what_is_starting_and_the_time_left(trial):
+    from rich.console import Console
+
+    def shown(progress):
+        console = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+        console.print(live_view(progress, stopping=False))
+        return console.export_text().splitlines()
+
+    clock = FakeClock()
+    progress = Progress(3, clock=clock, budget_s=100.0)
+    assert shown(progress)[1:] == ["starting workers: 0 of 3 trials, 0.0 s, about 1m 40s left"]
+    progress.hear(Event("started", trial(0, State.RUNNING, step=0)))
+    assert shown(progress)[2].split()[:4] == ["0", "starting", "0", "-"]
+    clock.advance(20)
+    progress.hear(Event("finished", trial(0, State.COMPLETE, 1.0)))
+    assert progress.left() == "about 40.0 s left"  # two more trials like it
+    clock.advance(70)
+    assert progress.left() == "about 10.0 s left"  # of the budget
+    assert Progress(3, clock=clock).left() is None
+
+
 def test_best_follows_the_direction(trial):
     progress = Progress(2, clock=FakeClock())
     for number, value in enumerate((3.0, 1.0)):

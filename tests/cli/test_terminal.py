@@ -11,6 +11,7 @@ from rich.table import Table
 
 from podium.cli import main as cli
 from podium.cli import terminal
+from podium.cli.tables import print_table
 from podium.core.errors import UsageError
 from podium.core.redaction import CONTROL
 from podium.submission.output_log import recorded
@@ -73,6 +74,36 @@ def test_progress_bars_of_libraries_may_move_on_a_terminal(monkeypatch):
             print("\r 10%\x1b[A\x1b[2J", end="", file=sys.stderr)
     assert screen.getvalue() == "\r 10%\x1b[A\\x1b[2J"
     assert log.getvalue() == "\n 10%\\x1b[A\\x1b[2J"
+
+
+def test_long_lines_break_between_words_on_a_terminal_alone(monkeypatch):
+    prose, command = "early stopping saved 90 of 480 steps", "resume with: podium sweep --resume a-study"
+    monkeypatch.setenv("COLUMNS", "20")
+    screen, log = Terminal(), io.StringIO()
+    for stream in (screen, log):
+        monkeypatch.setattr(sys, "stdout", stream)
+        with terminal.safe_output():
+            print(f"  {prose}")
+            cli.typer.echo(command)
+            print("x" * 30)
+    assert log.getvalue().splitlines() == [f"  {prose}", command, "x" * 30]
+    assert screen.getvalue().splitlines() == [
+        *("  early stopping", "    saved 90 of 480", "    steps", command, "x" * 30)
+    ]
+
+
+def test_a_table_wider_than_the_terminal_keeps_every_word(monkeypatch):
+    rows = [("first", 12, "7 complete, 5 pruned", "dev/answer_correctness")]
+    wide, narrow, log = Terminal(), Terminal(), io.StringIO()
+    for stream, columns in ((wide, "80"), (narrow, "44"), (log, "44")):
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setenv("COLUMNS", columns)
+        with terminal.safe_output():
+            print_table(("study", "trials", "states", "metric"), rows)
+    assert wide.getvalue() == log.getvalue() and len(log.getvalue().splitlines()) == 2
+    assert max(map(len, narrow.getvalue().splitlines())) <= 44
+    squeezed = "".join(narrow.getvalue().split())
+    assert all(word in squeezed for word in ("first", "12", "complete,", "metric")) and "…" not in squeezed
 
 
 def test_what_the_encoding_lacks_is_escaped(monkeypatch):

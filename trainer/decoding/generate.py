@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from podium.core.clock import Clock, Deadline
+from podium.core.progress import doing
 from podium.core.records import FinishReason, Prediction, Prompt
 from podium.core.resolved import ResolvedGenerate
 from trainer.data.template import Template
@@ -95,9 +96,11 @@ def generate(
     items, n_cut = _items(samples, template, config)
     answers = {item.index: known[item.key] for item in items if item.key in known} if known else {}
     rows = _Rows([item for item in items if item.index not in answers], tokenizer, config, functions, deadline)
-    for ended in rows.answers():
-        on_answers([prediction for _, prediction in ended])
-        answers |= dict(ended)
+    with doing("answering", len(answers), len(items), deadline.remaining_s()) as advance:
+        for ended in rows.answers():
+            on_answers([prediction for _, prediction in ended])
+            answers |= dict(ended)
+            advance(len(answers))
     return [answers[item.index] for item in items if item.index in answers], n_cut
 
 

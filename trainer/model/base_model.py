@@ -14,6 +14,7 @@ from podium.core.config import RunConfig
 from podium.core.config_sections import LoraConfig
 from podium.core.errors import UsageError
 from podium.core.hashing import sha256_file_cached, sha256_files
+from podium.core.progress import doing
 from trainer.data.tokenizer import Tokenizer
 from trainer.device.devices import compute_dtype
 from trainer.device.machine import devices
@@ -77,7 +78,8 @@ def load_base(config: RunConfig) -> BaseModel:
     tokenizer = Tokenizer(tokenizer_folder, arch.vocab_size)
     end_tokens(folder, tokenizer.eos_id, arch.vocab_size)  # malformed files are reported before the weights are read
     mesh = choose_mesh(config, weights_bytes(config, arch), device_bytes(config))
-    params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), mesh, _is_int8(config))
+    with doing(f"loading {config.model.id}"):
+        params = None if folder == TINY else load_weights(folder, arch, param_dtype(config), mesh, _is_int8(config))
     return BaseModel(arch, params, tokenizer, config.model.id, folder, mesh)
 
 

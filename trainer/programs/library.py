@@ -15,6 +15,7 @@ import jax
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.config import RunConfig
 from podium.core.paths import find_trainset
+from podium.core.progress import doing
 from podium.core.provenance import provenance
 from podium.core.records import Prompt
 from podium.core.resolved import SIZES_IN_TOKENS, ResolvedConfig, ResolvedData, open_keys, resolved, with_numbers
@@ -132,7 +133,9 @@ class ProgramLibrary:
         key = self._data_key(config, OF_ROWS)
         if key not in self._encoded:
             folder = find_trainset(config.data.trainset)
-            self._encoded = {key: load_trainset(folder, self.base(config).tokenizer, config.data)}
+            base = self.base(config)
+            with doing(f"tokenizing {config.data.trainset}"):
+                self._encoded = {key: load_trainset(folder, base.tokenizer, config.data)}
         return self._encoded[key]
 
     def _data_key(self, config: RunConfig, without: set[str]) -> DataKey:
@@ -166,7 +169,8 @@ class ProgramLibrary:
     def _compile(self, key: CompileKey, request: CompileRequest) -> jax.stages.Compiled:
         with self._lock:
             started_s, hits = self._clock.now(), _jax_events()[CACHE_HIT]
-            compiled = request.lower().compile()
+            with doing(f"compiling {key[1]} ({key[2]})"):
+                compiled = request.lower().compile()
             self.compiles[key] += 1
             self.compile_s += self._clock.now() - started_s
             self.cache_hits += _jax_events()[CACHE_HIT] - hits
