@@ -18,6 +18,7 @@ from podium.cli import (
     evalset,
     export,
     importance,
+    kaggle,
     leaderboard,
     package,
     plan,
@@ -77,6 +78,7 @@ app.command("repair")(repair.repair)
 app.command("quota")(quota.quota)
 app.command("promote")(promote.promote)
 app.command("submit")(submit.submit)
+app.add_typer(kaggle.app, name="kaggle")
 app.command("package")(package.package)
 app.command("verify")(verify.verify)
 
