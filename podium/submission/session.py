@@ -74,11 +74,12 @@ class Session:
             yield
 
     @contextlib.contextmanager
-    def logged(self) -> Iterator[None]:
-        """Record that the attempt is running, and what is printed in this block."""
+    def logged(self, goes_on: bool = False) -> Iterator[None]:
+        """Record that the attempt is running, and what is printed in this block, which `goes_on` from another one."""
         self._record(State.RUNNING)
-        with recorded(self.out / run_files.OUTPUT_LOG, resumed=self.attempt.session > 1):
-            self._announce()
+        with recorded(self.out / run_files.OUTPUT_LOG, resumed=goes_on or self.attempt.session > 1):
+            if not goes_on:
+                self._announce()
             yield
 
     def train(self) -> None:

@@ -61,6 +61,7 @@ def start(dataset: Path) -> Any:
     print(f"submission {export['name']}, attempt {export['attempt_id']}, exported {export['exported_at']}")
     code = _cloned(export, bundle) if export.get("clone") else bundle
     _install(bundle, export)
+    os.environ["TQDM_DISABLE"] = "1"  # progress bars of libraries would fill the output
     os.environ["PODIUM_HOME"] = str(working())
     os.environ["PODIUM_WORKSPACE"] = str(scratch() / "workspace")
     os.environ["PODIUM_KAGGLE_NOTEBOOK_URL"] = f"https://www.kaggle.com/code/{export['owner']}/{export['slug']}"

@@ -84,7 +84,7 @@ def _sections(lock: Lock, export: Export) -> Iterator[_Section]:
     )
     yield _Section("Predictions", "Answers every item with the weights of the last step.", "run.predict()")
     yield _Section("Score and summary", "Computed from the predictions file. Seconds to minutes.", "run.score()")
-    yield _Section("Evidence", "One zip in the output, which `podium kaggle collect` takes. Seconds.", "run.pack()")
+    yield _Section("Evidence", "One zip in the output, which `podium kaggle collect` takes. Seconds.", "run.pack();")
 
 
 def _start(export: Export) -> str:

@@ -83,7 +83,7 @@ class Run:
         self._placed: Placed | None = None
         self._test_mode = False
         self._session: Session | None = None
-        self._open, self._log = contextlib.ExitStack(), contextlib.ExitStack()
+        self._open = contextlib.ExitStack()
 
     @in_one_line
     def show_config(self) -> None:
@@ -152,13 +152,15 @@ class Run:
         if self._skipped():
             return
         with self._evidence_if_it_fails():
-            self._begin().train()
+            session = self._begin()
+            with session.logged():
+                session.train()
 
     @in_one_line
     def predict(self) -> None:
         """Answer every item."""
         if not self._skipped():
-            with self._evidence_if_it_fails():
+            with self._evidence_if_it_fails(), self._running.logged(goes_on=True):
                 self._running.predict()
 
     @in_one_line
@@ -167,8 +169,8 @@ class Run:
         if self._skipped():
             return
         with self._evidence_if_it_fails():
-            self._running.score()
-            self._log.close()
+            with self._running.logged(goes_on=True):
+                self._running.score()
             self._running.complete()
             self._open.close()
         for name in (run_files.SUBMISSION, run_files.SUBMISSION_CSV):  # where Kaggle looks for it
@@ -213,7 +215,6 @@ class Run:
         self._open.enter_context(held(self._out))
         self._session = Session(self.lock, checks, attempt, opened_s=self._began.monotonic_s)
         self._open.enter_context(self._session.opened())
-        self._log.enter_context(self._session.logged())
         return self._session
 
     @contextlib.contextmanager
@@ -229,14 +230,12 @@ class Run:
             raise ended from None
 
     def _ended(self, error: BaseException) -> BaseException:
-        """Close log and attempt as if `error` had been raised in them, and return what they make of it."""
-        for stack in (self._log, self._open):
-            try:
-                with stack:
-                    raise error
-            except BaseException as ended:  # noqa: BLE001 returned, and raised by the caller
-                error = ended
-        return error
+        """Close the attempt as if `error` had been raised in its block, and return what that makes of it."""
+        try:
+            with self._open:
+                raise error
+        except BaseException as ended:  # noqa: BLE001 returned, and raised by the caller
+            return ended
 
     def _pack(self) -> Path:
         names = sorted({*evidence.files_of(self._out), run_files.MANIFEST, EXPORT, run_files.CLAIM})
