@@ -102,6 +102,31 @@ def pull(
     typer.echo(f"next: podium kaggle collect {folder}/podium_{name}_evidence.zip --as {name}")
 
 
+@app.command()
+def collect(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="What `podium kaggle pull` fetched.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="The submission that was exported.")],
+    notebook_url: Annotated[str | None, typer.Option(metavar="URL", help="Address of the notebook's run.")] = None,
+    notebook_version: Annotated[str | None, typer.Option(metavar="N", help="Version of the notebook.")] = None,
+) -> None:
+    """Verify the evidence of the run, and put it into the submission's folder."""
+    from podium.cli.submit import mirror
+    from podium.core.errors import PodiumError
+    from podium.submission.kaggle.collect import collect as collect_evidence
+
+    found = collect_evidence(source, name, notebook_url, notebook_version)
+    if found.conflict:
+        raise PodiumError(
+            f"submission {name!r} has another result already; this one is kept in {found.folder} and does not count"
+        )
+    typer.echo(f"{name}: {found.manifest.state}, " + ("collected" if found.is_new else "was already collected"))
+    if found.manifest.reason:
+        typer.echo(f"reason: {found.manifest.reason}")
+    mirror(name)
+    if found.manifest.has_evidence:
+        typer.echo(f"next: podium package {name}")
+
+
 def _run(calls: "list") -> None:  # type: ignore[type-arg]
     """Run the calls, or print them if the command cannot be called."""
     from podium.submission.kaggle import command
