@@ -67,6 +67,52 @@ def export(
 
 
 @app.command()
+def rehearse(
+    name: Name,
+    owner: Annotated[str, typer.Option(metavar="USER", help="As for export.")] = "rehearsal",
+    accelerator: Annotated[str | None, typer.Option(metavar="ID", help="As for export.")] = None,
+    test: Annotated[Path | None, typer.Option(metavar="FILE", help="Unlabelled items to answer.")] = None,
+    hidden: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Run a second time, with this in place of --test.")
+    ] = None,
+    sample: Annotated[Path | None, typer.Option(metavar="CSV", help="The competition's sample submission.")] = None,
+    attach: Annotated[list[Path] | None, typer.Option(metavar="DIR", help="Mount this folder, too.")] = None,
+    time_limit: Annotated[str | None, typer.Option(metavar="TIME", help="Of the session, like 30m.")] = None,
+    memory_gb: Annotated[float, typer.Option(min=0.1, help="Memory of the session, in GB.")] = 30.0,
+    disk_gb: Annotated[float, typer.Option(min=0.001, help="Size of its working folder, in GB.")] = 20.0,
+    test_mode: Annotated[bool, typer.Option("--test-mode", help="With TEST_MODE = True: 5 items, no claim.")] = False,
+) -> None:
+    """Execute the notebook in a pretend Kaggle session here; nothing is claimed."""
+    from podium.core.duration import parse_duration
+    from podium.core.errors import PodiumError
+    from podium.submission.kaggle.export import Choices
+    from podium.submission.lock import read_lock
+    from podium.submission.rehearsal.outcome import Limits, Verdict
+    from podium.submission.rehearsal.rehearse import Setting
+    from podium.submission.rehearsal.rehearse import rehearse as run_rehearsal
+
+    time_s = parse_duration(time_limit) if time_limit else read_lock(name).budget.time_budget_s
+    setting = Setting(
+        choices=Choices(owner=owner, accelerator=accelerator, test=None if test is None else test.name),
+        limits=Limits(time_s, int(memory_gb * 1e9), int(disk_gb * 1e9)),
+        test=test,
+        hidden=hidden,
+        sample=sample,
+        attached=tuple(attach or ()),
+        test_mode=test_mode,
+    )
+    for outcome in run_rehearsal(name, setting):
+        for line in outcome.isolation:
+            typer.echo(line)
+        typer.echo(f"notebook: {outcome.folder / 'executed.ipynb'}")
+        if outcome.evidence:
+            typer.echo(f"evidence: {outcome.evidence}")
+        if outcome.verdict is not Verdict.SUCCEEDED:
+            raise PodiumError(f"{outcome.line}; Kaggle would call this {outcome.verdict!s}")
+        typer.echo(f"Kaggle would call this {outcome.verdict}: {outcome.line}")
+
+
+@app.command()
 def push(name: Name) -> None:
     """Upload the datasets and push the notebook, which starts its run."""
     from podium.submission.kaggle import command

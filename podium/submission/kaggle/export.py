@@ -14,7 +14,7 @@ from podium.core.paths import submission_dir
 from podium.core.temporary import temporary_folder
 from podium.submission.claim import claim_path, claim_run, read_claim, refuse_claimed, utc_now
 from podium.submission.kaggle.bundle import write_bundle
-from podium.submission.kaggle.exported import Export, export_path, folder_of, owner_of, slug
+from podium.submission.kaggle.exported import Export, export_path, folder_of, owner_of, read_export, slug
 from podium.submission.kaggle.metadata import (
     KERNEL,
     check_accelerator,
@@ -28,6 +28,7 @@ from podium.submission.lock import Lock, broken_rules, read_lock, verify_inputs
 from podium.submission.verify import without_nulls
 
 NOTEBOOK, CODE, WHEELS = "notebook", "code", "wheels"  # the folders of an export
+REHEARSAL = "rehearsal"  # in place of an attempt id
 START_S = 300  # of a session before the budget's clock starts, and after it ends
 
 
@@ -159,6 +160,19 @@ def _wrong_choice(lock: Lock, choices: Choices, may_have_internet: bool) -> str 
     if choices.clone and (not commit or commit.endswith("+changes")):
         return f"--clone: the lock was made with changes that no commit has ({commit or 'no commit'}); leave it out"
     return None
+
+
+def write_rehearsal(folder: Path, lock: Lock, choices: Choices) -> Export:
+    """Write the folders of an export without a claim, for a rehearsal, whose evidence `collect` refuses.
+
+    Choices that were exported count in place of `choices`. Raises UsageError as `export` does.
+    """
+    path = export_path(lock.name)
+    draft = read_export(lock.name) if path.is_file() else _draft(lock, choices)
+    made = _with_notebook(lock, draft.model_copy(update={"attempt_id": REHEARSAL, "offline": False, "wheels": None}))
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder, lock, made, requirements(made.python, _kind(lock) if made.accelerator else None))
+    return made
 
 
 def _kind(lock: Lock) -> str | None:
