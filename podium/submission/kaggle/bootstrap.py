@@ -120,7 +120,7 @@ def _install(bundle: Path, export: dict[str, Any]) -> None:
     command += ["--no-deps", "--target", str(site), "--requirement", str(bundle / REQUIREMENTS)]
     if export["offline"]:
         command += ["--no-index", "--find-links", str(_wheels(export))]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line]
         source = (

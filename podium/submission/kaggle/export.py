@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,9 +170,11 @@ def write_rehearsal(folder: Path, lock: Lock, choices: Choices) -> Export:
     """
     path = export_path(lock.name)
     draft = read_export(lock.name) if path.is_file() else _draft(lock, choices)
-    made = _with_notebook(lock, draft.model_copy(update={"attempt_id": REHEARSAL, "offline": False, "wheels": None}))
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    facts = {"attempt_id": REHEARSAL, "offline": False, "wheels": None, "python": here}
+    made = _with_notebook(lock, draft.model_copy(update=facts))
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder, lock, made, requirements(made.python, _kind(lock) if made.accelerator else None))
+    _write(folder, lock, made, requirements(here, None))  # what is installed here, whatever the accelerator
     return made
 
 

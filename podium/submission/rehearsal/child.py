@@ -10,11 +10,12 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 INPUT, WORKING, SCRATCH = "input", "working", "scratch"
-NOTEBOOK, EXECUTED, RESULT, KERNEL = "notebook.ipynb", "executed.ipynb", "result.json", "kernel.pid"
+NOTEBOOK, EXECUTED, RESULT = "notebook.ipynb", "executed.ipynb", "result.json"
 
 
 def main(folder: Path) -> None:
@@ -22,7 +23,8 @@ def main(folder: Path) -> None:
     # is ignored would be ignored in the kernel, too.
     signal.signal(signal.SIGTERM, lambda *_: None)
     isolation = [_read_only(folder / INPUT)]
-    error = _execute(folder)
+    with tempfile.TemporaryDirectory(prefix="podium-kernel-") as sockets:
+        error = _execute(folder, Path(sockets))
     text = json.dumps({"error": error, "isolation": isolation})
     (folder / RESULT).write_text(text, encoding="utf-8")
 
@@ -39,7 +41,7 @@ def _read_only(folder: Path) -> str:
     return "inputs: NOT a read-only mount, which this machine does not allow; only the folders' permissions"
 
 
-def _execute(folder: Path) -> dict[str, Any] | None:
+def _execute(folder: Path, sockets: Path) -> dict[str, Any] | None:
     """Execute the notebook, and return the error that ended it."""
     import nbformat
     from jupyter_client.manager import AsyncKernelManager
@@ -47,8 +49,8 @@ def _execute(folder: Path) -> dict[str, Any] | None:
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     notebook = nbformat.read(folder / NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    # Over files in place of ports: a network namespace has none.
-    manager = AsyncKernelManager(transport="ipc", ip=str(folder / "kernel"))
+    # Over sockets in place of ports, which a network namespace lacks. Their paths must have at most 107 bytes.
+    manager = AsyncKernelManager(transport="ipc", ip=str(sockets / "kernel"))
     client = NotebookClient(notebook, km=manager, timeout=None, resources={"metadata": {"path": str(folder / WORKING)}})
     try:
         client.execute()

@@ -73,7 +73,7 @@ def run_session(folder: Path, limits: Limits, is_rerun: bool, clock: Clock | Non
 def _shown(error: dict[str, str]) -> str:
     line = error["line"].strip().splitlines()
     text = line[0] if line else "no message"
-    return text if error["name"] in ("Refused", "SystemExit") else f"{error['name']}: {text}"
+    return text if error["name"] in ("Refused", "SystemExit", "DeadKernelError") else f"{error['name']}: {text}"
 
 
 def _watch(child: "subprocess.Popen[bytes]", folder: Path, limits: Limits, clock: Clock) -> tuple[Verdict, str] | None:
