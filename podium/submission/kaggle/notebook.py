@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from podium.core.duration import format_duration
-from podium.core.files import to_json
+from podium.core.files import to_json, write_text
+from podium.core.paths import shipped, submission_dir
+from podium.core.run_files import MANIFEST
 from podium.submission.kaggle.bootstrap import FILE
-from podium.submission.kaggle.exported import Export
-from podium.submission.lock import Lock
+from podium.submission.kaggle.exported import Export, slug
+from podium.submission.kaggle.metadata import dataset_slug
+from podium.submission.lock import Lock, read_lock
+from podium.submission.manifest import read_manifest
 from podium.submission.verify import SHORT
+
+EXAMPLE = "rehearsal_v1"
+FILE_SHIPPED = "notebooks/kaggle_submission.ipynb"  # `python -m podium.submission.kaggle.notebook` writes it
 
 
 @dataclass(frozen=True)
@@ -106,3 +113,29 @@ run = podium_bootstrap.start(found[0].parent)'''
 def _cell(kind: str, source: str, name: str) -> dict[str, Any]:
     of_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     return {"cell_type": kind, "id": name, "metadata": {}, "source": source, **of_code}
+
+
+def example() -> str:
+    """The notebook of the committed run, as `notebooks/kaggle_submission.ipynb` shows it."""
+    lock, run_dir = read_lock(EXAMPLE), submission_dir(EXAMPLE)
+    manifest = read_manifest(run_dir / MANIFEST)
+    export = Export(
+        attempt_id=str(manifest.claim_id),
+        name=EXAMPLE,
+        lock_id=lock.lock_id,
+        exported_at=manifest.claimed_at,
+        owner="owner",
+        profile=lock.budget.profile,
+        internet=True,
+        offline=False,
+        python="3.11",
+        timeout_s=int(lock.budget.time_budget_s),
+        slug=slug(f"podium {EXAMPLE}"),
+        code=dataset_slug(EXAMPLE, "code"),
+        notebook_sha256="follows from the notebook",
+    )
+    return notebook(lock, export)
+
+
+if __name__ == "__main__":
+    write_text(shipped() / FILE_SHIPPED, example())

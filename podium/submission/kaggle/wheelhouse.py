@@ -23,8 +23,8 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # What a submission imports; what these need follows from their metadata. No Ray, Optuna or MLflow.
 ROOTS = ("jax", "flax", "optax", "orbax-checkpoint", "transformers", "tokenizers", "safetensors", "huggingface_hub")
 MORE_ROOTS = ("numpy", "pydantic", "pyyaml", "jinja2", "scipy")
-# glibc of Kaggle's images, newest first; pip takes the first that a package has.
-PLATFORMS = (*(f"manylinux_2_{minor}_x86_64" for minor in (35, 34, 31, 28, 27, 24, 17)), "manylinux2014_x86_64")
+# Every version of glibc up to that of Kaggle's images (Ubuntu 22.04), newest first: pip takes the first that it finds.
+PLATFORMS = (*(f"manylinux_2_{minor}_x86_64" for minor in range(35, 4, -1)), "manylinux2014_x86_64")
 BUILDS = {"gpu": "cuda12", "tpu": "tpu"}  # of JAX, by the kind of the accelerator; CUDA 12 runs on every card of Kaggle
 _BLOCK = re.compile(
     r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)[ \t]*(?:;([^\\\n]*))?\\?\n((?:[ \t]+--hash=\S+[ \t]*\\?\n?)+)", re.MULTILINE

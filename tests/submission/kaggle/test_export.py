@@ -10,13 +10,13 @@ import nbformat
 import pytest
 
 from podium.core.errors import PodiumError, UsageError
-from podium.core.paths import submission_dir
+from podium.core.paths import shipped, submission_dir
 from podium.submission.claim import claim_path, read_claim
 from podium.submission.kaggle import export as exporting
 from podium.submission.kaggle.command import is_configured, pull_calls, push_calls, status_calls
 from podium.submission.kaggle.export import export, notebook_file
 from podium.submission.kaggle.exported import folder_of, read_export, slug
-from podium.submission.kaggle.notebook import notebook
+from podium.submission.kaggle.notebook import FILE_SHIPPED, example, notebook
 from podium.submission.lock import read_lock, write_lock
 from podium.submission.run_once import submit
 from tests.core.test_quota import bin_folder  # noqa: F401 (a fixture: no `kaggle` on PATH)
@@ -201,3 +201,9 @@ def test_the_metadata_are_what_the_kaggle_package_takes(exported, monkeypatch):
     assert (request.enable_gpu, request.enable_tpu, request.is_private) == (False, False, True)
     assert len(json.loads(request.text)["cells"]) > 20
     assert exported.slug == "podium-one"
+
+
+def test_the_committed_notebook_is_what_is_generated():
+    committed = (shipped() / FILE_SHIPPED).read_text()
+    assert committed == example(), "run python -m podium.submission.kaggle.notebook"
+    nbformat.validate(nbformat.reads(committed, as_version=4))
