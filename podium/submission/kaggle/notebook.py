@@ -9,7 +9,7 @@ from typing import Any
 
 from podium.core.duration import format_duration
 from podium.core.files import to_json, write_text
-from podium.core.paths import shipped, submission_dir
+from podium.core.paths import shipped, submission_dir, submission_placed
 from podium.core.run_files import MANIFEST
 from podium.submission.kaggle.bootstrap import FILE
 from podium.submission.kaggle.exported import Export, slug
@@ -117,8 +117,8 @@ def _cell(kind: str, source: str, name: str) -> dict[str, Any]:
 
 def example() -> str:
     """The notebook of the committed run, as `notebooks/kaggle_submission.ipynb` shows it."""
-    lock, run_dir = read_lock(EXAMPLE), submission_dir(EXAMPLE)
-    manifest = read_manifest(run_dir / MANIFEST)
+    with submission_placed(EXAMPLE, shipped() / "submission_runs" / EXAMPLE):
+        lock, manifest = read_lock(EXAMPLE), read_manifest(submission_dir(EXAMPLE) / MANIFEST)
     export = Export(
         attempt_id=str(manifest.claim_id),
         name=EXAMPLE,
