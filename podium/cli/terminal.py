@@ -103,11 +103,6 @@ def columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def columns() -> int | None:
-    """The width of the terminal; None if there is none, where lines are not to be broken."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
 def console() -> Console:
     """A console of rich on sys.stdout, which writes its own colours and moves, and all text printable."""
     from rich.console import Console
