@@ -17,6 +17,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("PODIUM_PLOTS", "off")  # drawing takes seconds per sweep; the tests of plots switch it on
 # The compiler takes most of the suite's time. With these flags it takes less than half of it, and the programs are
 # slower by a factor that a few steps do not show. `make test-all` compiles as a user's process does.
 FAST_COMPILE = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]

@@ -193,8 +193,12 @@ def _tag(promotion: PromotionRecord, name: str) -> None:
     from podium.core.redaction import redact
 
     try:
-        from tuning.tracking import mark_promoted
+        from tuning.study.study import load_study
+        from tuning.tracking import mark_promoted, register_promoted
 
         mark_promoted(promotion, name)
+        space = load_study(promotion.study).space.name
+        if version := register_promoted(promotion, submission_dir(name), space):
+            typer.echo(f"MLflow: version {version} of model {space!r}, alias promoted")
     except PodiumError as error:
         typer.echo(f"warning: {redact(str(error))}", err=True)

@@ -15,6 +15,7 @@ from tuning.study.study import StudyView
 from tuning.study.trial import TrialView
 from tuning.tracking import datasets, spool, store, tables
 from tuning.tracking.description import describe, param_name, param_value, shared_view
+from tuning.tracking.plots import PlotWriter
 
 # The params beside the searched ones: few, to keep the compare view readable. The whole config is an artifact.
 KEY_PARAMS = ("model.source", "train.max_steps", "train.batch_size", "train.learning_rate")
@@ -35,6 +36,7 @@ class StudyRuns:
         self.run_ids: dict[int, str] = {}
         self.states: dict[int, str] = {}
         self._written: dict[str, Written] = {}  # by the id of each open run
+        self._plots = PlotWriter(name)
 
     def open(self, study: StudyView) -> None:
         """Find the study's run and those of its trials by their tags; create the study's run if it does not exist.
@@ -72,6 +74,7 @@ class StudyRuns:
             end_ms = spool.span_ms(trial)[1]
             self._client.set_terminated(run_id, status=store.STATUS[trial.state], end_time=end_ms)
             del self._written[run_id]
+            self._plots.refresh(self._client, self._parent)
 
     def close(self, study: StudyView, summary: Mapping[str, Any]) -> None:
         """Write the study's run at the end of a sweep: description, figures, and the best score after each trial."""
@@ -83,6 +86,7 @@ class StudyRuns:
         store.log(self._client, self._parent, new, {})
         self._describe(study, "stopped" if summary.get("stopped") else "complete")
         store.log_files(self._client, self._parent, [study.dir / SPACE_FILE])
+        self._plots.write(self._client, self._parent, study)
         ended = State.FAILED if summary.get("failed") else State.STOPPED if summary.get("stopped") else State.COMPLETE
         self._client.set_terminated(self._parent, status=store.STATUS[ended])
 

@@ -22,6 +22,7 @@ from tuning.tracking.uri import sqlite_file, tracking_uri
 
 PROMOTED = "promoted"  # tag of a trial: the name of its lock
 MANIFEST, SUMMARY, LOG = "run_manifest.json", "eval_summary.json", "kaggle_output_log.txt"  # submission/evidence.py
+LOCK_FOLDER = "lock"  # among the artifacts of a promoted trial
 EXPERIMENT = "submissions"  # for runs whose study is not in this store
 FILES = (
     *(run_files.LOCK, MANIFEST, SUMMARY, run_files.CONFIG, run_files.PROVENANCE),
@@ -99,6 +100,42 @@ def mark_promoted(promotion: PromotionRecord, name: str, uri: str | None = None)
         return
     with store.refusals(f"MLflow did not accept the tag of lock {name!r}"):
         store.open_client(where).set_tag(promotion.mlflow_run_id, PROMOTED, name)
+
+
+def register_promoted(promotion: PromotionRecord, run_dir: Path, space: str, uri: str | None = None) -> str | None:
+    """Register the lock in `run_dir` as a version of the model `space`, with the alias `promoted`.
+
+    The version belongs to the trial's run, which gets the lock among its artifacts. Returns the version; None if the
+    trial has no run, or a version has this lock already.
+
+    Raises:
+        UsageError: the tracking URI has an unknown scheme.
+        PodiumError: MLflow is not installed, or refused it.
+    """
+    where, run_id = tracking_uri(uri), promotion.mlflow_run_id
+    file = sqlite_file(where)
+    if run_id is None or (file and not file.is_file()):
+        return None
+    lock = read_json(run_dir / run_files.LOCK)
+    with store.refusals(f"MLflow did not register lock {run_dir.name!r}"):
+        client = store.open_client(where)
+        folder = f"{LOCK_FOLDER}/{run_dir.name}"
+        client.log_artifact(run_id, str(run_dir / run_files.LOCK), folder)
+        if not client.search_registered_models(f"name='{space}'"):
+            client.create_registered_model(space, description="What podium promote locked; `promoted` is the newest.")
+        tags = {"lock_id": lock["lock_id"], "submission": run_dir.name, "study": lock["study"], "trial": lock["trial"]}
+        known = client.search_model_versions(f"name='{space}'")
+        if any(version.tags.get("lock_id") == lock["lock_id"] for version in known):
+            return None
+        made = client.create_model_version(
+            space,
+            f"runs:/{run_id}/{folder}",
+            run_id,
+            tags=store.texts(tags),
+            description=f"{lock['metric']} {lock['value']} in the sweep; {lock.get('verdict', 'unconfirmed')}",
+        )
+        client.set_registered_model_alias(space, PROMOTED, made.version)
+        return str(made.version)
 
 
 def _alone() -> contextlib.AbstractContextManager[None]:
