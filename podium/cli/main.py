@@ -30,6 +30,7 @@ from podium.cli import (
     promote,
     quota,
     repair,
+    report,
     score,
     show,
     space,
@@ -79,6 +80,7 @@ app.command("compare")(compare.compare)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
 app.command("ui")(ui.ui)
+app.command("report")(report.report)
 app.command("repair")(repair.repair)
 app.command("quota")(quota.quota)
 app.command("promote")(promote.promote)

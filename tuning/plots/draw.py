@@ -72,22 +72,23 @@ def _picture(source: Source, kind: Kind, form: str) -> bytes:
     with _pyplot() as pyplot:
         axes = _steps_saved(pyplot, source.view) if kind.function is None else _optunas("matplotlib", source, kind)
         figure = _figure_of(axes)
-        _set(figure, kind, source)
+        _set(figure, kind, source, title=kind.title if form == "png" else "")  # a page has titles of its own
         file = io.BytesIO()
         figure.savefig(file, format=form, dpi=DOTS_PER_INCH, bbox_inches="tight")
     return file.getvalue()
 
 
-def _set(figure: Any, kind: Kind, source: Source) -> None:
+def _set(figure: Any, kind: Kind, source: Source, title: str) -> None:
     """Size, title and labels: those of many panels are small, so that they do not overlap."""
     from matplotlib.ticker import NullFormatter
 
     figure.set_size_inches(*_size(kind, source))
     panels = [panel for panel in figure.axes if panel.get_label() != "<colorbar>"]
     if len(panels) == 1:
-        panels[0].set_title(kind.title)
+        panels[0].set_title("", loc="left")
+        panels[0].set_title(title)
         return
-    figure.suptitle(kind.title)
+    figure.suptitle(title)
     for panel in panels:
         panel.set_title("")
         panel.tick_params(which="both", labelsize=7)
