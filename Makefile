@@ -1,6 +1,6 @@
 # `make demo` and `make test` need only make and Python 3.11 to 3.13; they install everything else into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup plan-tools demo test check test-all test-real bench wheels requirements clean
+.PHONY: help setup plan-tools demo test check test-all test-real docs bench wheels requirements clean
 
 # The first Python on the PATH that runs and has a supported version.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -78,6 +78,10 @@ test-real: setup  ## Run the tests on real data; PODIUM_REALDATA names its folde
 	@test -d "$(PODIUM_REALDATA)" || { echo "error: PODIUM_REALDATA='$(PODIUM_REALDATA)' is not a folder; name the one that holds gsm8k/ and stories15m/" >&2; exit 2; }
 	@XLA_FLAGS= $(BIN)/python -m pytest -m realdata
 
+docs: setup  ## Build the documents into site/, and fail on a broken link
+	@$(BIN)/zensical build --clean --strict
+	@echo "open site/index.html, or serve it: $(BIN)/zensical serve"
+
 bench: setup  ## Run the quick benchmarks; `python -m benchmarks.NAME [--json]` runs a single one
 	@$(BIN)/python -m benchmarks.cli_start
 	@$(BIN)/python -m benchmarks.compiles
@@ -101,4 +105,4 @@ requirements:  ## Recompile the pinned requirements files, with hashes, for all 
 			$$(sed -nE 's/^([A-Za-z0-9_.-]+)==.*/--no-emit-package \1/p' requirements.txt | sort -u); done
 
 clean:  ## Remove .venv and caches, but not the workspace or submission runs
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

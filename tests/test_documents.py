@@ -36,6 +36,38 @@ def test_gsm8k_walkthrough(realdata: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
+def test_first_sweep(tmp_path: Path):
+    for command in commands(ROOT / "docs/first_sweep.md"):
+        done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path))
+        assert done.returncode == 0, done.stdout
+        # Which trials are stopped depends on timing, and the name of the package on the lock.
+        command.output = [
+            line.replace("/home/me/podium", str(tmp_path))
+            for line in command.output
+            if not re.search("trial|packages/", line)
+        ]
+        assert missing_lines(command, done.stdout) == []
+
+
+@pytest.mark.slow
+def test_kaggle(tmp_path: Path):
+    before = (
+        "podium trainset build tiny-reasoning",
+        "podium sweep search_spaces/tiny.yaml --trials 1 --name k --backend inline",
+        "podium promote k --as kaggle-run --quick",
+    )
+    for line in before:
+        assert run(line, tmp_path, PODIUM_HOME=str(tmp_path)).returncode == 0
+    for command in commands(ROOT / "docs/kaggle.md"):
+        done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path), HOME=str(tmp_path))  # where kaggle has no key
+        assert done.returncode == {"submit": 2, "15s": 1}.get(
+            command.line.split()[-1 if "15s" in command.line else 1], 0
+        )
+        command.output = [line.replace("/home/me/podium", str(tmp_path)) for line in command.output]
+        assert missing_lines(command, done.stdout) == []
+
+
+@pytest.mark.slow
 def test_training_end_to_end(tmp_path: Path):
     shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
     shown = commands(ROOT / "docs/training_end_to_end.md")

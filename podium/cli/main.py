@@ -22,6 +22,7 @@ from podium.cli import (
     export,
     importance,
     init,
+    kaggle,
     leaderboard,
     package,
     plan,
@@ -82,6 +83,7 @@ app.command("repair")(repair.repair)
 app.command("quota")(quota.quota)
 app.command("promote")(promote.promote)
 app.command("submit")(submit.submit)
+app.add_typer(kaggle.app, name="kaggle")
 app.command("package")(package.package)
 app.command("verify")(verify.verify)
 

@@ -58,13 +58,13 @@ def _run(name: str, resume: bool, test: str | None, accept: tuple[str, ...]) -> 
         manifest = run_lock(name, resume=resume, test=test, accept=accept)
     except RunEnded as ended:
         if ended.is_over:
-            _mirror(name)
+            mirror(name)
         raise
     except UsageError:
         if (submission_dir(name) / MANIFEST).is_file():
             _log_missing(name)
         raise
-    _mirror(name)
+    mirror(name)
     typer.echo(f"evidence: {submission_dir(name)}")
     typer.echo(f"next: podium package {manifest.name}")
 
@@ -83,7 +83,7 @@ def _rehearse(name: str, test: str | None, accept: tuple[str, ...]) -> None:
     typer.echo(f"next: podium submit {name}")
 
 
-def _mirror(name: str) -> None:
+def mirror(name: str) -> None:
     """Log the run to MLflow if it is installed."""
     with _errors_as_warnings(name):
         from tuning.tracking import log_submission

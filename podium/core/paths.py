@@ -60,7 +60,12 @@ _placed: dict[str, Path] = {}
 
 def find_evalset(name: str) -> Path:
     """The evalset `name`: a path to a .jsonl file, or the name of one in `evalsets/`. Raises UsageError."""
-    return _find(name, "evalset", f"evalsets/{name}.jsonl", "`podium evalset check FILE` explains the format")
+    return _find(
+        name,
+        "evalset",
+        f"evalsets/{name.removesuffix('.jsonl')}.jsonl",
+        "`podium evalset check FILE` explains the format",
+    )
 
 
 def find_trainset(name: str) -> Path:

@@ -11,7 +11,7 @@ from podium.core.clock import DatedClock, Deadline, Gap, Moment, gap_between
 from podium.core.duration import format_duration
 from podium.core.errors import UsageError
 from podium.core.run_files import MANIFEST
-from podium.submission.claim import Claim, UnlabelledFile, claim_run, read_claim, utc_now
+from podium.submission.claim import Claim, UnlabelledFile, claim_run, read_claim, refuse_claimed, utc_now
 from podium.submission.journal import Entry, Journal, Phase
 from podium.submission.manifest import read_manifest
 from podium.submission.time_plan import TimePlan
@@ -36,10 +36,12 @@ class Attempt:
         opened: Moment,
         test: UnlabelledFile | None,
         accepted: dict[str, str] | None = None,
+        claim_id: str | None = None,
     ) -> "Attempt":
         """Claim the lock. The command began at `opened`. Raises UsageError if it was already claimed."""
         now = clock.moment()
-        claim = claim_run(run_dir, lock_id, now, now.monotonic_s - opened.monotonic_s, test, accepted)
+        elapsed_s = now.monotonic_s - opened.monotonic_s
+        claim = claim_run(run_dir, lock_id, now, elapsed_s, test, accepted, claim_id=claim_id)
         attempt = cls(run_dir, claim, clock, opened.monotonic_s, session=1)
         attempt.enter(Phase.CLAIMED)
         return attempt
@@ -113,6 +115,8 @@ def open_attempt(run_dir: Path, lock_id: str | None = None) -> tuple[Claim, Jour
         UsageError: it was not claimed, is over, belongs to another lock, or its claim or journal is damaged.
     """
     name, claim = run_dir.name, read_claim(run_dir)
+    if claim.exported_to:
+        refuse_claimed(run_dir)
     if claim.claim_id is None:
         raise UsageError(
             f"submission {name!r}: claimed {claim.claimed_at} by an older version of Podium, whose runs cannot be "

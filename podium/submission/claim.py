@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -47,6 +48,7 @@ class Claim(Record):
     moment: Moment | None = None
     test: UnlabelledFile | None = None
     accepted: dict[str, str] | None = None  # rules of the competition that the user chose to break, and how
+    exported_to: Literal["kaggle"] | None = None  # the run takes place there; its evidence has this claim_id
 
 
 def claim_path(run_dir: Path) -> Path:
@@ -60,8 +62,13 @@ def claim_run(
     elapsed_s: float = 0.0,
     test: UnlabelledFile | None = None,
     accepted: dict[str, str] | None = None,
+    exported_to: Literal["kaggle"] | None = None,
+    claim_id: str | None = None,
 ) -> Claim:
     """Claim the one run of a lock. The command began `elapsed_s` before `moment`, which is now.
+
+    `exported_to`: the run will take place there. `claim_id`: of the claim that was made where the lock is, if this is
+    the run that was exported.
 
     Raises:
         UsageError: the run was already claimed; the message says when and where.
@@ -71,11 +78,12 @@ def claim_run(
         pid=os.getpid(),
         host=platform.node(),
         claimed_at=utc_now(),
-        claim_id=uuid.uuid4().hex,
+        claim_id=claim_id or uuid.uuid4().hex,
         elapsed_s=elapsed_s,
         moment=moment or MonotonicClock().moment(),
         test=test,
         accepted=accepted or None,
+        exported_to=exported_to,
     )
     if not create_exclusively(claim_path(run_dir), to_line(claim.model_dump(mode="json", exclude_none=True))):
         raise _taken(run_dir)
@@ -118,6 +126,11 @@ def held(run_dir: Path) -> Iterator[None]:
 
 def _taken(run_dir: Path) -> UsageError:
     claim = read_record(Claim, claim_path(run_dir))
+    if claim.exported_to:
+        return UsageError(
+            f"submission {run_dir.name!r} was exported to Kaggle at {claim.claimed_at}, as attempt {claim.claim_id}; a "
+            f"lock runs once; `podium kaggle push {run_dir.name}` runs it there"
+        )
     todo = "promote again under another name"
     if claim.claim_id is not None and not _is_over(run_dir):
         todo = f"if it was interrupted, `podium submit {run_dir.name} --resume` continues it"

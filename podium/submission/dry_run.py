@@ -46,8 +46,9 @@ def dry_run(
     accept: tuple[str, ...] = (),
     library: ProgramLibrary | None = None,
     clock: Clock | None = None,
+    items: int = ITEMS,
 ) -> Rehearsal:
-    """Rehearse the run of submission `name`. Nothing is written to its folder.
+    """Rehearse the run of submission `name` with `items` answers. Nothing is written to its folder.
 
     Raises:
         UsageError, PodiumError: as `submit` does before the claim, or the run of 2 steps failed.
@@ -60,7 +61,7 @@ def dry_run(
     checks = Preflight(lock, lock.run_config(), library or ProgramLibrary(), file, accept=accept).run()
     with tempfile.TemporaryDirectory(prefix="podium-dry-run-") as scratch:
         step_s = _train(checks, Path(scratch), clock)
-        answers_s = _answer(checks, Path(scratch), clock)
+        answers_s = _answer(checks, Path(scratch), clock, items)
     training_s = step_s * checks.config.train.max_steps
     setup_s = clock.now() - started_s
     return Rehearsal(checks.passed, training_s, answers_s, setup_s, lock.budget.time_budget_s, lock.budget.reserve_s)
@@ -81,8 +82,8 @@ def _train(checks: Preflight, out: Path, clock: Clock) -> float:
     return ends_s[-1] - ends_s[-2]
 
 
-def _answer(checks: Preflight, out: Path, clock: Clock) -> float:
-    """Answer ITEMS prompts of each file, score them or write the competition's file, and return the seconds that all
+def _answer(checks: Preflight, out: Path, clock: Clock, items: int) -> float:
+    """Answer `items` prompts of each file, score them or write the competition's file, and return the seconds that all
     answers take at most."""
     config = checks.config
     run = TrainingRun(_short(config), out, checks.library, clock)
@@ -90,12 +91,12 @@ def _answer(checks: Preflight, out: Path, clock: Clock) -> float:
         run.restore(for_training=False)
         found: list[Prediction] = []
         for prompts in checks.targets.values():
-            found = run.predict(prompts[:ITEMS], Deadline.after(None, clock=clock))
+            found = run.predict(prompts[:items], Deadline.after(None, clock=clock))
         prompts = [prompt for chosen in checks.targets.values() for prompt in chosen]
         pace = run.measure_pace(prompts)
     finally:
         run.close()
-    last, scorer = list(checks.targets.values())[-1][:ITEMS], evidence.chosen_scorer(config)
+    last, scorer = list(checks.targets.values())[-1][:items], evidence.chosen_scorer(config)
     if checks.test is None:
         score_predictions([item for item in last if isinstance(item, Sample)], found, scorer)
     else:

@@ -59,22 +59,42 @@ class Session:
 
     def run_to_end(self) -> RunManifest:
         """Run what is left. Raises RunEnded if the attempt does not complete in this session."""
-        with signals_raise(), self.meter, self._recorded_if_it_fails():
+        with self.opened():
             if self.attempt.phase is not Phase.FINISHED:
-                self._record(State.RUNNING)
-                with recorded(self.out / run_files.OUTPUT_LOG, resumed=self.attempt.session > 1):
-                    self._work()
-                self.attempt.enter(Phase.FINISHED)
-            return self._complete()
+                with self.logged():
+                    self.train()
+                    self.predict()
+                    self.score()
+            return self.complete()
 
-    def _work(self) -> None:
-        """Go through the phases that are left."""
-        self._announce()
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Work on the attempt: signals, quota, and why it ended if it fails, are taken care of in this block."""
+        with signals_raise(), self.meter, self._recorded_if_it_fails():
+            yield
+
+    @contextlib.contextmanager
+    def logged(self, goes_on: bool = False) -> Iterator[None]:
+        """Record that the attempt is running, and what is printed in this block, which `goes_on` from another one."""
+        self._record(State.RUNNING)
+        with recorded(self.out / run_files.OUTPUT_LOG, resumed=goes_on or self.attempt.session > 1):
+            if not goes_on:
+                self._announce()
+            yield
+
+    def train(self) -> None:
+        """Train, if that is left to do."""
         if self.attempt.phase in (Phase.CLAIMED, Phase.PREPARING, Phase.TRAINING):
             self._prepare()
             self._train()
+
+    def predict(self) -> None:
+        """Answer every item, if that is left to do."""
         if self.attempt.phase is Phase.GENERATING:
             self._generate()
+
+    def score(self) -> None:
+        """Score the answers, or write the competition's file if there is nothing to score against."""
         if self.test is None:
             self._score()
         else:
@@ -231,7 +251,10 @@ class Session:
         write(self.out / run_files.SUMMARY, summary)
         print(f"{summary.n_answered} of {summary.n_items} items answered, {summary.n_missing} missing")
 
-    def _complete(self) -> RunManifest:
+    def complete(self) -> RunManifest:
+        """End the attempt: write its manifest. Call it outside of `logged`, so that the log is closed."""
+        if self.attempt.phase is not Phase.FINISHED:
+            self.attempt.enter(Phase.FINISHED)
         state: State | Literal["unscored"] = State.COMPLETE if self.test is None else UNSCORED
         facts = {"steps_trained": self.attempt.fact("step"), "truncated": self.attempt.fact("truncated")}
         return self._record(state, **facts, files=evidence.hash_files(self.out))  # log and journal are closed

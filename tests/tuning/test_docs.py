@@ -1,4 +1,4 @@
-"""docs/sweeps.md says what is there."""
+"""docs/sweeps.md and the pages on search spaces, samplers and schedulers say what is there."""
 
 import re
 
@@ -16,11 +16,13 @@ from tuning.search.space import SearchSpace
 
 DOCUMENT = ROOT / "docs/sweeps.md"
 TEXT = DOCUMENT.read_text()
+SPACES = (ROOT / "docs/search_spaces.md").read_text()
+CHOICES = (ROOT / "docs/samplers_and_schedulers.md").read_text()
 
 
-def table(heading: str) -> set[str]:
+def table(heading: str, text: str = TEXT) -> set[str]:
     """What stands in back quotes in the first column of the table below a heading."""
-    section = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE))
 
 
@@ -29,7 +31,7 @@ def names(variants) -> set[str]:
 
 
 def test_the_example_of_a_space_is_one_and_shows_every_key(home):
-    (example,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", SPACES, re.MULTILINE | re.DOTALL)
     (home / "example.yaml").write_text(example)
     space = load_space("example.yaml")
     drawn = [overrides for overrides, refusal in preview(space, 10) if not refusal]
@@ -39,8 +41,8 @@ def test_the_example_of_a_space_is_one_and_shows_every_key(home):
 
 
 def test_the_tables_name_what_there_is():
-    assert table("Samplers") == names(Sampler)
-    assert table("Schedulers") == names(Scheduler)
+    assert table("Samplers", CHOICES) == names(Sampler)
+    assert table("Schedulers", CHOICES) == names(Scheduler)
     assert table("States") == set(State) - {State.RUNNING}
 
 

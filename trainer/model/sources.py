@@ -99,12 +99,14 @@ def find_folder(key: str, source: str, revision: str | None) -> Path:
         raise UsageError(
             f"model.revision={revision!r} with {key}={source!r}: only a hub id has revisions; leave model.revision out"
         )
-    if source.startswith(KAGGLE):
-        return _fetch_from_kaggle(key, source)
     if source.startswith(LOCAL):
         return _find_local(key, source)
-    if folder.is_dir():
+    if not source.startswith(KAGGLE) and folder.is_dir():
         return folder
+    if (placed := _placed(source)) is not None:
+        return placed
+    if source.startswith(KAGGLE):
+        return _fetch_from_kaggle(key, source)
     if source.startswith(("/", ".", "~")):
         raise UsageError(f"{key}={source!r}: the folder does not exist; check the path")
     return _fetch_from_hub(key, source, revision)
@@ -118,6 +120,19 @@ def _find_local(key: str, source: str) -> Path:
             return place.resolve()
     searched = ", ".join(map(str, places))
     raise UsageError(f"{key}={source!r}: no such folder (looked for {searched}); link or copy the model's folder there")
+
+
+def placed_name(source: str) -> str:
+    """The folder in models/ that takes the place of a hub id, a Kaggle handle or `local:NAME`: `OWNER--MODEL`."""
+    return source.removeprefix(KAGGLE).removeprefix(LOCAL).replace("/", "--")
+
+
+def _placed(source: str) -> Path | None:
+    """The folder that was placed in models/ for a source that would be downloaded: a session may have no internet."""
+    if source.startswith(("/", ".", "~")):
+        return None
+    places = (root / MODELS / placed_name(source) for root in (workspace(), home()))
+    return next((place.resolve() for place in places if place.is_dir()), None)
 
 
 def _first_with(names: tuple[str, ...], folders: list[Path], hint: str) -> Path:

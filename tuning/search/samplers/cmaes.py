@@ -22,7 +22,7 @@ class CmaEsSampler(BaseOptions):
     def build(self, seed: int, index: int, space: SampledSpace) -> "BaseSampler":  # noqa: ARG002
         from optuna.samplers import CmaEsSampler
 
-        # Optuna warns at every trial; docs/sweeps.md says it once.
+        # Optuna warns at every trial; docs/samplers_and_schedulers.md says it once.
         warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler")
         options = {"consider_pruned_trials": True, "warn_independent_sampling": False}
         return quietly(CmaEsSampler, seed=seed, n_startup_trials=self.n_startup_trials, **options)
