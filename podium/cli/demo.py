@@ -43,7 +43,11 @@ def _free_name() -> str:
 
 def _run(context: typer.Context, *arguments: str) -> None:
     """Print a command and run it in this process, so that libraries are imported once."""
-    typer.secho(f"\n$ podium {shlex.join(arguments)}", bold=True)
+    from rich.text import Text
+
+    from podium.cli.terminal import console
+
+    console().print(Text(f"\n$ podium {shlex.join(arguments)}", "bold"), soft_wrap=True)
     context.find_root().command.main(list(arguments), standalone_mode=False)
 
 

@@ -20,17 +20,11 @@ def mlflow() -> Iterator[Finding]:
         with refusals(f"MLflow cannot use {redact(uri)}"):
             open_client(uri)
     except PodiumError as error:
-        line = str(error)
-        fix = "start the server, or set MLFLOW_TRACKING_URI to another" if is_server(uri) else _fix(line)
-        yield Finding.broken("mlflow", line, fix)
+        line, _, fix = str(error).partition("; ")
+        where = "start the server, or set" if is_server(uri) else "set"
+        yield Finding.broken("mlflow", line, fix or f"{where} MLFLOW_TRACKING_URI to another store")
         return
     yield Finding.ok("mlflow", redact(uri))
-
-
-def _fix(line: str) -> str:
-    if "Can't locate revision" in line or "out-of-date" in line:
-        return "a newer MLflow wrote it: install that version, or set MLFLOW_TRACKING_URI to a new file"
-    return "set MLFLOW_TRACKING_URI to another store; `podium repair STUDY --mlflow` writes a study to it"
 
 
 def optuna() -> Iterator[Finding]:

@@ -43,7 +43,10 @@ def init(folder: Path, data: str | None = None, model: str = "tiny", target: str
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder(folder) as temporary:
-            project = _write(temporary, folder, name, data, model, found)
+            try:
+                project = _write(temporary, folder, name, data, model, found)
+            except PodiumError as error:  # the user knows the folder by its final name
+                raise type(error)(str(error).replace(str(temporary), str(folder))) from error
             temporary.replace(folder)
     except (OSError, shutil.Error) as error:
         why = getattr(error, "strerror", None) or error

@@ -1,4 +1,7 @@
 import json
+import re
+
+from tests.console import ROOT
 
 
 def test_the_command(podium, store, monkeypatch):  # noqa: ARG001 (the store exists)
@@ -10,3 +13,9 @@ def test_the_command(podium, store, monkeypatch):  # noqa: ARG001 (the store exi
     found = json.loads(done.out)
     assert (done.code, found["broken"]) == (1, 1)
     assert {"check", "status", "line", "fix"} == set(found["findings"][0])
+
+
+def test_the_document_has_every_check(podium, store):  # noqa: ARG001 (the store exists)
+    rows = re.findall(r"^\| ((?:`[a-z ]+`(?:, )?)+) \|", (ROOT / "docs/doctor.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z ]+)`", row)} - {"ok", "note", "broken"}
+    assert named == {finding["check"] for finding in json.loads(podium("doctor", "--json").out)["findings"]}

@@ -7,8 +7,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from podium.cli import main as cli
-
 
 @pytest.mark.slow
 def test_the_ui_shows_the_store_on_this_machine_alone(home):
@@ -31,16 +29,31 @@ def test_the_ui_shows_the_store_on_this_machine_alone(home):
     assert server.returncode == 130
 
 
-def test_a_taken_port_is_one_line(home, capsys):
+def test_the_next_port_is_taken_and_said(home, podium, monkeypatch):
+    from tuning.tracking import server
+
+    served = []
+    monkeypatch.setattr(server, "serve", lambda port, **_: served.append(port))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(SystemExit) as caught:
-            cli.main(["ui", "--port", str(port)])
-    assert caught.value.code == 2
-    assert (
-        capsys.readouterr().err
-        == f"error: --port {port}: Address already in use; choose another, like --port {port + 1}\n"
-    )
+        done = podium("ui", "--port", port)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0] == f"port {port} is taken; using {served[0]}"
+    assert port < served[0] <= port + server.NEXT_PORTS
     assert not (home / "workspace").exists()
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("ftp://x", "tracking URI 'ftp://x': must begin with one of sqlite, "),
+        ("http://127.0.0.1:9", "tracking URI 'http://127.0.0.1:9' is already a server; open it in a browser"),
+    ],
+)
+def test_a_store_that_cannot_be_served_is_one_line(podium, monkeypatch, uri, message):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    done = podium("ui")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {message}")

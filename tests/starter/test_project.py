@@ -121,6 +121,16 @@ def test_a_place_that_cannot_be_written_is_one_line():
         init(Path("/proc/here/mine"))
 
 
+def test_a_full_disk_leaves_nothing(here):
+    # A limit on the size of files in place of a full disk: both refuse a write.
+    done = run("ulimit -f 1; podium init mine", here, PODIUM_HOME="")
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"error: cannot write {here}/mine/trainsets/tiny-reasoning/traces.jsonl: File too large; nothing was changed\n"
+    )
+    assert {path.name for path in here.iterdir()} == {"model", "sums.jsonl"}
+
+
 def test_the_priors_narrow_with_size():
     assert priors.learning_rate(30e3, False).low == 1e-4
     ranges = [priors.learning_rate(size, lora) for lora in (False, True) for size in (3e8, 3e9)]

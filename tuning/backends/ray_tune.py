@@ -139,6 +139,8 @@ def _init(address: str, **options: Any) -> None:
         )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         where, hint = ("here", "try --backend inline") if address == "local" else (address, cluster.HINT)
+        if "AF_UNIX path length" in str(error):  # the path of a Unix socket has at most 107 bytes
+            hint = f"set RAY_TMPDIR to a shorter path, or {hint}"
         raise PodiumError(f"Ray did not start or answer ({where}): {_cause(error)}; {hint}") from error
     if callable(before) and threading.current_thread() is threading.main_thread():
         # Ray's handler ends the process at once and prints its stack; ours lets trials end with a checkpoint.

@@ -4,22 +4,32 @@ MLflow makes it in some fifty migrations, which take seconds. A process that is 
 that none can use, and two processes would make it against each other. So one process makes it under another name.
 """
 
+from __future__ import annotations
+
 import logging
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from podium.core.temporary import temporary_folder
 from tuning.study.locks import one_creator
 from tuning.tracking.uri import default_artifacts
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alembic.script import ScriptDirectory
+
 WAIT_S = 20.0  # for another process's lock on the file, as long as MLflow waits
 BESIDE = ("-journal", "-wal", "-shm")  # SQLite's own files beside a database; they must not outlive it
 COLUMNS = "SELECT t.name, c.name FROM sqlite_master t, pragma_table_xinfo(t.name) c WHERE t.type = 'table'"
+SCHEMAS = re.compile(r"found version (\w+), but expected (\w+)")  # in MLflow's refusal of a store
 EXPERIMENTS, REVISION = ("experiments", "experiment_id"), ("alembic_version", "version_num")  # two of the columns
 
 
@@ -71,22 +81,42 @@ class _Contents:
     def is_usable(self) -> bool:
         """Whether every migration and column is there. A file of another program or of a newer MLflow counts as usable:
         MLflow says what is wrong with it."""
-        from alembic.script import ScriptDirectory
-        from alembic.util import CommandError
         from mlflow.store.db import utils
 
         if EXPERIMENTS not in self.columns:
             return bool(self.columns)
-        migrations = ScriptDirectory.from_config(utils._get_alembic_config(""))
-        if self.revisions == migrations.get_heads():
+        if self.revisions == _migrations().get_heads():
             return self.columns >= {
                 (table.name, column.name) for table in utils.Base.metadata.sorted_tables for column in table.c
             }
-        try:
-            migrations.get_revisions(self.revisions)
-        except CommandError:
-            return True
+        return not _are_known(self.revisions)
+
+
+def newer_schema(refusal: str) -> str | None:
+    """What a refusal of MLflow says of a store that a newer MLflow wrote; None for any other text.
+
+    MLflow's own words ask for a migration, which cannot help: this MLflow does not know the store's schema.
+    """
+    found = SCHEMAS.search(refusal)
+    return f"schema {found[1]}, and this one has {found[2]}" if found and not _are_known([found[1]]) else None
+
+
+def _are_known(revisions: Sequence[str]) -> bool:
+    """Whether this MLflow has these migrations."""
+    from alembic.util import CommandError
+
+    try:
+        _migrations().get_revisions(revisions)
+    except CommandError:
         return False
+    return True
+
+
+def _migrations() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db import utils
+
+    return ScriptDirectory.from_config(utils._get_alembic_config(""))
 
 
 def _read(file: Path) -> _Contents:

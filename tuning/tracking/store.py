@@ -12,7 +12,7 @@ from typing import Any
 from podium.core.errors import PodiumError
 from podium.core.redaction import named_line
 from podium.core.states import State
-from tuning.tracking.database import prepare
+from tuning.tracking.database import newer_schema, prepare
 from tuning.tracking.uri import default_artifacts, is_server, sqlite_file
 
 BATCH = 1000  # metrics per request, MLflow's maximum
@@ -54,6 +54,8 @@ def open_client(uri: str) -> Any:
 
 def reason(error: BaseException) -> str:
     """One line of at most 300 characters. Of an error of a database it is what the driver says, without the SQL."""
+    if newer := newer_schema(str(error)):
+        return f"a newer MLflow wrote it ({newer}); install that MLflow, or set MLFLOW_TRACKING_URI to another store"
     cause: BaseException | None = error
     while cause and not hasattr(cause, "orig"):
         cause = cause.__cause__

@@ -11,7 +11,7 @@ from tests.tuning.conftest import NO_FAILURE, fates
 from trainer.run.metrics_log import MetricsLog
 from tuning.candidates import record
 from tuning.study.study import load_study
-from tuning.tracking import log_missing, log_submission, mark_promoted
+from tuning.tracking import log_missing, log_submission, mark_promoted, server
 from tuning.tracking import store as mlflow_store
 from tuning.tracking.runs import run_name
 from tuning.tracking.server import server_command
@@ -326,9 +326,11 @@ def test_the_ui_is_served_on_this_machine_alone_from_the_same_store(store, free_
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
 
-def test_a_taken_port_and_a_server_are_refused(taken_port, monkeypatch):
-    with pytest.raises(UsageError, match=f"--port {taken_port}: Address already in use; choose another"):
-        server_command(taken_port)
+def test_a_free_port_is_found_and_a_server_is_refused(taken_port, monkeypatch):
+    assert taken_port < server.free_port(taken_port) <= taken_port + server.NEXT_PORTS
+    monkeypatch.setattr(server, "NEXT_PORTS", 0)
+    with pytest.raises(UsageError, match=f"--port {taken_port}: it is taken, and so are the next ones"):
+        server.free_port(taken_port)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example")
     with pytest.raises(UsageError, match="is already a server; open it in a browser"):
         server_command(taken_port)
