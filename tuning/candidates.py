@@ -17,6 +17,7 @@ from tuning.search.objectives import SUBMISSION_S
 from tuning.study.data import data_hashes
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView, signed
+from tuning.workers.function_worker import FUNCTION
 
 SCORE = "dev/answer_correctness"  # what a sweep scored that the holdout scores, too, whatever metric it searched by
 
@@ -44,6 +45,7 @@ def candidates(study: StudyView, top: int, reference: Configuration) -> list[Con
     Raises:
         UsageError: no trial is complete, or none but the reference.
     """
+    refuse_own_function(study)
     study.best()
     complete = [trial for trial in study.trials if trial.value is not None]
     ranked = sorted(complete, key=lambda trial: (signed(trial), -trial.number), reverse=True)
@@ -54,6 +56,15 @@ def candidates(study: StudyView, top: int, reference: Configuration) -> list[Con
             f"{study.command}"
         )
     return [candidate(trial) for trial in found[:top]]
+
+
+def refuse_own_function(study: StudyView) -> None:
+    """Raises UsageError for a study of a training function of the user's own, which no submission could run."""
+    if FUNCTION in study.data:
+        raise UsageError(
+            f"study {study.name!r} was run with a training function of your own, and a submission runs Podium's "
+            "trainer; use the values of `podium show` where that function is"
+        )
 
 
 def candidate(trial: TrialView) -> Configuration:
@@ -76,6 +87,7 @@ def record(study: StudyView, trial: TrialView, overlap: str | None = None) -> Pr
     Raises:
         UsageError: the trial is not complete, its data have changed, or trainset and evalset overlap undeclared.
     """
+    refuse_own_function(study)
     if trial.state is not State.COMPLETE or trial.value is None:
         why = f" ({trial.reason})" if trial.reason else ""
         raise UsageError(

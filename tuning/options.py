@@ -9,6 +9,7 @@ from podium.core.budgets.allowance import REST
 from podium.core.errors import UsageError
 from tuning.search.worker_options import Workers
 from tuning.study.events import Listener
+from tuning.workers.function_worker import FunctionWorkers, Train
 from tuning.workers.worker import Worker, WorkerKind
 
 
@@ -41,6 +42,7 @@ class SweepOptions:
     listeners: called with every event of the sweep
     stop: asked several times per second whether to stop
     say: called with a line about a limit that the sweep was not given
+    train: a function `train(config, report)` of your own, in place of Podium's trainer: docs/own_objective.md
     worker: the class of the workers
 
     Raises:
@@ -62,9 +64,12 @@ class SweepOptions:
     listeners: Sequence[Listener] = ()
     stop: Callable[[], bool] = never
     say: Callable[[str], None] = silent
+    train: Train | None = None
     worker: WorkerKind = Worker
 
     def __post_init__(self) -> None:
+        if self.train is not None:
+            object.__setattr__(self, "worker", FunctionWorkers(self.train))
         for name in ("trials", "patience"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
