@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from podium.core import settings
 from podium.core.budgets.allowance import Allowance, allowance
 from podium.core.budgets.ledger import Meter
 from podium.core.clock import Deadline
@@ -28,7 +29,7 @@ from tuning.search.schedulers.replay import preload
 from tuning.search.space import SearchSpace
 from tuning.search.stop_rule import StopRule
 from tuning.search.target import check_target
-from tuning.search.worker_options import parse_workers
+from tuning.search.worker_options import parse_workers, with_setting
 from tuning.stopping import stop_after_crashes, stop_by_rule, watched
 from tuning.study.chat_date import with_date, with_date_of
 from tuning.study.create import create, limit_for, refuse_taken, reopen
@@ -117,8 +118,8 @@ class _Plan:
 def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
     """Raises UsageError for an option that cannot be used, alone or with this space."""
     deadline = Deadline.after(options.time_budget_s)
-    if options.workers is not None:
-        space = space.model_copy(update={"workers": parse_workers(options.workers)})
+    workers = with_setting(space.workers) if options.workers is None else parse_workers(options.workers)
+    space = space.model_copy(update={"workers": workers})
     if space.target:
         check_target(space.target)
     files_at = check_url(options.storage) if options.storage else None
@@ -172,8 +173,9 @@ def _without_trials(study: StudyView, plan: _Plan) -> StudyView:
 def _run(plan: _Plan, limit: int, n_to_run: int, open_study: Callable[[], Study]) -> StudyView:
     """Start the backend, then create or take the study, and run `n_to_run` trials of it."""
     options = plan.options
+    profile = options.profile or settings.get("profile")
     allowed = allowance(
-        plan.space.base_config.budget, options.profile, options.quota_s, options.time_budget_s, max(1, n_to_run)
+        plan.space.base_config.budget, profile, options.quota_s, options.time_budget_s, max(1, n_to_run)
     )
     if allowed.line:
         options.say(allowed.line)
