@@ -97,7 +97,7 @@ def test_a_changed_file_is_read_again(home):
 
 
 def test_no_other_module_reads_a_variable_of_podium():
-    reads = re.compile(r"environ(?:\.get\(|\[)\"(?:PODIUM_|MLFLOW_TRACKING_URI)[^\"]*\"[\])](?! =)")
+    reads = re.compile(r"environ(?:\.get\(|\[)\"(?:PODIUM_|MLFLOW_TRACKING_URI)[^\"]*\"[\]),](?! =)")
     folders = ("podium", "tuning", "trainer", "eval")
     files = [path for folder in folders for path in (shipped() / folder).rglob("*.py")]
     found = {path.relative_to(shipped()).as_posix() for path in files if reads.search(path.read_text())}
