@@ -32,6 +32,7 @@ from tuning.search.target import check_target
 from tuning.search.worker_options import parse_workers, with_setting
 from tuning.stopping import stop_after_crashes, stop_by_rule, watched
 from tuning.study.chat_date import with_date, with_date_of
+from tuning.study.code import changed_code
 from tuning.study.create import create, limit_for, refuse_taken, reopen
 from tuning.study.cuts import cuts
 from tuning.study.events import Listener
@@ -92,6 +93,8 @@ def resume(study: str, space: SearchSpace | Path | str | None = None, **options:
     known = load_study_space(find_study(study))
     plan = _plan(given, known if space is None else _with_sizes_of(with_date_of(_loaded(space), known), known))
     opened = reopen(study, plan.space, given.worker.check(plan.space), given.optuna_storage)
+    for line in changed_code(opened, plan.space):
+        given.say(line)
     earlier = study_view(opened)
     limit = given.trials or limit_for(plan.space, earlier)
     _check_population(plan.space, limit, earlier)
@@ -118,6 +121,7 @@ class _Plan:
 def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
     """Raises UsageError for an option that cannot be used, alone or with this space."""
     deadline = Deadline.after(options.time_budget_s)
+    space.sampler.require()
     workers = with_setting(space.workers) if options.workers is None else parse_workers(options.workers)
     space = space.model_copy(update={"workers": workers})
     if space.target:

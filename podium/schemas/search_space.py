@@ -110,7 +110,8 @@ def _one(description: str, types: list[str], fields: Mapping[str, Any], needed: 
 def _variants(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     """A sampler or scheduler: its name, or an object with the name and options."""
     kinds = [definitions[one["$ref"].rpartition("/")[2]] for one in field["oneOf"]]
-    for kind in kinds:
+    named = [kind for kind in kinds if "required" not in kind]  # one of the user's own has its path in place of a name
+    for kind in named:
         kind["required"] = ["name"]
-    names = [kind["properties"]["name"]["const"] for kind in kinds]
+    names = [kind["properties"]["name"]["const"] for kind in named]
     return {**field, "oneOf": [{"enum": names}, *field["oneOf"]]}

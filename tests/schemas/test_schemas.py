@@ -50,6 +50,7 @@ BROKEN_SPACES = {
     "unknown parameter": ("train.label_smoothing", "train.label_smothing"),
     "not searchable": ("train.label_smoothing: 0.05", "train.log_every_steps: [5, 10]"),
     "unknown sampler": ("sampler: tpe", "sampler: tpee"),
+    "sampler without its path": ("sampler: tpe", "sampler: python"),
     "unknown option of a sampler": ("sampler: tpe", "sampler: {name: tpe, n_start: 3}"),
     "text for a number": ("trials: 4", "trials: many"),
     "no trials": ("trials: 4", "trials: 0"),
@@ -100,6 +101,8 @@ def test_a_shipped_file_is_valid_and_names_its_schema(kind, path):
 
 def test_every_form_of_a_space_is_valid(tmp_path):
     assert errors("search_space", parse_yaml(SPACE)) == []
+    own = "sampler: {python: 'my_samplers:make', seed: 1, options: {n: 2}}"
+    assert errors("search_space", parse_yaml(SPACE.replace("sampler: tpe", own))) == []
     (tmp_path / "space.yaml").write_text(SPACE)
     assert load_space(tmp_path / "space.yaml").trials == 4
 
