@@ -25,6 +25,8 @@ FAST_COMPILE = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codege
 if version("jaxlib").startswith("0.10."):
     FAST_COMPILE.append("--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("XLA_FLAGS", " ".join(FAST_COMPILE))
+# Without the settings of who runs the tests.
+os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "podium-tests-config")
 # What a shell starts in the background ignores SIGINT, and nohup ignores SIGHUP; so would what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -29,15 +29,17 @@ class SweepOptions:
     time_budget_s: seconds after which the sweep stops; start-up counts
     quota_s: the same in quota-seconds, which are seconds times the profile's rate; `rest` for what is left of the week
         less the shares of the promotion gate and the submission
-    profile: the budget profile that this sweep runs under; the config's on Kaggle, or if `quota_s` is given, else none
+    profile: the budget profile that this sweep runs under; the setting, or the config's on
+        Kaggle and if `quota_s` is given, else none
     target: stop once a complete trial is as good as this value; `stop.target` of the space if not given
     patience: stop after this many trials without an improvement; `stop.patience` of the space if not given
-    backend: ray, inline (in this process) or auto
+    backend: ray, inline (in this process) or auto; the setting, or auto, if not given
     address: of a running Ray cluster, `auto` or HOST:PORT
-    workers: a number, "auto", or a mapping of count, cores and chips; replaces `workers` of the space
-    tracking_uri: where MLflow keeps its runs; MLFLOW_TRACKING_URI, or SQLite in the workspace, if not given
-    optuna_storage: journal, sqlite or the URL of a database; PODIUM_OPTUNA_STORAGE, or journal, if not given. A study
-        keeps its storage; to resume it, the URL is needed only for the password
+    workers: a number, "auto", or a mapping of count, cores and chips; replaces `workers` of the space. If neither names
+        a number, the setting does
+    tracking_uri: where MLflow keeps its runs; the setting, or SQLite in the workspace, if not given
+    optuna_storage: journal, sqlite or the URL of a database; the setting, or journal, if not given. A study keeps
+        its storage; to resume it, the URL is needed only for the password
     storage: an fsspec URL through which nodes without a common disk share the trials' files
     listeners: called with every event of the sweep
     stop: asked several times per second whether to stop
@@ -55,7 +57,7 @@ class SweepOptions:
     profile: str | None = None
     target: float | None = None
     patience: int | None = None
-    backend: str = "auto"
+    backend: str | None = None
     address: str | None = None
     workers: Workers | Mapping[str, Any] | int | str | None = None
     tracking_uri: str | None = None

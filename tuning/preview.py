@@ -24,7 +24,8 @@ def preview(space: SearchSpace, samples: int) -> list[tuple[dict[str, Any], str 
     drawn = []
     size = space.sampler.size(space)
     for number in range(samples if size is None else min(samples, n_enqueued + size)):
-        study.sampler = sampler_for(space.sampler, space, number, number - n_enqueued)
-        overrides = draw(study.ask(), space)
+        with space.sampler.reported():
+            study.sampler = sampler_for(space.sampler, space, number, number - n_enqueued)
+            overrides = draw(study.ask(), space)
         drawn.append((overrides, space.refusal(overrides)))
     return drawn

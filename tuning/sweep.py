@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from podium.core import settings
 from podium.core.budgets.allowance import Allowance, allowance
 from podium.core.budgets.ledger import Meter
 from podium.core.clock import Deadline
@@ -28,9 +29,10 @@ from tuning.search.schedulers.replay import preload
 from tuning.search.space import SearchSpace
 from tuning.search.stop_rule import StopRule
 from tuning.search.target import check_target
-from tuning.search.worker_options import parse_workers
+from tuning.search.worker_options import parse_workers, with_setting
 from tuning.stopping import stop_after_crashes, stop_by_rule, watched
 from tuning.study.chat_date import with_date, with_date_of
+from tuning.study.code import changed_code
 from tuning.study.create import create, limit_for, refuse_taken, reopen
 from tuning.study.cuts import cuts
 from tuning.study.events import Listener
@@ -91,6 +93,8 @@ def resume(study: str, space: SearchSpace | Path | str | None = None, **options:
     known = load_study_space(find_study(study))
     plan = _plan(given, known if space is None else _with_sizes_of(with_date_of(_loaded(space), known), known))
     opened = reopen(study, plan.space, given.worker.check(plan.space), given.optuna_storage)
+    for line in changed_code(opened, plan.space):
+        given.say(line)
     earlier = study_view(opened)
     limit = given.trials or limit_for(plan.space, earlier)
     _check_population(plan.space, limit, earlier)
@@ -117,8 +121,9 @@ class _Plan:
 def _plan(options: SweepOptions, space: SearchSpace) -> _Plan:
     """Raises UsageError for an option that cannot be used, alone or with this space."""
     deadline = Deadline.after(options.time_budget_s)
-    if options.workers is not None:
-        space = space.model_copy(update={"workers": parse_workers(options.workers)})
+    space.sampler.require()
+    workers = with_setting(space.workers) if options.workers is None else parse_workers(options.workers)
+    space = space.model_copy(update={"workers": workers})
     if space.target:
         check_target(space.target)
     files_at = check_url(options.storage) if options.storage else None
@@ -172,8 +177,9 @@ def _without_trials(study: StudyView, plan: _Plan) -> StudyView:
 def _run(plan: _Plan, limit: int, n_to_run: int, open_study: Callable[[], Study]) -> StudyView:
     """Start the backend, then create or take the study, and run `n_to_run` trials of it."""
     options = plan.options
+    profile = options.profile or settings.get("profile")
     allowed = allowance(
-        plan.space.base_config.budget, options.profile, options.quota_s, options.time_budget_s, max(1, n_to_run)
+        plan.space.base_config.budget, profile, options.quota_s, options.time_budget_s, max(1, n_to_run)
     )
     if allowed.line:
         options.say(allowed.line)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from podium.core import settings
 from podium.core.wording import counted
 
 DATA_HELP = "A JSONL, JSON, CSV, Parquet or Arrow file, a folder, or hf:OWNER/NAME; the built-in data if not given."
@@ -41,7 +41,7 @@ def init(
     typer.echo(f"run          {facts.model}, {how}, batch {sizes.batch_size}, {sizes.max_steps} steps{memory}")
     if sizes.note:
         typer.echo(f"note: {sizes.note}")
-    if os.environ.get("PODIUM_HOME"):
+    if settings.variable("PODIUM_HOME"):
         typer.echo("note: PODIUM_HOME is set; unset it, so that commands find the project in the current folder")
     typer.echo(f"next: cd {project.folder}, then podium sweep search_spaces/{facts.name}.yaml --name first")
     typer.echo("README.md there has the commands after that")

@@ -16,6 +16,7 @@ import typer
 import podium
 from podium.cli import (
     compare,
+    config,
     demo,
     doctor,
     evalset,
@@ -62,6 +63,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
+app.add_typer(config.app, name="config")
 app.add_typer(trainset.app, name="trainset")
 app.add_typer(evalset.app, name="evalset")
 app.command("train")(train.train)

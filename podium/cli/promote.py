@@ -61,7 +61,9 @@ def promote(
             "May be repeated.",
         ),
     ] = None,
-    backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
+    backend: Annotated[
+        str | None, typer.Option(help="ray, inline (in this process), or auto; the setting, or auto, if not given.")
+    ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, as in `podium sweep`.")] = None,
 ) -> None:
     """Lock the trial of a study that has earned it: the best ones run again with new seeds, scored on the holdout."""

@@ -38,13 +38,17 @@ def sweep(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="The budget profile whose quota this sweep uses; on Kaggle, the config's if not given."),
+        typer.Option(
+            help="The budget profile whose quota this sweep uses; the setting if not given; on Kaggle, the config's."
+        ),
     ] = None,
     target: Annotated[float | None, typer.Option(help="Stop once a complete trial is as good as this value.")] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many trials without an improvement.")
     ] = None,
-    backend: Annotated[str, typer.Option(help="ray, inline (in this process), or auto.")] = "auto",
+    backend: Annotated[
+        str | None, typer.Option(help="ray, inline (in this process), or auto; the setting, or auto, if not given.")
+    ] = None,
     address: Annotated[
         str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT; docs/tpu-vm.md has examples.")
     ] = None,
@@ -66,7 +70,7 @@ def sweep(
     ] = None,
     optuna_storage: Annotated[
         str | None,
-        typer.Option(help="journal, sqlite, or a database's URL; PODIUM_OPTUNA_STORAGE if not given, else journal."),
+        typer.Option(help="journal, sqlite, or a database's URL; the setting, or journal, if not given."),
     ] = None,
     storage: Annotated[
         str | None,
@@ -134,10 +138,12 @@ def _open(path: str | None, resume: str | None) -> tuple[SearchSpace, StudyView 
 
 def _workers(
     space: SearchSpace, count: int | None, cores: int | None, chips: int | None
-) -> dict[str, int | str | None]:
-    """The space's `workers`, with the values that were given in place."""
-    given = {"count": count, "cores": cores, "chips": chips}
-    return {**space.workers.model_dump(), **{name: value for name, value in given.items() if value is not None}}
+) -> dict[str, int | str | None] | None:
+    """The space's `workers`, with the values that were given in place; None if none was."""
+    given = {
+        name: value for name, value in {"count": count, "cores": cores, "chips": chips}.items() if value is not None
+    }
+    return {**space.workers.model_dump(), **given} if given else None
 
 
 def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import podium
+from podium.core import settings
 from podium.core.errors import UsageError
 from podium.core.redaction import shortened, shown
 
@@ -19,16 +20,17 @@ MOST_BYTES = 3500  # of a path; Linux allows 4096, and a trial's files need up t
 
 def home() -> Path:
     """The folder in `PODIUM_HOME`, else the current folder. Raises UsageError as `workspace` does."""
-    return _usable(Path(os.environ.get("PODIUM_HOME") or Path.cwd()), "home")
+    return _usable(settings.home_folder(), "home")
 
 
 def workspace() -> Path:
-    """The folder in `PODIUM_WORKSPACE`, else `workspace` in home.
+    """The folder of the setting `workspace`, else `workspace` in home.
 
     Raises:
-        UsageError: its path is too long, or not UTF-8; the libraries that write below it could not.
+        UsageError: a setting cannot be read, or the path is too long or not UTF-8; the libraries that write below it
+            could not use it.
     """
-    return _usable(Path(os.environ.get("PODIUM_WORKSPACE") or home() / "workspace"), "workspace")
+    return _usable(Path(settings.get("workspace") or home() / "workspace"), "workspace")
 
 
 def shipped() -> Path:

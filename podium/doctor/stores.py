@@ -29,7 +29,7 @@ def mlflow() -> Iterator[Finding]:
 
 def optuna() -> Iterator[Finding]:
     from podium.core.paths import workspace
-    from tuning.study.storage import ENVIRONMENT, FILES, optuna_storage
+    from tuning.study.storage import FILES, optuna_storage
 
     storage = optuna_storage()
     if storage in FILES:
@@ -39,7 +39,7 @@ def optuna() -> Iterator[Finding]:
         _connect(storage)
     except Exception as error:  # noqa: BLE001 recorded: whatever a driver raises
         line = f"{redact(storage)} does not answer: {one_line(getattr(error, 'orig', None) or error, 300)}"
-        yield Finding.broken("optuna", line, f"start the database, or correct {ENVIRONMENT}")
+        yield Finding.broken("optuna", line, "start the database, or correct optuna_storage (`podium config show`)")
         return
     yield Finding.ok("optuna", redact(storage))
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from podium.schemas import schema_line
 from podium.starter.priors import Prior, shown_size
-from podium.starter.schema import schema_line
 from podium.starter.sizes import EPOCHS, Sizes
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -1,6 +1,6 @@
 """The keys of run_manifest.json that only Kaggle knows."""
 
-import os
+from podium.core.settings import variable
 
 # The notebook that runs on Kaggle sets these variables; nothing else that it runs in names them.
 VARIABLES = {
@@ -12,4 +12,5 @@ VARIABLES = {
 
 def kaggle_facts() -> dict[str, str]:
     """The facts that the environment has. None of them is guessed."""
-    return {key: os.environ[name] for key, name in VARIABLES.items() if os.environ.get(name)}
+    found = {key: variable(name) for key, name in VARIABLES.items()}
+    return {key: value for key, value in found.items() if value is not None}

@@ -194,8 +194,8 @@ def test_the_rest_keeps_the_shares_of_the_gate_and_the_submission() -> None:
     [
         (None, 60.0, r"quota of 60 s: budget\.profile='local' has no quota; limit the time"),
         (None, "rest", r"quota 'rest': budget\.profile='local' has no quota"),
-        ("local", 60.0, r"quota of 60 s: --profile='local' has no quota"),
-        ("kaggle", None, "--profile='kaggle', must be one of"),
+        ("local", 60.0, r"quota of 60 s: profile='local' has no quota"),
+        ("kaggle", None, "^profile='kaggle', must be one of"),
     ],
 )
 def test_a_quota_needs_a_profile_that_has_one(profile: str | None, quota_s: float | str | None, message: str) -> None:

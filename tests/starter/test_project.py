@@ -15,7 +15,6 @@ from podium.core.config import load_config
 from podium.core.errors import PodiumError, UsageError
 from podium.starter import priors
 from podium.starter.project import init
-from podium.starter.schema import SCHEMAS, schema_line
 from podium.starter.sizes import find_sizes
 from tests.console import run
 from tests.starter.small_model import write_small_model, write_sums
@@ -139,17 +138,6 @@ def test_the_priors_narrow_with_size():
     assert [priors.shown_size(n) for n in (35_680, 15_191_712, 999_885_952, 2.61e9, 5)] == [
         *("36 thousand", "15 million", "1.0 billion", "2.6 billion", "5")
     ]
-
-
-def test_the_schema_of_a_file_is_named_where_there_is_one():
-    from podium.core.paths import shipped
-
-    for kind in ("run_config", "search_space"):
-        line = schema_line(kind)
-        if line:
-            assert line.endswith(f"{SCHEMAS}/{kind}.schema.json\n")
-    assert schema_line("no_such_kind") == ""
-    assert shipped().is_dir()
 
 
 def test_the_command_asks_on_a_terminal_only(here):

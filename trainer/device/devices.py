@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from podium.core import settings
 from podium.core.config_sections import DeviceConfig
 from podium.core.errors import UsageError
 from podium.core.paths import workspace
@@ -85,10 +86,10 @@ def compute_dtype(name: str) -> "np.dtype[Any]":
 def use_compile_cache() -> None:
     """Keep compiled programs in the workspace, so that a second process does not compile them again.
 
-    `PODIUM_COMPILE_CACHE=off` turns this off. A program for a CPU runs only on CPUs with the same instruction set, so
+    The setting `compile_cache` turns this off. A program for a CPU runs only on CPUs with the same instruction set, so
     the folder's name depends on it.
     """
-    if os.environ.get("PODIUM_COMPILE_CACHE") == "off":
+    if settings.get("compile_cache") == "off":
         return
     import jax
     import jaxlib.version

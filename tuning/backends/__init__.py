@@ -3,6 +3,7 @@
 import os
 import sys
 
+from podium.core import settings
 from podium.core.errors import UsageError
 from tuning.backends.base import Backend
 from tuning.search.space import SearchSpace
@@ -11,13 +12,14 @@ from tuning.workers.resources import accelerators_here, cores_here
 BACKENDS = ("auto", "ray", "inline")
 
 
-def make_backend(name: str, space: SearchSpace, n_trials: int, address: str | None = None) -> Backend:
-    """The backend of that name. `address` is that of the Ray cluster to join.
+def make_backend(name: str | None, space: SearchSpace, n_trials: int, address: str | None = None) -> Backend:
+    """The backend of that name, or of the setting `backend`. `address` is that of the Ray cluster to join.
 
     Raises:
         UsageError: unknown backend, an address with a backend that is not Ray, or missing devices.
         PodiumError: Ray did not start or answer.
     """
+    name = name or settings.get("backend") or "auto"
     if name not in BACKENDS:
         raise UsageError(f"backend {name!r}, must be one of {', '.join(BACKENDS)}")
     if name == "auto":

@@ -3,8 +3,9 @@
 Optuna's storage is the single source of truth about trials. outcome.py decides how a trial ends.
 """
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +17,13 @@ from podium.core.states import State
 from tuning.bridge.outcome import final_metrics, final_state, tell, unhandled_report
 from tuning.protocol import Job, read_report
 from tuning.search.samplers import sampler_for
+from tuning.search.samplers.base import SamplerError
 from tuning.search.space import SearchSpace
 from tuning.search.target import misfit
 from tuning.study import trial as attributes
 from tuning.study.create import draw
 from tuning.study.events import Event, Kind, Listener
-from tuning.study.files import stop_file
+from tuning.study.files import request_stop, stop_file
 from tuning.study.study import enqueued_count, first_number, started_trials
 from tuning.study.trial import TrialView, trial_view
 
@@ -133,27 +135,40 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
     def _ask_next(self) -> tuple[Any, TrialView] | None:
         if self._n_asked >= self._limit:
             return None
-        self._set_sampler(self._first + self._n_asked)
-        trial = self._study.ask()
-        self._n_asked += 1
-        return trial, self._draw(trial)
+        with self._sampler_may_fail():
+            self._set_sampler(self._first + self._n_asked)
+            trial = self._study.ask()
+            self._n_asked += 1
+            return trial, self._draw(trial)
+        return None
 
     def _draw(self, trial: Any) -> TrialView:
         """Draw the parameters and record them with the trial, so that a resume need not draw them again."""
         trial.set_user_attr(attributes.OVERRIDES, draw(trial, self._space))
         return self._view(trial)
 
-    def _resume_next(self) -> tuple[Any, TrialView]:
+    def _resume_next(self) -> tuple[Any, TrialView] | None:
         """The next trial of an earlier sweep. Parameters not yet drawn get the values that sweep would have drawn."""
         from tuning.bridge.half_drawn import HalfDrawnTrial
 
         frozen = self._to_resume.popleft()
-        self._set_sampler(frozen.number)
-        trial = HalfDrawnTrial(self._study, frozen._trial_id)
-        trial.set_user_attr(attributes.STATE, State.RUNNING)
-        if attributes.REASON in frozen.user_attrs:  # why it was stopped
-            trial.set_user_attr(attributes.REASON, None)
-        return trial, self._view(trial) if attributes.OVERRIDES in frozen.user_attrs else self._draw(trial)
+        with self._sampler_may_fail():
+            self._set_sampler(frozen.number)
+            trial = HalfDrawnTrial(self._study, frozen._trial_id)
+            trial.set_user_attr(attributes.STATE, State.RUNNING)
+            if attributes.REASON in frozen.user_attrs:  # why it was stopped
+                trial.set_user_attr(attributes.REASON, None)
+            return trial, self._view(trial) if attributes.OVERRIDES in frozen.user_attrs else self._draw(trial)
+        return None
+
+    @contextlib.contextmanager
+    def _sampler_may_fail(self) -> Iterator[None]:
+        """A sampler of the user's that raises here stops the sweep; a resume asks it again."""
+        try:
+            with self._space.sampler.reported():
+                yield
+        except SamplerError as error:
+            request_stop(self._folder, str(error), failed=True)
 
     def _set_sampler(self, number: int) -> None:
         index = number - self._first - self._n_enqueued
@@ -192,7 +207,8 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
         for name, value in found.items():
             if value is not None:
                 trial.set_user_attr(name, value)
-        tell(self._study, trial, view)
+        with self._sampler_may_fail():
+            tell(self._study, trial, view)
 
     def _notify(self, kind: Kind, view: TrialView, report: Report | None = None) -> None:
         for listener in self._listeners:

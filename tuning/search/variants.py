@@ -7,4 +7,6 @@ def variant_name(value: Any) -> Any:
     """The name in a mapping of options, in the short form (the name alone), or of an object that was already read."""
     if isinstance(value, str):
         return value
-    return value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    if isinstance(value, dict):
+        return value.get("name", "python" if "python" in value else None)
+    return getattr(value, "name", None)

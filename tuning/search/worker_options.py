@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from podium.core import settings
 from podium.core.config import first_problem
 from podium.core.config_sections import Section
 from podium.core.errors import UsageError
@@ -39,3 +40,11 @@ def parse_workers(value: "Workers | Mapping[str, Any] | int | str") -> Workers:
         return Workers.model_validate(value)
     except ValidationError as error:
         raise UsageError(f"workers: {first_problem(error)}") from error
+
+
+def with_setting(workers: Workers) -> Workers:
+    """The workers of a space, with the number of the setting `workers` if the space leaves it `auto`."""
+    number = settings.get("workers") or "auto"
+    if workers.count != "auto" or number == "auto":
+        return workers
+    return workers.model_copy(update={"count": int(number)})

@@ -14,6 +14,7 @@ from podium.core.errors import PodiumError, UsageError
 from podium.core.files import write_text
 from podium.core.paths import check_name, study_dir, workspace
 from tuning.search.space import SearchSpace
+from tuning.study.code import CODE, code_hashes
 from tuning.study.files import SPACE_FILE
 from tuning.study.locks import DriverLock
 from tuning.study.storage import JOURNAL, create_in_storage, open_storage
@@ -60,6 +61,7 @@ def _fill(study: Study, space: SearchSpace, data: Mapping[str, str], warm_start:
     from tuning.study import transfer
 
     study.set_user_attr(DATA, dict(data))
+    study.set_user_attr(CODE, code_hashes(space))
     study.set_user_attr(SPACE, space.to_yaml())
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
     if warm_start is not None:

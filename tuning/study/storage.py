@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podium.core import settings
 from podium.core.damage import DamagedFile
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import is_full_disk, read_json, write_json
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from sqlalchemy import Engine
 
-ENVIRONMENT = "PODIUM_OPTUNA_STORAGE"
 SQLITE, JOURNAL = "sqlite", "journal"
 FILES = {JOURNAL: JOURNAL_FILE, SQLITE: SQLITE_FILE}
 SCHEMES = ("sqlite", "postgresql", "mysql")
@@ -36,12 +36,12 @@ POSTGRES_DRIVER = ".venv/bin/pip install -e '.[postgres]'"
 LIMIT = "limit"  # Optuna user attribute of a study, from its first sweep on: how many trials the last one was to reach
 
 
-def optuna_storage(setting: str | None = None) -> str:
-    """The storage of a new study: `setting`, else PODIUM_OPTUNA_STORAGE, else a journal.
+def optuna_storage(given: str | None = None) -> str:
+    """The storage of a new study: `given`, else the setting, else a journal.
 
     Raises UsageError unless it is journal, sqlite or the URL of a database.
     """
-    chosen = setting or os.environ.get(ENVIRONMENT) or JOURNAL
+    chosen = given or settings.get("optuna_storage") or JOURNAL
     if chosen in FILES:
         return chosen
     scheme, _, rest = chosen.partition("://")
@@ -155,7 +155,7 @@ def recorded_url(storage: str) -> str:
 def _recorded(folder: Path, setting: str | None) -> str:
     """The study's storage, with the password from `setting` or the environment if they name the same database."""
     known = recorded(folder)
-    for candidate in filter(None, (setting, os.environ.get(ENVIRONMENT))):
+    for candidate in filter(None, (setting, settings.get("optuna_storage"))):
         if recorded_url(optuna_storage(candidate)) == known:
             return candidate
     if setting:
@@ -242,7 +242,7 @@ def _one_line(folder: Path, storage: str) -> Iterator[None]:
     except Exception as error:  # whatever a driver, or Optuna on damaged records, raises
         why = f"cannot use the study's storage {where}: {_line(error)}"
         if storage not in FILES and not storage.startswith("sqlite"):
-            hint = f"check the server, and the password in {ENVIRONMENT} or the driver's own settings"
+            hint = "check the server, and the password in PODIUM_OPTUNA_STORAGE or the driver's own settings"
         elif _is_refused(error):
             hint = "its folder must exist and be writable"
         else:

@@ -1,10 +1,10 @@
 """The plots of a study in its MLflow run: pictures, and one interactive page. Refreshed while the sweep runs."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from podium.core import settings
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.files import write_bytes, write_json, write_text
 from tuning.plots.draw import page, pictures
@@ -30,8 +30,8 @@ class PlotWriter:
         return True
 
     def write(self, client: Any, run_id: str, view: StudyView) -> None:
-        """Draw now, unless PODIUM_PLOTS=off."""
-        if os.environ.get("PODIUM_PLOTS") == "off":
+        """Draw now, unless the setting `plots` is off."""
+        if settings.get("plots") == "off":
             return
         began_s = self._clock.now()
         drawn, (text, left_out) = pictures(view), page(view)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from podium.core import settings
 from podium.core.errors import UsageError
 from podium.core.paths import workspace
 from podium.core.redaction import redact
@@ -20,9 +21,9 @@ PROBE_TIMEOUT_S = 3.0
 SCHEMES = ("sqlite", "postgresql", "mysql", "http", "https", "databricks")
 
 
-def tracking_uri(setting: str | None = None) -> str:
-    """`setting`, else MLFLOW_TRACKING_URI, else SQLite in the workspace. Raises UsageError for an unknown scheme."""
-    uri = setting or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+def tracking_uri(given: str | None = None) -> str:
+    """`given`, else the setting, else SQLite in the workspace. Raises UsageError for an unknown scheme."""
+    uri = given or settings.get("tracking_uri") or default_uri()
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme not in SCHEMES:
         known = ", ".join(SCHEMES)

@@ -21,6 +21,7 @@ from typing import Any
 
 import ray
 
+from podium.core import settings
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError
 from podium.core.files import write_text
@@ -284,7 +285,12 @@ class Pool:
 
 def start_pool(make: WorkerKind, study_folder: Path, plan: Plan, n_clients: int, name: str, limits: TrialLimits) -> Any:
     """Start the pool and its workers. Returns the actor's handle; clients find it by `name`."""
-    environment = {"PODIUM_HOME": str(home()), "PODIUM_WORKSPACE": str(workspace()), "PWD": str(Path.cwd())}
+    environment = {
+        "PODIUM_HOME": str(home()),
+        "PODIUM_WORKSPACE": str(workspace()),
+        "PODIUM_COMPILE_CACHE": settings.get("compile_cache") or "on",
+        "PWD": str(Path.cwd()),
+    }
     # On the node of the driver and the clients, so that the loss of another node takes none of them.
     options = {"num_cpus": 0, "scheduling_strategy": on_node(ray.get_runtime_context().get_node_id())}
     return (

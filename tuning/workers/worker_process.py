@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from podium.core import settings
 from podium.core.config import RunConfig
 from podium.core.errors import PodiumError, RunFailed
 from podium.core.files import is_full_disk, write_text
@@ -120,7 +121,7 @@ class WorkerProcess:
 def _local_study_folder(study_folder: Path) -> Path:
     """The study's folder on this node. If PODIUM_NODE_WORKSPACE is set, it is created there; a sweep with --storage
     then keeps it in sync with the driver's."""
-    own = os.environ.get("PODIUM_NODE_WORKSPACE")
+    own = settings.variable("PODIUM_NODE_WORKSPACE")
     if not own:
         return study_folder
     os.environ["PODIUM_WORKSPACE"] = own

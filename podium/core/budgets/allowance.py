@@ -70,13 +70,13 @@ def allowance(
 
 def _place(config: BudgetConfig, profile: str | None, quota_s: float | Literal["rest"] | None) -> Profile:
     if profile is not None:
-        return load_profile(profile, "--profile")
+        return load_profile(profile, "profile")
     return load_profile(config.profile) if quota_s is not None else place_of_run(config.profile)
 
 
 def _no_quota(quota_s: float | Literal["rest"], place: Profile, was_given: bool) -> UsageError:
     what = "quota 'rest'" if quota_s == REST else f"quota of {quota_s:g} s"
-    where = "--profile" if was_given else "budget.profile"
+    where = "profile" if was_given else "budget.profile"
     metered = ", ".join(name for name, each in profiles().items() if each.rate)
     return UsageError(
         f"{what}: {where}={place.name!r} has no quota; limit the time instead, or set the profile to one of {metered}"

@@ -153,6 +153,7 @@ def _environment(folder: Path, is_rerun: bool, namespaces: bool) -> dict[str, st
     kept = {key: value for key, value in os.environ.items() if key not in SECRETS and not key.startswith("PODIUM_")}
     return {
         **kept,
+        "XDG_CONFIG_HOME": str(folder / SCRATCH / "config"),  # without the user's settings
         "KAGGLE_KERNEL_RUN_TYPE": "Batch",
         "KAGGLE_URL_BASE": "https://www.kaggle.com",
         "PODIUM_KAGGLE_INPUT": str(folder / INPUT),

@@ -9,6 +9,7 @@ from tuning.search.samplers.cmaes import CmaEsSampler
 from tuning.search.samplers.gp import GpSampler
 from tuning.search.samplers.grid import GridSampler
 from tuning.search.samplers.nsga2 import NsgaSampler
+from tuning.search.samplers.python import PythonSampler
 from tuning.search.samplers.qmc import QmcSampler
 from tuning.search.samplers.random import RandomSampler
 from tuning.search.samplers.tpe import TpeSampler
@@ -24,11 +25,12 @@ Sampler = Annotated[
     | Annotated[GridSampler, Tag("grid")]
     | Annotated[NsgaSampler, Tag("nsga2")]
     | Annotated[CmaEsSampler, Tag("cmaes")]
-    | Annotated[GpSampler, Tag("gp")],
+    | Annotated[GpSampler, Tag("gp")]
+    | Annotated[PythonSampler, Tag("python")],
     Discriminator(
         variant_name,
         custom_error_type="sampler",
-        custom_error_message="must be one of tpe, random, qmc, grid, nsga2, cmaes, gp",
+        custom_error_message="must be one of tpe, random, qmc, grid, nsga2, cmaes, gp, or {python: 'pkg.module:make'}",
     ),
 ]
 

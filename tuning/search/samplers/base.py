@@ -4,8 +4,9 @@ A proposal follows from the seed, the trial's number and the contents of the stu
 proposes what an uninterrupted one would have.
 """
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 Made = TypeVar("Made")
+
+
+class SamplerError(UsageError):
+    """A sampler of the user's raised, or is none."""
 
 
 class SampledSpace(Protocol):
@@ -51,6 +56,11 @@ class BaseOptions(Section):
                 f"sampler {name!r} needs the package {package!r}; "
                 f"install it with .venv/bin/pip install -e '.[{extra}]', or choose another sampler"
             )
+
+    @contextlib.contextmanager
+    def reported(self) -> Iterator[None]:
+        """A context for calls of the sampler: what code of the user's raises becomes a SamplerError."""
+        yield
 
     def size(self, space: SampledSpace) -> int | None:  # noqa: ARG002
         """How many configurations it can propose; None if there is no limit. Raises UsageError."""
