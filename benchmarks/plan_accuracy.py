@@ -20,7 +20,7 @@ from trainer.programs.library import ProgramLibrary
 BASES = Path("search_spaces/base")
 ON_CPU = ("sft_tiny",)
 ELSEWHERE = ("submission_gemma3_1b", "submission_gemma2_2b", "submission_gemma_flax", "submission_tpu")
-TARGETS = "v5e:1x1,t4"
+TARGETS = "v5e:1x1,v5e:2x4,t4"
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What the documents show is what happens."""
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -106,3 +107,26 @@ def test_the_architecture_page_has_every_folder_of_the_packages():
     ]
     assert len(folders) > 20
     assert [path.name for path in folders if not re.search(rf"(?m)^ *(\w+/)?{path.name}/ ", text)] == []
+
+
+SHOWN = re.compile(r"^(?:\$ |    )(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(podium [^|>&;\n]*)", re.MULTILINE)
+# A page shows wrong usage on purpose, or stands for something with words of its own.
+FORM = re.compile(r"\b[A-Z]{2,}\b|\[|\.\.\.|…")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_command_line_takes_every_command_that_is_shown(page: Path):
+    """The parser as it is; nothing is run. Other tests run the commands of most pages."""
+    from typer.main import get_command
+
+    from podium.cli.main import app
+
+    root = get_command(app)
+    lines = [line for line in SHOWN.findall(page.read_text(encoding="utf-8")) if not FORM.search(line)]
+    for line in lines:
+        words = [word for word in shlex.split(line, comments=True)[1:] if word not in ("--debug", "--version")]
+        command = root
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert command is not root or not words, line
+        command.make_context("podium", words, resilient_parsing="--help" in words)

@@ -67,7 +67,7 @@ def estimate(
     itemsize = jnp.dtype(dtype).itemsize
     kept, work = layer_bytes(arch, batch, length, itemsize, config.train.remat)
     gathered = (tree_bytes((trainable, frozen), whole=True) - tree_bytes((trainable, frozen))) // arch.layers
-    loss = int(LOGITS * min(chunk, batch * length) * arch.vocab_size * 4)
+    loss = int((LOGITS if n_devices == 1 else LOGITS_OF_ROWS) * min(chunk, batch * length) * arch.vocab_size * 4)
     return Memory(
         shape=(batch, length),
         weights=tree_bytes((trainable, frozen)),
@@ -82,6 +82,9 @@ def estimate(
 # The number of arrays of each size that exist at once in a layer's forward and backward pass, and of a chunk of logits.
 # Fitted to float32 on the CPU backend.
 OF_HIDDEN, OF_HEADS, OF_MLP, OF_SCORES, LOGITS = 16, 6, 6, 3, 1.5
+# Where rows are divided over devices, each row has chunks of its own, and one more array of logits is kept. Fitted to
+# what XLA says for eight v5e chips.
+LOGITS_OF_ROWS = 2.5
 
 
 def layer_bytes(arch: Architecture, batch: int, length: int, itemsize: int, remat: str) -> tuple[int, int]:
