@@ -61,7 +61,8 @@ def _fill(study: Study, space: SearchSpace, data: Mapping[str, str], warm_start:
     from tuning.study import transfer
 
     study.set_user_attr(DATA, dict(data))
-    study.set_user_attr(CODE, code_hashes(space))
+    if code := code_hashes(space):
+        study.set_user_attr(CODE, code)
     study.set_user_attr(SPACE, space.to_yaml())
     study.set_user_attr("created", datetime.now(UTC).isoformat(timespec="seconds"))
     if warm_start is not None:
