@@ -87,14 +87,15 @@ def _unpacked(dataset: Path) -> Path:
 def _cloned(export: dict[str, Any], bundle: Path) -> Path:
     """The code at the locked commit, with the data of the bundle."""
     folder = scratch() / "clone"
-    for arguments in (
-        ["clone", "--quiet", export["clone"], str(folder)],
-        ["-C", str(folder), "checkout", "--quiet", export["commit"]],
-    ):
+    calls = {
+        "clone": ["clone", "--quiet", export["clone"], str(folder)],
+        "checkout": ["-C", str(folder), "checkout", "--quiet", export["commit"]],
+    }
+    for what, arguments in calls.items():
         done = subprocess.run(["git", *arguments], capture_output=True, text=True)
         if done.returncode:
             said = (done.stderr.strip() or "no message").splitlines()[-1]
-            raise Refused(f"git {arguments[0]} failed ({said}); switch the internet on, or export without --clone")
+            raise Refused(f"git {what} failed ({said}); switch the internet on, or export without --clone")
     for name in DATA:
         shutil.copytree(bundle / name, folder / name, dirs_exist_ok=True)
     print(f"code: {export['clone']} at {export['commit'][:12]}")
