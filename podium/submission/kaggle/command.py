@@ -6,7 +6,8 @@ Without the command, or without its configuration, the commands to type are what
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,16 @@ from podium.submission.kaggle.exported import Export, folder_of
 
 COMMAND = "kaggle"
 TIMEOUT_S = 3600.0  # an upload of wheels takes long
+LOOK_S, MOST_LOOKS = 10.0, 180  # between two looks at a dataset that is being unpacked, and how many of them
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the command. `may_fail`: its failure is no error, because the dataset may exist already."""
+    """One call of the command."""
 
     arguments: tuple[str, ...]
-    instead: tuple[str, ...] | None = None  # what to call if it fails
+    instead: tuple[str, ...] | None = None  # what to call if it fails: the dataset may exist already
+    until: str | None = None  # call it again until it prints this
 
     def __str__(self) -> str:
         return shlex.join((COMMAND, *self.arguments))
@@ -50,6 +53,9 @@ def push_calls(export: Export) -> list[Call]:
             options = ("-p", str(path), "--keep-tabular")
             version = ("datasets", "version", *options, "-m", f"attempt {export.attempt_id}")
             calls.append(Call(("datasets", "create", *options), version))
+            # A notebook that begins before its dataset is ready does not have it.
+            name = export.code if part == CODE else export.wheels
+            calls.append(Call(("datasets", "status", f"{export.owner}/{name}"), until="ready"))
     shape = ("--accelerator", export.machine_shape) if export.machine_shape else ()
     push = ("kernels", "push", "-p", str(folder / NOTEBOOK), "-t", str(export.timeout_s), *shape)
     return [*calls, Call(push)]
@@ -74,15 +80,22 @@ def is_configured() -> str | None:
     return None
 
 
-def run(calls: Sequence[Call]) -> str:
-    """Run the calls one after the other, and return what they printed, without secrets.
+def run(calls: Sequence[Call], wait: Callable[[float], object] = time.sleep) -> str:
+    """Run the calls one after the other, and return what they printed, without secrets. `wait` sleeps for seconds.
 
     Raises:
-        PodiumError: one failed; the message has its last line.
+        PodiumError: one failed, or was not ready in time; the message has its last line.
     """
     said = []
     for call in calls:
         done = _run(call.arguments)
+        for _ in range(MOST_LOOKS):
+            if call.until is None or done.returncode or call.until in done.stdout:
+                break
+            wait(LOOK_S)
+            done = _run(call.arguments)
+        else:
+            raise PodiumError(f"`{call}` did not say {call.until!r} within {MOST_LOOKS * LOOK_S:g} s; push again later")
         if done.returncode and call.instead is not None:
             done = _run(call.instead)
         text = redact(done.stdout.strip())

@@ -143,7 +143,11 @@ def test_a_rule_of_the_competition_is_checked_before_the_claim(data_home):
 
 
 def test_an_edited_notebook_is_not_pushed(exported):
-    assert [call.arguments[:2] for call in push_calls(exported)] == [("datasets", "create"), ("kernels", "push")]
+    assert [call.arguments[:2] for call in push_calls(exported)] == [
+        ("datasets", "create"),
+        ("datasets", "status"),
+        ("kernels", "push"),
+    ]
     file = notebook_file(exported)
     file.write_text(file.read_text().replace("TEST_MODE = False", "TEST_MODE = True"))
     with pytest.raises(UsageError, match="was edited after the export, so its run would not be the one that was"):
