@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from podium.cli.tables import print_json, print_table
+from podium.cli.tasks import ClauseGroup
 from podium.core import settings
 from podium.core.redaction import redact
 
-app = typer.Typer(help="The settings of Podium on this machine.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="The settings of Podium on this machine.", no_args_is_help=True)
 
 
 @app.callback()

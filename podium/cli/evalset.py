@@ -20,6 +20,7 @@ from podium.cli.reading import (
     source_of,
 )
 from podium.cli.tables import print_json
+from podium.cli.tasks import ClauseGroup
 from podium.core.errors import PodiumError
 from podium.core.paths import check_name, find_trainset, home, portable
 from podium.core.wording import named
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from eval.sets.contamination import Contamination
     from eval.sets.evalset import Evalset
 
-app = typer.Typer(help="Build, import and check evalsets.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="Build, import and check evalsets.", no_args_is_help=True)
 
 
 @app.command("build")

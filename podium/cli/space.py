@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podium.cli.tables import print_json
+from podium.cli.tasks import ClauseGroup
 from podium.core.wording import counted
 
 if TYPE_CHECKING:
     from tuning.search.space import SearchSpace
 
-app = typer.Typer(help="Inspect a search space before a sweep.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="Inspect a search space before a sweep.", no_args_is_help=True)
 
 
 @app.command("check")

@@ -19,6 +19,14 @@ OTHERS = "Other commands"
 _CLAUSE_END = re.compile(r"[.:;](?:\s|$)")
 
 
+class ClauseGroup(TyperGroup):
+    """A group whose help has the first clause about each command, where Typer would cut a sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (typer's own signature)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, first_clause(command.help)) for name, command in self.commands.items()])
+
+
 class TaskGroup(TyperGroup):
     """The group of all commands; its help lists them by task."""
 

@@ -18,6 +18,7 @@ from podium.cli.reading import (
     show_skipped,
     source_of,
 )
+from podium.cli.tasks import ClauseGroup
 from podium.cli.tokens import tokens
 from podium.core.paths import check_name, home, portable
 from podium.core.wording import counted
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # categories
 
-app = typer.Typer(help="Build and import trainsets.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="Build and import trainsets.", no_args_is_help=True)
 
 
 @app.command("build")
