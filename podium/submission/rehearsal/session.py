@@ -5,9 +5,9 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,12 +133,14 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in _files(folder))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    with contextlib.suppress(FileNotFoundError):  # removed while it is looked at
-        yield from (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """Bytes of all files below a folder, but for those that go while it is looked at."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                found = path.lstat()
+                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return total
 
 
 def _prefix() -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """A pretend session is limited as Kaggle's are: one test for each way in which a notebook fails by itself."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 
 from podium.core.clock import FakeClock
 from podium.submission.rehearsal.child import EXECUTED, INPUT, NOTEBOOK, SCRATCH, WORKING
 from podium.submission.rehearsal.outcome import Limits, Verdict
-from podium.submission.rehearsal.session import _prefix, run_session
+from podium.submission.rehearsal.session import _prefix, _size, run_session
 
 WAIT = "import threading; threading.Event().wait()"
 # Ends by itself when SIGTERM comes, and leaves a file, as a submission does.
@@ -115,3 +117,17 @@ def test_what_ignores_the_sigterm_is_killed(folder):
     ended = run(folder, [stubborn], Limits(time_s=600, grace_s=0.5), _UntilBegun(folder))
     assert ended.verdict is Verdict.TIMEOUT
     assert not (folder / WORKING / "evidence").exists()
+
+
+def test_a_file_that_goes_while_the_folder_is_looked_at_does_not_count(tmp_path, monkeypatch):
+    (tmp_path / "kept").write_bytes(b"12")
+    (tmp_path / "gone").write_bytes(b"123")
+    original = Path.lstat
+
+    def lstat(path):
+        if path.name == "gone":
+            raise FileNotFoundError(path)
+        return original(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    assert _size(tmp_path) == 2
