@@ -142,10 +142,9 @@ def _checked(run_dir: Path, export: Export) -> RunManifest:
 
 def _place(run_dir: Path, out: Path, facts: Collected) -> None:
     """Copy the evidence; the manifest comes last, since it says that all the rest is there."""
-    names = [name for name in (*files_of(run_dir), CLAIM, EXPORT) if (run_dir / name).is_file()]
-    if out.name != facts.evidence_id[:SHORT]:
-        names.remove(run_files.LOCK)  # it is the same, and the submission's folder has it
-    for name in names:
-        write_bytes(out / name, (run_dir / name).read_bytes())
+    for name in (*files_of(run_dir), CLAIM, EXPORT):
+        is_here = name == run_files.LOCK and (out / name).is_file()  # the submission's own, which is the same
+        if (run_dir / name).is_file() and not is_here:
+            write_bytes(out / name, (run_dir / name).read_bytes())
     write_json(out / COLLECT, without_nulls(facts.model_dump(mode="json")))
     write_bytes(out / run_files.MANIFEST, (run_dir / run_files.MANIFEST).read_bytes())

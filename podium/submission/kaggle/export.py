@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from podium.core.hashing import sha256_bytes
 from podium.core.paths import submission_dir
 from podium.core.temporary import temporary_folder
 from podium.submission.claim import claim_path, claim_run, read_claim, refuse_claimed, utc_now
-from podium.submission.kaggle.bundle import write_bundle
-from podium.submission.kaggle.exported import Export, export_path, folder_of, owner_of, read_export, slug
+from podium.submission.kaggle.bundle import contents_of, write_bundle
+from podium.submission.kaggle.exported import EXPORT, Export, export_path, folder_of, owner_of, read_export, slug
 from podium.submission.kaggle.metadata import (
     KERNEL,
     check_accelerator,
@@ -26,6 +27,7 @@ from podium.submission.kaggle.metadata import (
 from podium.submission.kaggle.notebook import notebook
 from podium.submission.kaggle.wheelhouse import requirements, write_wheels
 from podium.submission.lock import Lock, broken_rules, read_lock, verify_inputs
+from podium.submission.packaging.package import refuse_leaks
 from podium.submission.verify import without_nulls
 
 NOTEBOOK, CODE, WHEELS = "notebook", "code", "wheels"  # the folders of an export
@@ -57,7 +59,7 @@ def export(name: str, choices: Choices) -> Export:
 
     Raises:
         UsageError: there is no lock, it was already claimed or exported, an input is not as locked, a rule of the
-            competition is broken, or a choice is wrong; nothing was written.
+            competition is broken, a file holds a token or a home folder, or a choice is wrong; nothing was claimed.
         PodiumError: a wheel could not be downloaded, or the disk refused a file.
     """
     lock, out = read_lock(name), submission_dir(name)
@@ -70,21 +72,30 @@ def export(name: str, choices: Choices) -> Export:
     with _folder(name) as folder:
         if draft.offline:  # before the claim, because it may fail
             write_wheels(folder / WHEELS, draft, pinned)
-        claim = claim_run(out, lock.lock_id, exported_to="kaggle", accepted=accepted)
-        facts = {"attempt_id": claim.claim_id, "exported_at": claim.claimed_at}
-        made = _with_notebook(lock, draft.model_copy(update=facts))
-        write_json(export_path(name), without_nulls(made.model_dump(mode="json")))
+        made = _with_notebook(lock, draft.model_copy(update={"attempt_id": uuid.uuid4().hex}))
+        refuse_leaks(name, contents_of(lock, made, pinned))
+        # Before the claim, under the attempt's own name: whatever ends this process, the claim has its record.
+        write_json(_pending(name, made.attempt_id), without_nulls(made.model_dump(mode="json")))
+        claim_run(out, lock.lock_id, exported_to="kaggle", accepted=accepted, claim_id=made.attempt_id)
+        _pending(name, made.attempt_id).rename(export_path(name))
         _write(folder, lock, made, pinned)
         _replace(folder, folder_of(name))
     return made
 
 
+def _pending(name: str, attempt_id: str) -> Path:
+    """The record of an attempt that may not be claimed yet."""
+    return export_path(name).with_name(f".{EXPORT}.{attempt_id}")
+
+
 def _again(lock: Lock) -> Export:
     """The export of a claimed lock, whose folders are written if an interruption left none. Raises UsageError."""
     claim = read_claim(submission_dir(lock.name))
-    if claim.exported_to is None or folder_of(lock.name).exists() or not export_path(lock.name).is_file():
+    if claim.exported_to is None or folder_of(lock.name).exists():
         refuse_claimed(submission_dir(lock.name))
-    made = Export.model_validate_json(export_path(lock.name).read_text(encoding="utf-8"))
+    if (pending := _pending(lock.name, str(claim.claim_id))).is_file():
+        pending.rename(export_path(lock.name))
+    made = read_export(lock.name)
     pinned = requirements(made.python, None if made.accelerator is None else _kind(lock))
     with _folder(lock.name) as folder:
         if made.offline:

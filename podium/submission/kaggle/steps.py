@@ -36,9 +36,8 @@ from trainer.programs.library import ProgramLibrary
 P = ParamSpec("P")
 R = TypeVar("R")
 TEST_ITEMS = 5
-RERUN = (
-    "KAGGLE_IS_COMPETITION_RERUN"  # Kaggle sets it when it runs a code competition's notebook on the hidden test set
-)
+# Kaggle sets it when it runs a code competition's notebook on the hidden test set.
+RERUN = "KAGGLE_IS_COMPETITION_RERUN"
 
 
 def in_one_line(step: Callable[P, R]) -> Callable[P, R]:

@@ -54,7 +54,7 @@ def package(name: str, key: Path | None = None) -> Package:
     contents = contents_of(lock, run_dir)
     draft = PackageManifest(name=name, date=manifest.claimed_at[:10], lock_id=lock.lock_id, files={})
     contents[README] = readme(lock, manifest, draft.root).encode()
-    _refuse_leaks(name, contents)
+    refuse_leaks(name, contents)
     facts = {file: _facts(content) for file, content in contents.items()}
     signed = canonical_json(draft.model_copy(update={"files": facts}).model_dump(mode="json"))
     contents[ROOT_MANIFEST] = signed
@@ -69,7 +69,7 @@ def package(name: str, key: Path | None = None) -> Package:
     return Package(path, sha256_file(path), tuple(sorted(contents)), path.stat().st_size)
 
 
-def _refuse_leaks(name: str, contents: Mapping[str, Content]) -> None:
+def refuse_leaks(name: str, contents: Mapping[str, Content]) -> None:
     """Raises UsageError, naming every member that must not be handed on."""
     found = {file: leaks_in(chunks_of(content)(), is_data(file)) for file, content in contents.items()}
     lines = [f"{file} holds {', '.join(leaks)}" for file, leaks in found.items() if leaks]

@@ -60,7 +60,7 @@ def run_session(folder: Path, limits: Limits, is_rerun: bool, clock: Clock | Non
         if broken:
             return Ended(*broken, isolation)
         last = (folder / "child.log").read_text(errors="replace").strip().splitlines()[-1:]
-        raise PodiumError(f"the rehearsal itself failed ({last[0] if last else 'no message'}); see {folder}/child.log")
+        raise PodiumError(f"the rehearsal itself failed ({last[0] if last else 'no message'})")
     result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     isolation = (*result["isolation"], network)
     if broken:

@@ -94,6 +94,30 @@ def test_an_export_that_was_interrupted_is_written_again(locked, monkeypatch):
     assert locked.exists()
 
 
+def test_a_kill_right_after_the_claim_leaves_the_record(locked, monkeypatch):
+    def killed(_self, _target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting.Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export("one", CHOICES)
+    claim = read_claim(submission_dir("one"))
+    made = export("one", CHOICES)
+    assert made.attempt_id == claim.claim_id
+    assert notebook_file(made).is_file() and locked.exists()
+
+
+def test_a_token_in_the_data_is_not_exported(locked):
+    traces = locked / "trainsets/small/manifest.json"
+    values = json.loads(traces.read_text()) | {"recipe_version": "hf_" + "a" * 34}
+    traces.write_text(json.dumps(values))
+    write_lock(small.promotion(), "leaky")
+    with pytest.raises(UsageError, match="must hold no secret and no home folder"):
+        export("leaky", CHOICES)
+    assert not claim_path(submission_dir("leaky")).exists()
+
+
 WRONG = [
     ({"accelerator": None}, "budget.profile=local is no machine of Kaggle's; give --accelerator none"),
     ({"accelerator": "NvidiaTeslaP100"}, "accelerator 'NvidiaTeslaP100' is retired; Kaggle would run it on Nvidia"),
