@@ -14,10 +14,9 @@ from podium.core.run_files import CONFIG
 from podium.core.states import State
 from podium.core.wording import named
 from tuning.search.objectives import SUBMISSION_S
-from tuning.study.data import data_hashes
+from tuning.study.data import FUNCTION, data_hashes
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView, signed
-from tuning.workers.function_worker import FUNCTION
 
 SCORE = "dev/answer_correctness"  # what a sweep scored that the holdout scores, too, whatever metric it searched by
 

@@ -74,8 +74,9 @@ def _names(command: Any, parent: str = "") -> Iterator[str]:
 def config_page() -> str:
     """Every key of a config with its type, default and meaning."""
     schema = RunConfig.model_json_schema()
-    sections = [_section(name, schema["$defs"], part) for name, part in schema["properties"].items()]
-    return "# Config\n\n" + GENERATED + CONFIG_INTRO + "\n".join(sections)
+    sections = [_section(name, schema["$defs"], part) for name, part in schema["properties"].items() if "$ref" in part]
+    own = f"## own\n\n`own.NAME`: {schema['properties']['own']['description']}.\n"
+    return "# Config\n\n" + GENERATED + CONFIG_INTRO + "\n".join([*sections, own])
 
 
 def _section(name: str, definitions: Mapping[str, Any], part: Mapping[str, Any]) -> str:

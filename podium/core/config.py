@@ -6,12 +6,13 @@ as arrays; the others have no effect on a compiled program.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from podium.core.config_sections import (
     BudgetConfig,
@@ -32,6 +33,7 @@ from podium.core.plain_values import Unreadable
 from podium.core.redaction import shown
 from podium.core.yaml_text import parse_yaml, to_yaml
 
+OWN = re.compile(r"own\.[A-Za-z_]\w*", re.ASCII)
 # What pydantic puts at the end of the place of an error in a field that takes a number or "auto".
 INT_TAGS, AUTO_TAG = ("int", "constrained-int"), "literal['auto']"
 
@@ -47,6 +49,11 @@ class RunConfig(Section):
     eval: EvalConfig = EvalConfig()
     budget: BudgetConfig = BudgetConfig()
     device: DeviceConfig = DeviceConfig()
+    own: dict[str, JsonValue] = Field(
+        {},
+        exclude_if=lambda values: not values,  # so that a config without any keeps its hash
+        description="values of your own, for a training function of your own; Podium's trainer refuses them",
+    )
 
     @model_validator(mode="after")
     def _only_a_frozen_base_is_int8(self) -> Self:
@@ -106,8 +113,7 @@ class RunConfig(Section):
         """A config from its values. Raises UsageError, which begins with `where`: unknown key or wrong value."""
         for section, fields in values.items():
             for name in fields if section in cls.model_fields and isinstance(fields, dict) else ():
-                if f"{section}.{name}" not in all_keys():
-                    _reraise_with_place(f"{section}.{name}", where)
+                _check_key(f"{section}.{name}", where)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -117,7 +123,7 @@ class RunConfig(Section):
         """The value at a dotted key. Raises UsageError for an unknown key."""
         check_key(key)
         section, name = key.split(".")
-        return getattr(getattr(self, section), name)
+        return self.own.get(name) if section == "own" else getattr(getattr(self, section), name)
 
     def to_yaml(self) -> str:
         """Every field as YAML, defaults included."""
@@ -174,9 +180,14 @@ def same_value(key: str, one: Any, other: Any) -> bool:
     return one == other or (key == "data.layout" and {one, other} == {"auto", "steps"})
 
 
+def is_own(key: str) -> bool:
+    """Whether it is a key of the user's own, for a training function of the user's own: `own.hidden_size`."""
+    return OWN.fullmatch(key) is not None
+
+
 def check_key(key: str) -> None:
     """Raises UsageError, naming the nearest known key, when RunConfig has no such dotted key."""
-    if key not in all_keys():
+    if key not in all_keys() and not is_own(key):
         near = difflib.get_close_matches(key, all_keys(), n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(all_keys())}"
         raise UsageError(f"unknown config key {key!r}; {hint}")
@@ -247,7 +258,7 @@ def first_problem(error: ValidationError) -> str:
     return f"{place}={shown(first['input'])}: {message}{more}"
 
 
-def _reraise_with_place(key: str, where: str) -> None:
+def _check_key(key: str, where: str) -> None:
     try:
         check_key(key)
     except UsageError as error:

@@ -4,15 +4,16 @@ A `RunConfig` may hold `auto` and `train.epochs`; `trainer.programs.library.Prog
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from podium.core.config import RunConfig
 from podium.core.config_sections import DataConfig, GenerateConfig, P, Size, T, TrainConfig
 from podium.core.errors import PodiumError
 
 SIZES_IN_TOKENS = ("data.max_seq_len", "generate.max_prompt_tokens", "generate.max_new_tokens")
+NOT_OURS = "own.{} is for a training function of your own; Podium's trainer does not read it, so remove it"
 SIZES = (*SIZES_IN_TOKENS, "generate.batch_size")
 
 
@@ -37,6 +38,12 @@ class ResolvedConfig(RunConfig):
     data: ResolvedData
     train: ResolvedTrain
     generate: ResolvedGenerate
+
+    @model_validator(mode="after")
+    def _has_nothing_of_the_users_own(self) -> Self:
+        if self.own:
+            raise ValueError(NOT_OURS.format(next(iter(self.own))))
+        return self
 
 
 def open_keys(config: RunConfig) -> list[str]:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from podium.core import config
 from podium.core.config import all_keys
+from tuning.search import objectives
 from tuning.search.checks import SEARCHABLE
 from tuning.search.objectives import COSTS, METRICS
 from tuning.search.parameters import NAMES, SPELLINGS
@@ -13,10 +15,12 @@ DEFS = "#/$defs"
 NUMBER = {"type": "number"}
 SCALAR = {"type": ["string", "number", "boolean", "null"]}
 CHOICES = {"type": "array", "minItems": 2}
+OWN_KEY = {"pattern": f"^{config.OWN.pattern}$"}  # for a training function of the user's own
+OWN_METRIC = {"pattern": f"^{objectives.OWN.pattern}$"}  # reported by it
 WHEN = {
     "description": "other parameters, and the values for which this one is active",
     "type": "object",
-    "propertyNames": {"enum": sorted(SEARCHABLE)},
+    "propertyNames": {"anyOf": [{"enum": sorted(SEARCHABLE)}, OWN_KEY]},
 }
 
 
@@ -27,11 +31,14 @@ def search_space_schema() -> dict[str, Any]:
     schema["required"] = ["name", "base", "trials", "parameters"]
     searchable = [key for key in all_keys() if key in SEARCHABLE]
     parameter = {key: _described(definitions, key) for key in searchable}
-    properties["parameters"] |= {"properties": parameter, "additionalProperties": False}
-    properties["overrides"] |= {"properties": {key: _value(key) for key in all_keys()}, "additionalProperties": False}
-    properties["start_with"]["items"] = {"type": "object", "propertyNames": {"enum": searchable}}
-    properties["metric"]["enum"] = list(METRICS)
-    definitions["Objective"]["properties"]["metric"]["enum"] = [*METRICS, *COSTS]
+    properties["parameters"] |= _keys(parameter, {"$ref": f"{DEFS}/Parameter"})
+    properties["overrides"] |= _keys({key: _value(key) for key in all_keys()}, {})
+    properties["start_with"]["items"] = {
+        "type": "object",
+        "propertyNames": {"anyOf": [{"enum": searchable}, OWN_KEY]},
+    }
+    properties["metric"]["anyOf"] = [{"enum": list(METRICS)}, OWN_METRIC]
+    definitions["Objective"]["properties"]["metric"]["anyOf"] = [{"enum": [*METRICS, *COSTS]}, OWN_METRIC]
     definitions["Objective"]["required"] = ["metric"]
     definitions["Parameter"] = _parameter()
     for key in ("sampler", "scheduler"):
@@ -43,6 +50,11 @@ def search_space_schema() -> dict[str, Any]:
         "anyOf": [*count["anyOf"], {"$ref": f"{DEFS}/Workers"}],
     }
     return schema
+
+
+def _keys(known: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a config, each with its schema, and those of the user's own."""
+    return {"properties": known, "patternProperties": {OWN_KEY["pattern"]: own}, "additionalProperties": False}
 
 
 def _described(definitions: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -105,6 +105,9 @@ def test_every_form_of_a_space_is_valid(tmp_path):
     assert errors("search_space", parse_yaml(SPACE.replace("sampler: tpe", own))) == []
     (tmp_path / "space.yaml").write_text(SPACE)
     assert load_space(tmp_path / "space.yaml").trials == 4
+    of_function = SPACE.replace("metric: dev/loss", "metric: own/loss\ndirection: minimize")
+    of_function = of_function.replace("train.batch_size: 8", "own.width: 8").replace("lora.enabled:", "own.width:")
+    assert errors("search_space", parse_yaml(of_function)) == []
 
 
 @pytest.mark.parametrize("mistake", BROKEN_SPACES)

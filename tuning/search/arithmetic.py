@@ -29,7 +29,8 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "ceil": math.ceil,
     "sqrt": math.sqrt,
 }
-METRIC = re.compile(r"\b(dev|train|plan)/([a-z_]+)")  # names with a slash, which Python would parse as a division
+# Names with a slash, which Python would parse as a division.
+METRIC = re.compile(r"\b(dev|train|plan|own)/([A-Za-z_]\w*)")
 MOST_CHARACTERS = 200  # keeps the parser's recursion shallow
 
 

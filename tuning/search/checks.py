@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from podium.core.config import changeable_keys, check_key, keys_with_role
+from podium.core.config import changeable_keys, check_key, is_own, keys_with_role
 from podium.core.config_sections import Role
 from podium.core.errors import UsageError
 from podium.core.paths import check_name
+from tuning.search import objectives
 from tuning.search.arithmetic import Constraint, Expression
 from tuning.search.objectives import COSTS, METRICS
 from tuning.search.parameters import field_type
@@ -69,11 +70,13 @@ def _check_searchable(space: "SearchSpace", key: str) -> None:
     check_key(key)
     if key == "train.epochs":
         raise UsageError("parameters: train.epochs cannot be searched; search train.max_steps, the resource of a trial")
-    if key not in SEARCHABLE:
+    if is_own(key) and space.base_config.get(key) is None:
+        raise UsageError(f"parameters: {key} has no value in the base config, that of trial 0; set it under overrides")
+    if key not in SEARCHABLE and not is_own(key):
         raise UsageError(
             f"parameters: {key} cannot be searched, since it does not change what is learned; set it in the base config"
         )
-    if key in space.overrides:
+    if key in space.overrides and not is_own(key):
         raise UsageError(f"{key} is under both parameters and overrides; keep one")
 
 
@@ -146,7 +149,7 @@ def _check_constraints(space: "SearchSpace") -> None:
         if not constraint.names:
             raise UsageError(f"constraints: {text!r} names neither a config key nor a metric; name one")
         for name in constraint.names:
-            if name not in REPORTED:
+            if not _is_reported(name):
                 _check_number(space, name, f"constraints: {text!r}")
         if bound := constraint.bound():
             bounds.setdefault(bound[0], []).append((*bound[1:], text))
@@ -178,8 +181,12 @@ def _check_room(name: str, found: list[tuple[float, float, str]]) -> None:
 
 
 def _range(space: "SearchSpace", name: str) -> Iterator[tuple[float, float, str]]:
-    if name not in REPORTED and (values := space.values_of(name)):
+    if not _is_reported(name) and (values := space.values_of(name)):
         yield min(values), max(values), f"{name} from {min(values)} to {max(values)}"
+
+
+def _is_reported(name: str) -> bool:
+    return name in REPORTED or objectives.is_own(name)
 
 
 def _check_number(space: "SearchSpace", name: str, where: str) -> None:

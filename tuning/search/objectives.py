@@ -1,5 +1,6 @@
 """The objectives of a study: one metric, or several, whose result is a Pareto front of trials."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -26,7 +27,21 @@ COSTS: dict[str, Direction] = {
     "projected_submit_s": "minimize",
     SUBMISSION_S: "minimize",
 }
+OWN = re.compile(r"own/[A-Za-z_]\w*", re.ASCII)  # a metric that a training function of the user's own reports
 MODES: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
+
+
+OR_OWN = ", or own/NAME with a training function of your own"
+
+
+def is_own(name: Any) -> bool:
+    """Whether a training function of the user's own reports it: `own/accuracy`. It has no natural direction."""
+    return isinstance(name, str) and OWN.fullmatch(name) is not None
+
+
+def is_metric(name: str) -> bool:
+    """Whether trials can be compared by it."""
+    return name in METRICS or is_own(name)
 
 
 class Objective(Section):
@@ -38,15 +53,15 @@ class Objective(Section):
     @model_validator(mode="before")
     @classmethod
     def _natural_mode(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "mode" not in values:
+        if isinstance(values, dict) and "mode" not in values and not is_own(values.get("metric")):
             natural = {**METRICS, **COSTS}.get(str(values.get("metric")), "maximize")
             return {**values, "mode": natural.removesuffix("imize")}
         return values
 
     @model_validator(mode="after")
     def _is_reported(self) -> Self:
-        if self.metric not in {**METRICS, **COSTS}:
-            raise ValueError(f"metric={self.metric!r}, must be one of {', '.join((*METRICS, *COSTS))}")
+        if self.metric not in COSTS and not is_metric(self.metric):
+            raise ValueError(f"metric={self.metric!r}, must be one of {', '.join((*METRICS, *COSTS))}{OR_OWN}")
         return self
 
     @property
@@ -63,9 +78,10 @@ def with_primary_metric(values: Mapping[str, Any]) -> dict[str, Any]:
     names = [one.metric for one in objectives]
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"objectives={names}, must be two or more different metrics; write a single one as `metric`")
-    if names[0] not in METRICS:
+    if not is_metric(names[0]):
         raise ValueError(
-            f"objectives begin with {names[0]}, must begin with one of {', '.join(METRICS)}: schedulers use the first"
+            f"objectives begin with {names[0]}, must begin with one of {', '.join(METRICS)}{OR_OWN}: "
+            "schedulers use the first"
         )
     first = {"metric": names[0], "direction": objectives[0].direction}
     for name, value in first.items():

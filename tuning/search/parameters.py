@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Protocol, Self, Union, get_args, get
 
 from pydantic import Field, field_validator, model_validator
 
-from podium.core.config import RunConfig, all_keys
+from podium.core.config import RunConfig, all_keys, is_own
 from podium.core.config_sections import Section
 from tuning.search.arithmetic import Expression, Lookup
 
@@ -252,7 +252,12 @@ def in_dependency_order(parameters: Mapping[str, Parameter]) -> dict[str, Parame
 
 
 def field_type(key: str) -> Any:
-    """The declared type of a dotted RunConfig key; of one that may be `auto` or null as well, that of its numbers."""
+    """The declared type of a dotted RunConfig key; of one that may be `auto` or null as well, that of its numbers.
+
+    `float` for a key of the user's own, which may be computed.
+    """
+    if is_own(key):
+        return float
     section, name = key.split(".")
     outer = RunConfig.model_fields[section].annotation
     declared = outer.model_fields[name].annotation  # type: ignore[union-attr]

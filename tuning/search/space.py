@@ -15,7 +15,7 @@ from podium.core.config_sections import Section
 from podium.core.errors import UsageError
 from podium.core.yaml_text import to_yaml
 from tuning.search.arithmetic import Constraint
-from tuning.search.objectives import METRICS, Direction, Objective, with_primary_metric
+from tuning.search.objectives import METRICS, OR_OWN, Direction, Objective, is_metric, is_own, with_primary_metric
 from tuning.search.parameters import Parameter, SuggestingTrial, in_dependency_order, list_as_choice
 from tuning.search.samplers import Sampler
 from tuning.search.samplers.tpe import TpeSampler
@@ -91,7 +91,7 @@ class SearchSpace(Section):
     def _natural_direction(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("objectives") and isinstance(values["objectives"], list | tuple):
             return with_primary_metric(values)
-        if isinstance(values, dict) and "direction" not in values:
+        if isinstance(values, dict) and "direction" not in values and not is_own(values.get("metric")):
             metric = values.get("metric", "dev/answer_correctness")
             values = {**values, "direction": METRICS.get(metric, "maximize") if isinstance(metric, str) else "maximize"}
         return values
@@ -100,8 +100,8 @@ class SearchSpace(Section):
     def _consistent(self) -> Self:
         if self.base_config.train.epochs is not None:
             raise ValueError("base_config has train.epochs, must have its number of steps; `load_space` finds it")
-        if self.metric not in METRICS:
-            raise ValueError(f"metric={self.metric!r}, must be one of {', '.join(METRICS)}")
+        if not is_metric(self.metric):
+            raise ValueError(f"metric={self.metric!r}, must be one of {', '.join(METRICS)}{OR_OWN}")
         if refusal := self.scheduler.refusal(self.report_every_steps, self.max_steps):
             raise ValueError(f"scheduler.{refusal}")
         return self

@@ -6,6 +6,8 @@ from eval.sets.evalset import Evalset
 from podium.core.hashing import sha256_file
 from podium.core.paths import find_trainset
 
+FUNCTION = "train function"  # in place of the data: the hash of a training function of the user's own
+
 
 def data_hashes(evalset: Evalset, trainsets: Iterable[str]) -> dict[str, str]:
     """The hashes that a study records of its data; each trainset's file is read once.

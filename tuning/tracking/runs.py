@@ -10,6 +10,7 @@ from podium.core.files import write_text
 from podium.core.states import State
 from tuning.search.labels import params_label
 from tuning.search.space import SearchSpace
+from tuning.study.data import FUNCTION
 from tuning.study.files import LOG_TAIL_FILE, MLFLOW_RUN_FILE, SPACE_FILE, TRACEBACK_FILE
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView
@@ -60,7 +61,7 @@ class StudyRuns:
 
     def write_trial(self, trial: TrialView) -> None:
         """Bring the trial's run up to date: its metrics, and its files and final state if it has ended."""
-        params = {} if self.run_ids.get(trial.number) in self._written else _params(trial)
+        params = {} if self.run_ids.get(trial.number) in self._written else _params(trial, FUNCTION in self._data)
         run_id = self._open_trial(trial)
         written = self._written[run_id]
         if trial.state.is_final:
@@ -141,15 +142,18 @@ def _tags(trial: TrialView) -> dict[str, Any]:
     return {"state": trial.state, "reason": trial.reason, "program_key": config.program_key if config else None}
 
 
-def _params(trial: TrialView) -> dict[str, Any]:
-    """The params of the trial's run. MLflow's params cannot change, so a member of a population has those it drew."""
+def _params(trial: TrialView, is_of_function: bool) -> dict[str, Any]:
+    """The params of the trial's run. MLflow's params cannot change, so a member of a population has those it drew.
+
+    What a training function of the user's own reads beside the searched params is not known.
+    """
     try:
         config = trial.space.config(trial.overrides)
     except UsageError:
         return {param_name(key): param_value(value) for key, value in trial.overrides.items()}
     searched = [key for key in trial.space.parameters if "." in key]
     inactive = {key for key in searched if key not in trial.overrides} if not trial.baseline else set()
-    shown = [key for key in (*KEY_PARAMS, *searched) if key not in inactive]
+    shown = [key for key in (*(() if is_of_function else KEY_PARAMS), *searched) if key not in inactive]
     return {param_name(key): param_value(config.get(key)) for key in shown}
 
 

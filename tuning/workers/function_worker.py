@@ -22,10 +22,10 @@ from podium.core.records import Report
 from podium.core.run_files import CONFIG
 from podium.core.states import State
 from tuning.search.space import SearchSpace
+from tuning.study.data import FUNCTION
 from tuning.study.files import asked_to_end, trial_dir
 from tuning.study.study import load_study_space
 
-FUNCTION = "train function"  # among the hashes of a study's data
 PROGRESS = "function.json"  # in a trial's folder: the newest step that it reported
 
 

@@ -20,10 +20,10 @@ from podium.core.errors import RunFailed, UsageError
 from podium.core.files import write_json
 from podium.core.paths import find_evalset, find_trainset, portable
 from podium.core.records import Report, Sample
-from podium.core.resolved import with_sizes_of
+from podium.core.resolved import NOT_OURS, with_sizes_of
 from podium.core.run_files import CONFIG, PREDICTIONS, SCORECARD
 from podium.core.states import State
-from tuning.search.objectives import ANSWERS_S, ITEM_S
+from tuning.search.objectives import ANSWERS_S, ITEM_S, is_own
 from tuning.search.space import SearchSpace
 from tuning.study import cuts
 from tuning.study.data import data_hashes
@@ -87,6 +87,7 @@ class Worker:
     @staticmethod
     def check(space: SearchSpace) -> dict[str, str]:
         """Raises UsageError if data is missing, a prompt is in both sets, or the scorer cannot judge an item."""
+        _refuse_own(space)
         if space.base_config.device.distributed:
             raise UsageError(
                 "device.distributed=true, must be false in a sweep, where a trial is one process; "
@@ -233,3 +234,12 @@ def _score(trial: _Slot) -> dict[str, float]:
     }
     loss = run.loss_on(trial.samples[:LOSS_ITEMS])
     return scores if loss is None or not math.isfinite(loss) else {**scores, f"{trial.split}/loss": loss}
+
+
+def _refuse_own(space: SearchSpace) -> None:
+    """Raises UsageError for what only a training function of the user's own reads or reports."""
+    for name in space.base_config.own:
+        raise UsageError(NOT_OURS.format(name))
+    for metric, _ in space.aims:
+        if is_own(metric):
+            raise UsageError(f"metric {metric} is reported by a training function of your own; pass it as train=")

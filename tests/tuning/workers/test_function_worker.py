@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from podium.core.config import RunConfig
 from podium.core.errors import UsageError
+from podium.core.resolved import SIZES, resolved
 from podium.core.states import State
 from tests.console import ROOT
 from tuning import Ended, resume, sweep
@@ -17,7 +19,13 @@ from tuning.promotion import promote_unconfirmed
 from tuning.study.files import stop_file
 
 PAGE = (ROOT / "docs/own_objective.md").read_text()
-SPACE = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
+OWN_SPACE = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
+SPACE = OWN_SPACE | {
+    "metric": "dev/loss",
+    "direction": "minimize",
+    "overrides": {"train.max_steps": 60, "train.warmup_steps": 0},
+    "parameters": {"train.learning_rate": OWN_SPACE["parameters"]["train.learning_rate"]},
+}
 QUIET = {"backend": "inline", "tracking_uri": None}
 
 
@@ -128,10 +136,66 @@ def test_a_resume_calls_it_again_and_skips_what_is_known(home, space):
 def test_the_example_of_the_page_runs(home):
     (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (home / "my_training.py").write_text(program)
-    (home / "own.yaml").write_text(yaml.safe_dump(SPACE))
+    (home / "own.yaml").write_text(yaml.safe_dump(OWN_SPACE, sort_keys=False))
     done = subprocess.run([sys.executable, "my_training.py"], cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\d \{'train.learning_rate': 0.0\d+", done.stdout), done.stdout
+    assert re.search(r"\d \{'train.learning_rate': 0.0\d+, 'own.width': \d+\}", done.stdout), done.stdout
+
+
+def test_its_own_parameters_and_metrics(home, space):
+    drawn = []
+
+    def train(config, report):
+        drawn.append((config.get("own.width"), config.own["kind"]))
+        report(60, {"own/accuracy": config.own["width"] / 100})
+
+    parameters = {"own.width": {"type": "int", "low": 16, "high": 256}, "own.kind": ["deep", "wide"]}
+    values = {"own.width": 64, "own.kind": "deep"}
+    write(
+        home / space,
+        parameters=parameters,
+        overrides={"train.max_steps": 60, "train.warmup_steps": 0, **values},
+        constraints=["own.width * own/accuracy <= 1000"],
+        trials=3,
+    )
+    study = sweep(space, train=train, **QUIET)
+    assert drawn[0] == (64, "deep") and study.trials[0].baseline
+    assert [trial.value for trial in study.trials] == [width / 100 for width, _ in drawn]
+    assert study.best().value == max(width for width, _ in drawn) / 100
+    assert study.best().run_config.own["width"] == study.best().value * 100
+
+
+def write(path, **changes):
+    path.write_text(yaml.safe_dump({name: value for name, value in (OWN_SPACE | changes).items() if value is not None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"overrides": {"train.warmup_steps": 0}},
+            "own.width has no value in the base config, that of trial 0",
+        ),
+        ({"direction": None}, "direction is missing; add it"),
+        ({"metric": "accuracy"}, "or own/NAME with a training function of your own"),
+        ({"parameters": {"own.2nd": [1, 2]}}, "unknown config key 'own.2nd'"),
+        ({}, "own.width is for a training function of your own; Podium's trainer does not read it"),
+        (
+            {"overrides": None, "parameters": SPACE["parameters"]},
+            "metric own/accuracy is reported by a training function of your own; pass it as train=",
+        ),
+    ],
+)
+def test_what_only_a_function_reads_or_reports_is_refused_without_one(home, space, changes, message):
+    write(home / space, **changes)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        sweep(space, **QUIET)
+    assert not (home / "studies").exists()
+
+
+def test_the_trainer_refuses_values_of_the_users_own():
+    with pytest.raises(UsageError, match=r"own\.width is for a training function of your own"):
+        resolved(RunConfig().with_overrides({"own.width": 3, **dict.fromkeys(SIZES, 64)}))
 
 
 @pytest.mark.slow
