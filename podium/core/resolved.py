@@ -13,7 +13,7 @@ from podium.core.config_sections import DataConfig, GenerateConfig, P, Size, T, 
 from podium.core.errors import PodiumError
 
 SIZES_IN_TOKENS = ("data.max_seq_len", "generate.max_prompt_tokens", "generate.max_new_tokens")
-NOT_OURS = "own.{} is for a training function of your own; Podium's trainer does not read it, so remove it"
+NOT_OURS = "own.{} is read by a training function of your own only (docs/own_objective.md); remove it"
 SIZES = (*SIZES_IN_TOKENS, "generate.batch_size")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from optuna.trial import Trial, TrialState
 from ray.tune.search import Searcher
 
 from podium.core.paths import study_dir
@@ -168,7 +169,18 @@ class OptunaBridge(Searcher):  # type: ignore[misc]
             with self._space.sampler.reported():
                 yield
         except SamplerError as error:
+            self._stop_half_drawn(str(error))
             request_stop(self._folder, str(error), failed=True)
+
+    def _stop_half_drawn(self, reason: str) -> None:
+        """Record as stopped the trial whose parameters could not be drawn, so that it is not shown as running."""
+        others = {view.number for _, view in self._running.values()} | {trial.number for trial in self._to_resume}
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            is_running = frozen.user_attrs.get(attributes.STATE, State.RUNNING) == State.RUNNING
+            if is_running and frozen.number not in others:
+                trial = Trial(self._study, frozen._trial_id)
+                trial.set_user_attr(attributes.STATE, State.STOPPED)
+                trial.set_user_attr(attributes.REASON, reason)
 
     def _set_sampler(self, number: int) -> None:
         index = number - self._first - self._n_enqueued

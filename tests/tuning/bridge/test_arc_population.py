@@ -113,9 +113,11 @@ def test_a_population_is_swept_learned_from_and_submitted(here: Path, capsys: py
     assert (summary["primary_score"], summary["challenges"]) == (1.0, about)
 
     assert command("package", "final") == 0
-    with zipfile.ZipFile(here / "submission_runs/packages/final.zip") as archive:
-        assert json.loads(archive.read("final/submission.json")) == submission
-        assert archive.read("final/challenge_predictions.jsonl")
+    (package,) = here.glob("submission_runs/packages/podium_final_*.zip")
+    with zipfile.ZipFile(package) as archive:
+        packaged = f"{package.stem}/submission_runs/final"
+        assert json.loads(archive.read(f"{packaged}/submission.json")) == submission
+        assert archive.read(f"{packaged}/challenge_predictions.jsonl")
 
     # The same by hand: no score, and none to be had.
     # A split is one of an evalset: the challenges are answered whole.

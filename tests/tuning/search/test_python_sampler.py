@@ -107,7 +107,8 @@ def test_one_that_raises_in_a_sweep_stops_it_and_a_resume_goes_on(write_space, m
     study = sweep(path, trials=4, backend="inline", worker=AnalyticWorker, name="own")
     reason = f"sampler.python='{module}:FromTheEnd' raised RuntimeError: no idea what to try"
     assert (study.summary["stopped"], study.summary["failed"]) == (reason, True)
-    assert [trial.state for trial in study.trials][:2] == ["diverged", "diverged"]
+    assert [trial.state for trial in study.trials] == ["diverged", "diverged", "stopped"]
+    assert study.trials[-1].reason == reason
     file = home / f"{module}.py"
     recorded = open_storage(study_dir("own")).user_attrs["code"]
     assert list(recorded) == [f"{module}:FromTheEnd"]

@@ -179,7 +179,10 @@ def write(path, **changes):
         ({"direction": None}, "direction is missing; add it"),
         ({"metric": "accuracy"}, "or own/NAME with a training function of your own"),
         ({"parameters": {"own.2nd": [1, 2]}}, "unknown config key 'own.2nd'"),
-        ({}, "own.width is for a training function of your own; Podium's trainer does not read it"),
+        (
+            {},
+            "own.width is read by a training function of your own only (docs/own_objective.md); remove it",
+        ),
         (
             {"overrides": None, "parameters": SPACE["parameters"]},
             "metric own/accuracy is reported by a training function of your own; pass it as train=",
@@ -194,7 +197,7 @@ def test_what_only_a_function_reads_or_reports_is_refused_without_one(home, spac
 
 
 def test_the_trainer_refuses_values_of_the_users_own():
-    with pytest.raises(UsageError, match=r"own\.width is for a training function of your own"):
+    with pytest.raises(UsageError, match=r"own\.width is read by a training function of your own only"):
         resolved(RunConfig().with_overrides({"own.width": 3, **dict.fromkeys(SIZES, 64)}))
 
 
