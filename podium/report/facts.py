@@ -12,12 +12,13 @@ from podium.core.budgets.ledger import read_ledger
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.files import read_json
-from podium.core.paths import home, study_dir, submission_dir
+from podium.core.paths import home, portable, study_dir, submission_dir
 from podium.core.redaction import shortened
-from podium.core.run_files import LOCK, MANIFEST, SUMMARY
+from podium.core.run_files import CLAIM, LOCK, MANIFEST, SUMMARY
 from podium.core.states import State
 from podium.core.wording import counted
 from podium.runs import find_predictions
+from podium.submission.kaggle.exported import export_path
 from podium.submission.lock import Lock, check_lock
 from podium.submission.verification.folder import verify_folder
 from tuning.search.labels import params_label
@@ -66,8 +67,7 @@ class Report:
             return self.study.command
         if not self.runs:
             return f"podium promote {self.study.name} --as NAME"
-        newest = self.runs[-1]
-        return f"podium {'package' if newest.state == 'complete' else 'submit'} {newest.lock.name}"
+        return _next_of(self.runs[-1])
 
     @property
     def ranking(self) -> Sequence[TrialView]:
@@ -175,6 +175,16 @@ def _run(lock: Lock) -> Run:
     report = verify_folder(folder)
     n = len(report.checks)
     return Run(lock, state, score, f"verifies: {counted(n, 'check')}" if report.passed else "; ".join(report.problems))
+
+
+def _next_of(run: Run) -> str:
+    name, folder = run.lock.name, submission_dir(run.lock.name)
+    if run.state == State.COMPLETE:
+        packages = sorted(folder.parent.glob(f"packages/podium_{name}_*_{run.lock.lock_id[:12]}.zip"))
+        return f"podium verify {portable(packages[-1])}" if packages else f"podium package {name}"
+    if export_path(name).is_file():
+        return f"podium kaggle status {name}"
+    return f"podium submit {name}{' --resume' if (folder / CLAIM).is_file() else ''}"
 
 
 def _quota(study: str) -> str | None:

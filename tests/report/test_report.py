@@ -1,14 +1,18 @@
 """A report says what happened, from the files, and is a page that anyone can read."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from podium.core.paths import submission_dir
 from podium.core.states import State
 from podium.report.facts import collect
 from podium.report.page import report_page
 from podium.report.svg import inline
+from podium.submission.kaggle.exported import EXPORT
+from podium.submission.packaging.package import package
 from tests.submission.small import write_study
 
 VOID = {"meta", "br", "img", "link", "hr"}
@@ -91,6 +95,13 @@ def test_a_submission_is_shown_with_its_verify_line(done_home, checked):
     text = checked(report_page(collect("small-001")))
     assert "podium package done" in text
     assert re.search(r"verifies: \d+ checks", text)
+    made = package("done").path
+    assert f"podium verify submission_runs/packages/{made.name}" in report_page(collect("small-001"))
+    run = collect("small-001").runs[-1]
+    waiting = replace(collect("small-001"), runs=(replace(run, state="stopped"),))
+    assert waiting.next_command == "podium submit done --resume"
+    submission_dir("done").joinpath(EXPORT).write_text("{}")
+    assert waiting.next_command == "podium kaggle status done"
 
 
 def test_pictures_take_the_colours_of_the_page():
