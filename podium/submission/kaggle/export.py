@@ -76,7 +76,11 @@ def export(name: str, choices: Choices) -> Export:
         refuse_leaks(name, contents_of(lock, made, pinned))
         # Before the claim, under the attempt's own name: whatever ends this process, the claim has its record.
         write_json(_pending(name, made.attempt_id), without_nulls(made.model_dump(mode="json")))
-        claim_run(out, lock.lock_id, exported_to="kaggle", accepted=accepted, claim_id=made.attempt_id)
+        try:
+            claim_run(out, lock.lock_id, exported_to="kaggle", accepted=accepted, claim_id=made.attempt_id)
+        except UsageError:  # another process claimed it meanwhile
+            _pending(name, made.attempt_id).unlink()
+            raise
         _pending(name, made.attempt_id).rename(export_path(name))
         _write(folder, lock, made, pinned)
         _replace(folder, folder_of(name))

@@ -11,7 +11,7 @@ import pytest
 
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import shipped, submission_dir
-from podium.submission.claim import claim_path, read_claim
+from podium.submission.claim import claim_path, claim_run, read_claim
 from podium.submission.kaggle import export as exporting
 from podium.submission.kaggle.command import is_configured, pull_calls, push_calls, status_calls
 from podium.submission.kaggle.export import export, notebook_file
@@ -106,6 +106,20 @@ def test_a_kill_right_after_the_claim_leaves_the_record(locked, monkeypatch):
     made = export("one", CHOICES)
     assert made.attempt_id == claim.claim_id
     assert notebook_file(made).is_file() and locked.exists()
+
+
+def test_a_claim_by_another_process_meanwhile_leaves_nothing_of_this_export(locked, monkeypatch):
+    out = submission_dir("one")
+
+    def claimed_meanwhile(name, contents):  # the last check before the claim
+        claim_run(out, read_lock(name).lock_id)
+        assert contents
+
+    monkeypatch.setattr(exporting, "refuse_leaks", claimed_meanwhile)
+    with pytest.raises(UsageError, match="was already run: claimed"):
+        export("one", CHOICES)
+    assert sorted(path.name for path in out.iterdir()) == ["claim.json", "lock.json"]
+    assert not folder_of("one").exists() and locked.exists()
 
 
 def test_a_token_in_the_data_is_not_exported(locked):
