@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from podium.core.progress import Activity, heard_by
 from podium.core.states import State
 from podium.core.wording import counted
 from tuning.search.labels import params_label
+from tuning.study.activity import activity_of
 from tuning.study.cuts import by_length
 from tuning.study.trial import best_of
 
@@ -67,10 +69,13 @@ class Progress:
         self.activity: Activity | None = None  # what this process itself does
         self._clock = clock or MonotonicClock()
         self._started_s = self._clock.now()
+        self._last_end_s = 0.0
         self._n_earlier = self.n_ended
 
     def hear(self, event: Event) -> None:
         self.trials[event.trial.number] = event.trial
+        if event.kind == "finished":
+            self._last_end_s = self.elapsed_s
 
     def note(self, activity: Activity | None) -> None:
         self.activity = activity
@@ -89,11 +94,15 @@ class Progress:
         return self._clock.now() - self._started_s
 
     def left(self) -> str | None:
-        """`about 3m left`, by the trials that this sweep has ended and by its time budget; None before the first."""
-        done = self.n_ended - self._n_earlier
-        left_s = [self.elapsed_s / done * (self.total - self.n_ended)] if done > 0 else []
-        left_s += [] if self._budget_s is None else [self._budget_s - self.elapsed_s]
-        return f"about {format_duration(max(0.0, min(left_s)))} left" if left_s and self.n_ended < self.total else None
+        """`about 3m left`, by the trials that this sweep has ended and by its time budget; None before the first.
+
+        It counts down from the end of a trial; one that takes longer than those before it has no estimate at the end.
+        """
+        done, rest = self.n_ended - self._n_earlier, self.total - self.n_ended
+        expected_s = self._last_end_s * (1 + rest / done) - self.elapsed_s if done > 0 else 0.0
+        left_s = [expected_s] if expected_s > 0 else []
+        left_s += [] if self._budget_s is None else [max(0.0, self._budget_s - self.elapsed_s)]
+        return f"about {format_duration(min(left_s))} left" if left_s and rest > 0 else None
 
     def best(self) -> TrialView | None:
         """The best complete trial so far."""
@@ -143,11 +152,20 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
 
     table = Table(box=None, header_style="bold")
     for column in ("trial", "state", "step", "score"):
-        table.add_column(column, justify="left" if column == "state" else "right")
-    table.add_column("parameters", overflow="ellipsis", no_wrap=True)
+        table.add_column(column, justify="left" if column == "state" else "right", no_wrap=True)
+    table.add_column("parameters")  # the only one that gives way, since rich narrows the columns that may wrap
+    now_s, activities = time.time(), []
     for trial in rows(progress):
-        state = f"[{COLOURS.get(trial.state, 'red')}]{shown_state(trial)}[/]"
-        table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), Text(what(trial)))
+        doing = activity_of(trial.dir, now_s) if trial.state is State.RUNNING else None
+        activities += [f"trial {trial.number}: {doing}"] if doing else []
+        state = Text(shown_state(trial, doing), style=COLOURS.get(trial.state, "red"))
+        table.add_row(
+            str(trial.number),
+            state,
+            str(trial.step),
+            newest_score(trial),
+            Text(what(trial), overflow="ellipsis", no_wrap=True),
+        )
     best = progress.best()
     ended = f"{progress.n_ended} of {counted(progress.total, 'trial')}"
     line = f"{progress.study or 'starting workers'}: {ended}, {format_duration(progress.elapsed_s)}"
@@ -155,17 +173,18 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         line += f", {left}"
     if best:
         line += f"; best so far {score_text(best.value)}, trial {best.number}"
-    if progress.activity:
-        line += f"\n{progress.activity.what}"
+    activities += [progress.activity.what] if progress.activity else []
     if stopping:
         line += "\n[yellow]stopping: trials end at their next step, with a checkpoint; Ctrl-C again quits at once[/]"
     bar = Table.grid()  # the bar alone would not end its line
     bar.add_row(ProgressBar(total=progress.total, completed=progress.n_ended, width=60))
-    return Group(bar, *([table] if progress.trials else []), line)
+    return Group(bar, *([table] if progress.trials else []), line, *map(Text, activities))
 
 
-def shown_state(trial: TrialView) -> str:
-    """The state; `starting` until the first report: a worker loads, compiles, and scores the untrained model."""
+def shown_state(trial: TrialView, doing: str | None) -> str:
+    """The state, or the first word of what its worker is doing, such as compiling; `starting` until it is known."""
+    if doing:
+        return doing.split()[0]
     return "starting" if trial.state is State.RUNNING and not trial.step else str(trial.state)
 
 

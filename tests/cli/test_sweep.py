@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,11 @@ from podium.cli import main as cli
 from podium.cli.sweep import summary_lines
 from podium.cli.sweep_display import PlainLines, Progress, live_view, rows
 from podium.core.clock import FakeClock
+from podium.core.progress import doing
 from podium.core.states import State
 from tests.console import ROOT
 from tests.tuning.workers.test_worker import ABOUT, write_data
+from tuning.study.activity import activity_of, told_in
 from tuning.study.events import Event
 from tuning.study.study import StudyView, load_study
 from tuning.study.trial import TrialView
@@ -270,11 +273,11 @@ def test_the_table_shows_what_runs_and_the_newest_of_the_others(trial):
     assert text.splitlines()[1].split() == ["trial", "state", "step", "score", "parameters"]  # below the bar
 
 
-def test_the_table_says_what_is_starting_and_the_time_left(trial):
+def test_the_table_says_what_is_starting_and_the_time_left(trial, monkeypatch):
     from rich.console import Console
 
-    def shown(progress):
-        console = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    def shown(progress, width=60):
+        console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
         console.print(live_view(progress, stopping=False))
         return console.export_text().splitlines()
 
@@ -283,10 +286,27 @@ def test_the_table_says_what_is_starting_and_the_time_left(trial):
     assert shown(progress)[1:] == ["starting workers: 0 of 3 trials, 0.0 s, about 1m 40s left"]
     progress.hear(Event("started", trial(0, State.RUNNING, step=0)))
     assert shown(progress)[2].split()[:4] == ["0", "starting", "0", "-"]
+    folder = trial(0, State.RUNNING).dir
+    folder.mkdir(parents=True)
+    with told_in(folder), doing("training", 0, 3) as advance:
+        advance(1)
+        assert shown(progress)[2].split()[1] == "starting"  # for less than a second
+        with doing("compiling train [8x48]"):
+            assert activity_of(folder, time.time() + 90).startswith("compiling train [8x48], 1m 3")
+            later = time.time() + 20
+            monkeypatch.setattr("time.time", lambda: later)
+            assert shown(progress)[2].split()[:4] == ["0", "compiling", "0", "-"]
+            assert shown(progress, 40)[1].split() == ["trial", "state", "step", "score", "parame…"]
+            assert shown(progress)[-1].startswith("trial 0: compiling train [8x48], ")
+    assert shown(progress)[2].split()[1] == "starting"
+    (folder / "activity.json").write_text('{"what": "compiling"')
+    assert shown(progress)[2].split()[1] == "starting"  # the file is damaged
     clock.advance(20)
     progress.hear(Event("finished", trial(0, State.COMPLETE, 1.0)))
     assert progress.left() == "about 40.0 s left"  # two more trials like it
-    clock.advance(70)
+    clock.advance(15)
+    assert progress.left() == "about 25.0 s left"  # it counts down
+    clock.advance(55)
     assert progress.left() == "about 10.0 s left"  # of the budget
     assert Progress(3, clock=clock).left() is None
 

@@ -22,6 +22,7 @@ WORKERS_DIR = "workers"  # the log of each worker process
 REPORT_FILE, POINTER_FILE = "report.json", "pointer.json"
 UNTRAINED_FILE = "untrained.json"  # of the base config: the scores of its model before the first step
 END_FILE = "end"
+ACTIVITY_FILE = "activity.json"  # what its worker is doing; not there between two calls of a worker
 EVENTS_FILE = "events.jsonl"  # written by the tracker, one line per event
 MLFLOW_RUN_FILE = "mlflow_run_id"  # written by the tracker
 TRACEBACK_FILE = "traceback.txt"  # of the exception that a trial raised

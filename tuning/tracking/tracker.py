@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from podium.core.errors import PodiumError
+from podium.core.progress import doing
 from tuning.search.space import SearchSpace
 from tuning.study.events import Event
 from tuning.study.study import StudyView
@@ -51,7 +52,8 @@ class Tracker:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            self._wait_for_writer()
+            with doing("writing to MLflow"):
+                self._wait_for_writer()
         if self._refused:
             self._thread.join(CLOSE_WHEN_DOWN_S)
         with self._changed:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import traceback
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from podium.core.paths import study_dir
 from podium.core.records import Report
 from podium.core.redaction import one_line, redact
 from podium.core.states import State
+from tuning.study.activity import told_in
 from tuning.study.files import TRACEBACK_FILE, WORKERS_DIR, no_room, report_file, request_stop, trial_dir
 from tuning.study.locks import WorkersLock
 from tuning.workers.failures import keep_output
@@ -42,6 +44,7 @@ class WorkerProcess:
         if environment:
             with contextlib.suppress(OSError):  # on a node without that folder, Ray's runtime environment has the files
                 os.chdir(environment["PWD"])  # so that relative paths in a config mean the same as in the driver
+        self._is_actor = log is not None
         if log:
             study_folder = _local_study_folder(study_folder)
             keep_output(study_folder / WORKERS_DIR / log.name)
@@ -59,7 +62,8 @@ class WorkerProcess:
         attached: int | Report
         reset_peak()
         try:
-            attached = self._worker.attach(trial_id, config, checkpoint)
+            with self._telling(trial_id):
+                attached = self._worker.attach(trial_id, config, checkpoint)
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
             attached = self._failure_report(trial_id, error)
         slot = next(self._next_slot)
@@ -71,7 +75,8 @@ class WorkerProcess:
         if isinstance(attached, Report):
             return attached
         try:
-            report = self._with_usage(self._worker.advance(attached, until_step))
+            with self._telling(trial_id):
+                report = self._with_usage(self._worker.advance(attached, until_step))
             if report.state not in (State.STOPPED, State.FAILED):  # a resume must not act on these again
                 write_text(report_file(self._folder, trial_id), report.model_dump_json())
         except Exception as error:  # noqa: BLE001  recorded as the trial's state
@@ -97,6 +102,10 @@ class WorkerProcess:
 
     def stats(self) -> dict[str, Any]:
         return {"pid": os.getpid(), **self._worker.stats()}
+
+    def _telling(self, trial_id: int) -> AbstractContextManager[None]:
+        """An actor tells what it does in a file; this process tells whoever listens in it."""
+        return told_in(trial_dir(self._folder, trial_id)) if self._is_actor else nullcontext()
 
     def _with_usage(self, report: Report) -> Report:
         """Add what the trial used of the machine to the report. Metrics of the worker with the same name win."""
