@@ -147,6 +147,16 @@ def floored(value: float, digits: int = 2) -> str:
     return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
 
 
+def metric_text(name: str, value: float | None) -> str:
+    """The value of a metric such as `dev/answer_correctness` as text for people, rounded down; `-` for None.
+
+    Points have two decimals; any other metric, like a loss, has four below 10.
+    """
+    if value is None:
+        return "-"
+    return floored(value, 2 if name.endswith("answer_correctness") or abs(value) >= 10 else 4)
+
+
 def _grouped_by_id(
     samples: Sequence[Sample], predictions: Iterable[Prediction]
 ) -> tuple[dict[str, list[Prediction]], list[str], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from podium.core import settings
+from podium.core.paths import from_here
 from podium.core.wording import counted
 
 DATA_HELP = "A JSONL, JSON, CSV, Parquet or Arrow file, a folder, or hf:OWNER/NAME; the built-in data if not given."
@@ -43,7 +45,8 @@ def init(
         typer.echo(f"note: {sizes.note}")
     if settings.variable("PODIUM_HOME"):
         typer.echo("note: PODIUM_HOME is set; unset it, so that commands find the project in the current folder")
-    typer.echo(f"next: cd {project.folder}, then podium sweep search_spaces/{facts.name}.yaml --name first")
+    enter = f"cd {shlex.quote(from_here(project.folder))} && " if project.folder != Path.cwd() else ""
+    typer.echo(f"next: {enter}podium sweep search_spaces/{facts.name}.yaml --name first")
     typer.echo("README.md there has the commands after that")
 
 

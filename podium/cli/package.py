@@ -1,5 +1,6 @@
 """`podium package`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from podium.cli.completion import submissions
 from podium.cli.run_dir import RunDir, submission_at
+from podium.core.paths import from_here
 
 
 def package(
@@ -27,4 +29,4 @@ def package(
     typer.echo(f"sha256: {made.sha256}")
     typer.echo(f"files: {len(made.files)}")
     typer.echo(f"size: {made.size:,} bytes")
-    typer.echo(f"next: podium verify {made.path}")
+    typer.echo(f"next: podium verify {shlex.quote(from_here(made.path))}")

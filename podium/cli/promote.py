@@ -163,8 +163,11 @@ def _show_run(run: ConfirmationRun) -> None:
 
 
 def _show_lock(lock: Lock) -> None:
+    from eval.scorecard import metric_text
+
     how = ", forced" if lock.forced else ""
-    typer.echo(f"promoted ({lock.verdict}{how}): trial {lock.trial} of study {lock.study}, {lock.metric} {lock.value}")
+    value = metric_text(lock.metric, lock.value)
+    typer.echo(f"promoted ({lock.verdict}{how}): trial {lock.trial} of study {lock.study}, {lock.metric} {value}")
     for key, value in lock.overrides.items():
         typer.echo(f"  {key}: {value}")
     for change in lock.run_config().train.changes:

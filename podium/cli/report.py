@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from podium.cli.completion import studies
+from podium.core.paths import from_here
 
 
 def report(
@@ -25,7 +26,7 @@ def report(
     found = collect(name)
     path = out or found.study.dir / "report.html"
     write_text(path, report_page(found))
-    typer.echo(f"report: {path}")
+    typer.echo(f"report: {from_here(path)}")
     if show:
         import webbrowser
 

@@ -50,7 +50,7 @@ def show(
 
 
 def _study_lines(study: StudyView) -> list[str]:
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import metric_text
     from tuning.search.labels import params_label
     from tuning.study.cuts import cuts_line
     from tuning.study.overview import found_sizes, mlflow_problem, notes, study_as_dict, undistinguished
@@ -69,7 +69,9 @@ def _study_lines(study: StudyView) -> list[str]:
     if row["best_trial"] is not None:
         best = study.best()
         label = "the base config" if best.baseline else params_label(best.newest_overrides)
-        lines.append(f"  best: trial {best.number}, {score_text(best.value)} at step {best.step}; {label}")
+        lines.append(
+            f"  best: trial {best.number}, {metric_text(space.metric, best.value)} at step {best.step}; {label}"
+        )
         lines += [f"  its sizes: {sizes}"] if (sizes := found_sizes(best)) else []
         lines += [f"  {cut}"] if (cut := cuts_line(best)) else []
         lines += [f"  note: {note}" for note in notes(best)]
@@ -86,16 +88,17 @@ def _study_lines(study: StudyView) -> list[str]:
 
 
 def _trial_lines(trial: TrialView) -> list[str]:
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import metric_text
     from tuning.study.overview import log_tail
 
-    title = f"trial {trial.number}: {trial.state} at step {trial.step}, {trial.space.metric} {score_text(trial.value)}"
+    metric = trial.space.metric
+    title = f"trial {trial.number}: {trial.state} at step {trial.step}, {metric} {metric_text(metric, trial.value)}"
     return [
         title + (f"; {trial.reason}" if trial.reason else ""),
         *(f"  {key}: {value}" for key, value in trial.overrides.items()),
-        *(f"  untrained: {score_text(value)}" for name, value in trial.untrained.items() if name == trial.space.metric),
-        *(f"  at step {step}: {score_text(value)}" for step, value in trial.reports.items()),
-        *(_mutation_line(mutation) for mutation in trial.lineage.mutations),
+        *(f"  untrained: {metric_text(name, value)}" for name, value in trial.untrained.items() if name == metric),
+        *(f"  at step {step}: {metric_text(metric, value)}" for step, value in trial.reports.items()),
+        *(_mutation_line(mutation, metric) for mutation in trial.lineage.mutations),
         *(f"  {name}: {value:.6g}" for name, value in sorted(trial.metrics.items())),
         *(f"  log: {line}" for line in log_tail(trial)),
         f"  MLflow run: {trial.mlflow_run_id or 'none'}",
@@ -104,18 +107,19 @@ def _trial_lines(trial: TrialView) -> list[str]:
 
 
 def _front_line(trial: TrialView) -> str:
-    from podium.cli.sweep_display import score_text, what
+    from eval.scorecard import metric_text
+    from podium.cli.sweep_display import what
 
-    values = ", ".join(f"{name} {score_text(value)}" for name, value in trial.values.items())
+    values = ", ".join(f"{name} {metric_text(name, value)}" for name, value in trial.values.items())
     return f"  on the Pareto front: trial {trial.number}, {values}; {what(trial)}"
 
 
-def _mutation_line(mutation: Mutation) -> str:
-    from podium.cli.sweep_display import score_text
+def _mutation_line(mutation: Mutation, metric: str) -> str:
+    from eval.scorecard import metric_text
     from tuning.search.labels import params_label
 
-    own = "it had diverged" if mutation.score is None else f"its own score was {score_text(mutation.score)}"
-    what = f"copied trial {mutation.donor}, which had {score_text(mutation.donor_score)} ({own})"
+    own = "it had diverged" if mutation.score is None else f"its own score was {metric_text(metric, mutation.score)}"
+    what = f"copied trial {mutation.donor}, which had {metric_text(metric, mutation.donor_score)} ({own})"
     return f"  after step {mutation.step}: {what}, and continued with {params_label(mutation.overrides)}"
 
 

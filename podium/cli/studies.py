@@ -9,7 +9,7 @@ from podium.cli.tables import print_json, print_table
 
 def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """List the studies of this workspace."""
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import metric_text
     from tuning.study.overview import all_studies
 
     rows = all_studies()
@@ -30,7 +30,7 @@ def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
                     ", ".join(f"{count} {state}" for state, count in sorted(row["states"].items())),
                     "-"
                     if row["best_trial"] is None
-                    else f"{score_text(row['best_value'])} (trial {row['best_trial']})",
+                    else f"{metric_text(row['metric'], row['best_value'])} (trial {row['best_trial']})",
                     row["metric"],
                 )
                 for row in readable

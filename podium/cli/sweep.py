@@ -163,11 +163,13 @@ def _finish(study: StudyView, interrupts: Interrupts, path: str | None) -> None:
     if not any(trial.state is State.COMPLETE for trial in study.trials):
         reason = next((trial.reason for trial in study.trials if trial.reason), "no trial ran to its end")
         raise PodiumError(f"no trial of study {study.name!r} is complete; the first reason: {reason}")
+    if not stopped:
+        typer.echo(f"next: podium promote {study.name} --as {study.name}")
 
 
 def summary_lines(study: StudyView) -> list[str]:
     """The lines that `podium sweep` and `podium demo` print at the end."""
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import metric_text
     from tuning.search.labels import params_label
     from tuning.study.cuts import cuts_line
     from tuning.study.overview import found_sizes, mlflow_problem, notes, undistinguished
@@ -184,9 +186,9 @@ def summary_lines(study: StudyView) -> list[str]:
     if problem := mlflow_problem(study):
         lines.append(f"warning: {problem}")
     if any(trial.state is State.COMPLETE for trial in study.trials):
-        best = study.best()
+        best, metric = study.best(), study.space.metric
         lines.append(
-            f"best: trial {best.number}, {study.space.metric} {score_text(best.value)} at step {best.step}"
+            f"best: trial {best.number}, {metric} {metric_text(metric, best.value)} at step {best.step}"
             f"{_against_baseline(study)}; {'the base config' if best.baseline else params_label(best.newest_overrides)}"
         )
         if sizes := found_sizes(best):
@@ -203,11 +205,12 @@ def summary_lines(study: StudyView) -> list[str]:
 
 
 def _against_baseline(study: StudyView) -> str:
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import metric_text
 
+    metric = study.space.metric
     base = next((trial for trial in study.trials if trial.baseline and trial.state is State.COMPLETE), None)
     if base is None:
         return ""
-    untrained = base.untrained.get(study.space.metric)
-    before = "" if untrained is None else f", {score_text(untrained)} untrained"
-    return f" (the base config: {score_text(base.value)} at step {base.step}{before})"
+    untrained = base.untrained.get(metric)
+    before = "" if untrained is None else f", {metric_text(metric, untrained)} untrained"
+    return f" (the base config: {metric_text(metric, base.value)} at step {base.step}{before})"

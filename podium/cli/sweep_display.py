@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from eval.scorecard import metric_text
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.progress import Activity, heard_by
@@ -129,7 +130,7 @@ class PlainLines:
 
     def _ended(self, trial: TrialView) -> str:
         best = self._progress.best()
-        so_far = f"best {score_text(best.value)} (trial {best.number})" if best else "none complete yet"
+        so_far = f"best {_value(best)} (trial {best.number})" if best else "none complete yet"
         count = f"[{self._progress.n_ended}/{self._progress.total}]"
         score = f"{trial.state} at step {trial.step}: {newest_score(trial)}"
         if cut := by_length(trial):
@@ -172,7 +173,7 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
     if left := progress.left():
         line += f", {left}"
     if best:
-        line += f"; best so far {score_text(best.value)}, trial {best.number}"
+        line += f"; best so far {_value(best)}, trial {best.number}"
     activities += [progress.activity.what] if progress.activity else []
     if stopping:
         line += "\n[yellow]stopping: trials end at their next step, with a checkpoint; Ctrl-C again quits at once[/]"
@@ -198,16 +199,11 @@ def rows(progress: Progress) -> list[TrialView]:
 
 
 def newest_score(trial: TrialView) -> str:
-    return score_text(trial.reports[max(trial.reports)]) if trial.reports else "-"
+    return metric_text(trial.space.metric, trial.reports[max(trial.reports)] if trial.reports else None)
 
 
-def score_text(value: float | None) -> str:
-    """Two decimals, truncated, so never rounded up; four if the value is below 10, like a loss."""
-    from eval.scorecard import floored
-
-    if value is None:
-        return "-"
-    return floored(value, 2 if abs(value) >= 10 else 4)
+def _value(trial: TrialView) -> str:
+    return metric_text(trial.space.metric, trial.value)
 
 
 def what(trial: TrialView) -> str:

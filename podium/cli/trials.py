@@ -17,7 +17,8 @@ def trials(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List a study's trials."""
-    from podium.cli.sweep_display import newest_score, score_text, what
+    from eval.scorecard import metric_text
+    from podium.cli.sweep_display import newest_score, what
     from tuning.study.overview import select
     from tuning.study.study import load_study
     from tuning.study.trial import trial_as_dict
@@ -32,7 +33,7 @@ def trials(
             [
                 (
                     *(trial.number, trial.state, trial.step, newest_score(trial)),
-                    *(score_text(trial.metrics.get(name)) for name in others),
+                    *(metric_text(name, trial.metrics.get(name)) for name in others),
                     what(trial),
                 )
                 for trial in chosen

@@ -93,6 +93,12 @@ def portable(path: Path) -> str:
     return path.as_posix()
 
 
+def from_here(path: Path) -> str:
+    """`path` as a command can be given it: relative to the current folder if it is below it, so that it is short."""
+    path, here = path.resolve(), Path.cwd().resolve()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
+
+
 def check_name(name: str, what: str) -> str:
     """`name`, which is safe as the name of a folder. Raises UsageError for any other name."""
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

@@ -19,7 +19,7 @@ from trainer.data.trainsets import build_trainset, import_trainset
 from trainer.recipes import evalset_samples
 
 FEWEST_EXAMPLES = 8
-SHARE, FEWEST_ITEMS, MOST_ITEMS = 0.1, 20, 300  # of the prompts that are held out; at most a third
+SHARE, FEWEST_ITEMS, MOST_ITEMS = 0.2, 20, 300  # of the prompts that are held out; at most a third
 BUILT_IN = "tiny-reasoning", "tiny_v1"
 
 

@@ -16,8 +16,10 @@ from trainer.memory.estimate import Memory
 from trainer.plan.target import Target
 
 BATCHES = (16, 8, 4, 2, 1)  # the first that fits
+FROM_SCRATCH = "tiny"  # the one model whose weights are drawn at random
 ROOM = 0.8  # of the memory, since the estimate leaves out what the compiler adds
-EPOCHS, FEWEST_STEPS, MOST_STEPS = 3, 40, 400
+PASSES, PASSES_FROM_SCRATCH = 3, 15  # over the examples; random weights have everything to learn
+FEWEST_STEPS, MOST_STEPS = 40, 400
 LORA_FROM = 50e6  # parameters; a smaller model is trained as a whole
 UNKNOWN_BATCH = 8
 CHARACTERS_PER_TOKEN, LONGEST_GUESS = 3, 1024
@@ -30,6 +32,7 @@ class Sizes:
     n_parameters: int | None
     lora: bool
     batch_size: int
+    passes: int  # over the examples, before the limits of max_steps
     max_steps: int
     tokens: str | None  # the sizes in tokens that follow from the data, as text
     memory: str | None  # of a training step
@@ -53,15 +56,16 @@ def find_sizes(model: str, trainset: Path, n_examples: int, prompts: Sequence[Pr
     except PodiumError as error:
         batch = min(UNKNOWN_BATCH, n_examples)
         note = f"the batch size is a guess, since the model cannot be read here: {error}"
-        return Sizes(None, True, batch, steps_for(n_examples, batch), None, None, note)
+        return Sizes(None, True, batch, PASSES, steps_for(PASSES, n_examples, batch), None, None, note)
     n_parameters = count_parameters(config)
     lora = n_parameters >= LORA_FROM
     config, guess = _with_guessed_lengths(config.with_overrides({"lora.enabled": lora}), trainset)
     batch, numbers, memory, misfit = _largest_that_fits(config, prompts, _limit(config, target))
     batch = min(batch, n_examples)
     tokens = f"{numbers.data.max_seq_len} tokens an example, {numbers.generate.max_new_tokens} an answer"
-    steps = steps_for(n_examples, batch)
-    return Sizes(n_parameters, lora, batch, steps, None if guess else tokens, gb(memory.total), misfit or guess)
+    passes = PASSES_FROM_SCRATCH if model == FROM_SCRATCH else PASSES
+    steps = steps_for(passes, n_examples, batch)
+    return Sizes(n_parameters, lora, batch, passes, steps, None if guess else tokens, gb(memory.total), misfit or guess)
 
 
 def _with_guessed_lengths(config: RunConfig, trainset: Path) -> tuple[RunConfig, str | None]:
@@ -77,9 +81,9 @@ def _with_guessed_lengths(config: RunConfig, trainset: Path) -> tuple[RunConfig,
     return config.with_overrides(dict.fromkeys(SIZES_IN_TOKENS, length)), note
 
 
-def steps_for(n_examples: int, batch_size: int) -> int:
-    """Steps for EPOCHS passes, within what a first sweep should take."""
-    return min(MOST_STEPS, max(FEWEST_STEPS, ceil(EPOCHS * n_examples / batch_size)))
+def steps_for(passes: int, n_examples: int, batch_size: int) -> int:
+    """Steps for so many passes over the examples, within what a first sweep should take."""
+    return min(MOST_STEPS, max(FEWEST_STEPS, ceil(passes * n_examples / batch_size)))
 
 
 def count_parameters(config: RunConfig) -> int:

@@ -8,7 +8,7 @@ from string import Template
 
 from podium.schemas import schema_line
 from podium.starter.priors import Prior, shown_size
-from podium.starter.sizes import EPOCHS, Sizes
+from podium.starter.sizes import Sizes
 
 TEMPLATES = Path(__file__).parent / "templates"
 TRIALS, REPORTS = 12, 4  # reports of a trial; after the first, poor ones are stopped
@@ -45,7 +45,7 @@ def base_config(facts: Facts) -> str:
         tokens=f"  # sizes follow from the data: {sizes.tokens}" if sizes.tokens else "",
         lora=f"lora: {{enabled: true, rank: {RANK}, alpha: {2 * RANK}}}\n" if sizes.lora else "",
         max_steps=sizes.max_steps,
-        passes=EPOCHS,
+        passes=sizes.passes,
         n_examples=facts.n_examples,
         batch_size=sizes.batch_size,
         memory=f"a step needs about {sizes.memory}" if sizes.memory else "a guess",

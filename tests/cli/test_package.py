@@ -26,7 +26,7 @@ def test_package_prints_what_it_made(done, podium):
         f"sha256: {hashlib.sha256(data).hexdigest()}",
         f"files: {len(zipfile.ZipFile(path).namelist())}",
         f"size: {len(data):,} bytes",
-        f"next: podium verify {path}",
+        f"next: podium verify {path.relative_to(done)}",
     ]
     assert podium("package", "done").out == made.out
 

@@ -40,7 +40,7 @@ def test_a_project_for_own_data_and_model(here, monkeypatch):
         *("trainsets/mine/traces.jsonl", "trainsets/mine/manifest.json", "evalsets/mine.jsonl"),
     }
     facts = project.facts
-    assert (project.format, facts.n_examples + facts.n_items, facts.n_items) == ("prompt-response", 120, 20)
+    assert (project.format, facts.n_examples + facts.n_items, facts.n_items) == ("prompt-response", 120, 24)
     assert facts.sizes.n_parameters == 35_552 and facts.sizes.memory.endswith("MB")
     monkeypatch.setenv("PODIUM_HOME", str(here / "mine"))
     monkeypatch.chdir(here / "mine")
@@ -151,7 +151,7 @@ def test_the_command_asks_on_a_terminal_only(here):
     os.close(main)
     assert process.returncode == 0, shown
     assert "Data file (empty: the built-in example): " in shown and "Model: a folder or a hub id" in shown
-    assert "trainset     asked: 100 examples, read as prompt-response" in shown
+    assert "trainset     asked: 96 examples, read as prompt-response" in shown
     quiet = subprocess.run([*command[:-1], "quiet"], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=here)
     assert (quiet.returncode, quiet.stderr) == (0, "")
     assert "trainset     tiny-reasoning: 6000 examples, built in" in quiet.stdout
