@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 HOME = "/home/me/podium"  # what the pages show in place of the folder of a run
-# Durations, hosts, hashes, times, scores: what differs from run to run and from machine to machine.
+# Systems, durations, hosts, hashes, times, scores: what differs from run to run and from machine to machine.
 VARIES = re.compile(
-    r"(?:\d+[hm] )?\d[\d.]*(?: s|s|m)\b|(?<= on )\S+(?= \(pid)|(?<![^\W_])[0-9a-f]{8,}\b|\d[\d,.:T+-]*(?:e-?\d+)?"
+    r"Linux-\S+|(?:\d+[hm] )?\d[\d.]*(?: s|s|m)\b|(?<= on )\S+(?= \(pid)|(?<![^\W_])[0-9a-f]{8,}\b|\d[\d,.:T+-]*(?:e-?\d+)?"
 )
 
 
@@ -47,15 +47,15 @@ def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(["bash", "-c", command], **_as_a_person(cwd, environment))
 
 
-def run_until(line: str, command: str, cwd: Path, **environment: str) -> str:
-    """Run a shell line, kill it with its children (SIGKILL) once it has printed the line; what it printed."""
+def run_until(words: str, command: str, cwd: Path, **environment: str) -> str:
+    """Run a shell line; kill it and its children (SIGKILL) at the line that begins with the words. What it printed."""
     process = subprocess.Popen(["bash", "-c", command], **_as_a_person(cwd, environment), start_new_session=True)
     assert process.stdout is not None
     printed = []
     with process:
         for said in process.stdout:
             printed.append(said)
-            if _masked(said) == _masked(line):
+            if said.startswith(words):
                 os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL, "".join(printed)
     return "".join(printed)

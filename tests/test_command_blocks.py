@@ -130,7 +130,8 @@ def check(command: Command, home: Path, **environment: str) -> None:
     environment = {"PODIUM_HOME": str(home), "HOME": str(home), **environment}
     shown = Command(command.line, [line.replace(HOME, str(home)) for line in command.output])
     if shown.output[-1:] == ["Killed"]:
-        output = run_until(shown.output[-2], command.line, home, **environment) + "Killed\n"
+        words = " ".join(shown.output[-2].split()[:2])
+        output = run_until(words, command.line, home, **environment) + "Killed\n"
     else:
         done = run(command.line, home, **environment)
         output = done.stdout
