@@ -124,19 +124,19 @@ def quota_in_use(_home: Path) -> None:
 PREPARE = {"docs/evaluation.md": arc_tasks, "docs/evidence.md": committed_run, "docs/budgets.md": quota_in_use}
 
 
-def check(command: Command, home: Path, **environment: str) -> None:
+def check(command: Command, home: Path) -> None:
     """Run the command as the page shows it: with its exit code and its output, numbers and hashes aside."""
-    fails = any(line.startswith("error: ") for line in command.output)
-    environment = {"PODIUM_HOME": str(home), "HOME": str(home), **environment}
-    shown = Command(command.line, [line.replace(HOME, str(home)) for line in command.output])
-    if shown.output[-1:] == ["Killed"]:
-        words = " ".join(shown.output[-2].split()[:2])
+    environment = {"PODIUM_HOME": str(home), "HOME": str(home)}
+    if command.output[-1:] == ["Killed"]:
+        words = " ".join(command.output[-2].split()[:2])
         output = run_until(words, command.line, home, **environment) + "Killed\n"
     else:
         done = run(command.line, home, **environment)
+        fails = any(line.startswith("error: ") for line in command.output)
+        assert done.returncode in ((1, 2) if fails else (0,)), f"{command.line}\n{done.stdout}"
         output = done.stdout
-        assert done.returncode in ((1, 2) if fails else (0,)), f"{command.line}\n{output}"
-    assert missing_lines(shown, output) == [], f"{command.line}\n{output}"
+    output = output.replace(str(home), HOME).replace(str(ROOT), HOME)
+    assert missing_lines(command, output) == [], f"{command.line}\n{output}"
 
 
 @pytest.mark.slow
