@@ -34,20 +34,13 @@ TOURS = {
         ("docs/trainsets.md", "docs/sweeps.md", "docs/promotion.md", "docs/submission.md", "docs/evaluation.md")
     ),
     "evidence": Tour(("docs/evidence.md",), before=("podium trainset build dev-reasoning-v2",)),
-    "budgets": Tour(
-        ("docs/budgets.md",),
-        before=(
-            "podium trainset build tiny-reasoning",
-            "podium sweep search_spaces/tiny.yaml --trials 1 --name one --backend inline",
-            "podium promote one --as best --quick",
-        ),
-    ),
     "kaggle": Tour(
-        ("docs/kaggle.md",),
+        ("docs/kaggle.md", "docs/budgets.md"),
         before=(
             "podium trainset build tiny-reasoning",
             "podium sweep search_spaces/tiny.yaml --trials 1 --name k --backend inline",
             "podium promote k --as kaggle-run --quick",
+            "podium promote k --as best --quick",
         ),
     ),
 }
