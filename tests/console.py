@@ -2,16 +2,21 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# Durations, hosts, hashes, times, scores: what differs from run to run and from machine to machine.
+FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HOME = "/home/me/podium"  # what the pages show in place of the folder of a run
+# Systems, durations, hosts, hashes, times, scores: what differs from run to run and from machine to machine.
 VARIES = re.compile(
-    r"(?:\d+[hm] )?\d[\d.]*(?: s|s|m)\b|(?<= on )\S+(?= \(pid)|\b[0-9a-f]{8,}\b|\d[\d,.:T+-]*(?:e-?\d+)?"
+    r"Linux-\S+|(?<= on )\S+(?= \(pid)|(?:\d+[hm] )?\d[\d.]*(?: s|s|m)\b"
+    r"|(?<![^\W_])[0-9a-f]{8,}\b|\d[\d,.:T+-]*(?:e-?\d+)?"
 )
 
 
@@ -33,12 +38,34 @@ def commands(document: Path) -> list[Command]:
     return found
 
 
+def files(document: Path) -> dict[str, str]:
+    """The files that the document shows: each a block below a line that is the name alone, and a colon."""
+    return dict(FILE.findall(document.read_text(encoding="utf-8")))
+
+
 def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a shell line as a person would, with this environment's `podium` first on the PATH."""
+    return subprocess.run(["bash", "-c", command], **_as_a_person(cwd, environment))
+
+
+def run_until(words: str, command: str, cwd: Path, **environment: str) -> str:
+    """Run a shell line; kill it and its children (SIGKILL) at the line that begins with the words. What it printed."""
+    process = subprocess.Popen(["bash", "-c", command], **_as_a_person(cwd, environment), start_new_session=True)
+    assert process.stdout is not None
+    printed = []
+    with process:
+        for said in process.stdout:
+            printed.append(said)
+            if said.startswith(words):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "".join(printed)
+    return "".join(printed)
+
+
+def _as_a_person(cwd: Path, environment: dict[str, str]) -> dict[str, Any]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = os.environ | environment | {"PATH": path, "COLUMNS": "200"}
-    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.run(["bash", "-c", command], cwd=cwd, env=env, text=True, **both)
+    return {"cwd": cwd, "env": env, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 
 
 def missing_lines(command: Command, output: str) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,49 +38,6 @@ def test_gsm8k_walkthrough(realdata: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_first_sweep(tmp_path: Path):
-    for command in commands(ROOT / "docs/first_sweep.md"):
-        done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path))
-        assert done.returncode == 0, done.stdout
-        # Which trials are stopped depends on timing, and the name of the package on the lock.
-        command.output = [
-            line.replace("/home/me/podium", str(tmp_path))
-            for line in command.output
-            if not re.search("trial|packages/", line)
-        ]
-        assert missing_lines(command, done.stdout) == []
-
-
-@pytest.mark.slow
-def test_kaggle(tmp_path: Path):
-    before = (
-        "podium trainset build tiny-reasoning",
-        "podium sweep search_spaces/tiny.yaml --trials 1 --name k --backend inline",
-        "podium promote k --as kaggle-run --quick",
-    )
-    for line in before:
-        assert run(line, tmp_path, PODIUM_HOME=str(tmp_path)).returncode == 0
-    for command in commands(ROOT / "docs/kaggle.md"):
-        done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path), HOME=str(tmp_path))  # where kaggle has no key
-        assert done.returncode == {"submit": 2, "15s": 1}.get(
-            command.line.split()[-1 if "15s" in command.line else 1], 0
-        )
-        command.output = [line.replace("/home/me/podium", str(tmp_path)) for line in command.output]
-        assert missing_lines(command, done.stdout) == []
-
-
-@pytest.mark.slow
-def test_training_end_to_end(tmp_path: Path):
-    shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
-    shown = commands(ROOT / "docs/training_end_to_end.md")
-    assert len(shown) == 10
-    for command in shown:
-        done = run(command.line, tmp_path, PODIUM_HOME=str(tmp_path))
-        assert done.returncode == 0, done.stdout
-        assert missing_lines(command, done.stdout) == []
-
-
-@pytest.mark.slow
 @pytest.mark.alone
 def test_readme_demo(tmp_path: Path):
     """The README's demo, in the four minutes that it may take on two cores."""
@@ -97,6 +55,17 @@ def test_readme_demo(tmp_path: Path):
     assert best - default >= 15
 
 
+@pytest.mark.slow
+def test_readme_project(home: Path):
+    """The README's `podium init`, with a file and a model in place of its words."""
+    (home / "sums.jsonl").write_text("".join(f'{{"prompt": "{n}+1=?", "response": "{n + 1}"}}\n' for n in range(40)))
+    (home / ".venv").symlink_to(sys.prefix)
+    (shown,) = [command for command in commands(ROOT / "README.md") if "podium init" in command.line]
+    done = run(shown.line.replace("FILE", "sums").replace("MODEL", "tiny"), home, PODIUM_HOME="")
+    assert done.returncode == 0, done.stdout
+    assert (home / "my-project/search_spaces/my-project.yaml").is_file()
+
+
 def test_the_architecture_page_has_every_folder_of_the_packages():
     text = (ROOT / "docs/architecture.md").read_text()
     folders = [
@@ -109,14 +78,14 @@ def test_the_architecture_page_has_every_folder_of_the_packages():
     assert [path.name for path in folders if not re.search(rf"(?m)^ *(\w+/)?{path.name}/ ", text)] == []
 
 
-SHOWN = re.compile(r"^(?:\$ |    )(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(podium [^|>&;\n]*)", re.MULTILINE)
+SHOWN = re.compile(r"^\$ (?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(podium [^|>&;\n]*)", re.MULTILINE)
 # A page shows wrong usage on purpose, or stands for something with words of its own.
 FORM = re.compile(r"\b[A-Z]{2,}\b|\[|\.\.\.|…")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_command_line_takes_every_command_that_is_shown(page: Path):
-    """The parser as it is; nothing is run. Other tests run the commands of most pages."""
+    """The parser as it is; nothing is run. tests/test_command_blocks.py sees to that every command is run."""
     from typer.main import get_command
 
     from podium.cli.main import app

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 import yaml
 
 from podium.core.states import State
@@ -77,11 +76,3 @@ def test_the_snippet_for_notebooks_runs(home, store):  # noqa: ARG001 (a migrate
     assert list(frame.index) == [0, 1]
     assert frame.loc[names["study"].best().number, "value"] == names["study"].best().value == frame["value"].max()
     assert {"state", "step", "train.learning_rate", "dev/loss"} <= set(frame.columns)
-
-
-@pytest.mark.slow
-def test_every_command_that_is_shown_prints_what_is_shown(tmp_path):
-    for shown in commands(DOCUMENT):
-        done = run(shown.line, tmp_path, PODIUM_HOME=str(tmp_path))
-        assert done.returncode == 0, done.stdout
-        assert missing_lines(shown, done.stdout) == []

@@ -1,18 +1,15 @@
 """docs/tpu-vm.md shows commands that the command line takes."""
 
-import re
 import shlex
 
 import pytest
 
 from podium.core.paths import find_file
-from tests.console import ROOT
+from tests.console import ROOT, commands
 
-TEXT = (ROOT / "docs/tpu-vm.md").read_text()
-BLOCKS = re.findall(r"^```bash\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-COMMANDS = [
-    line[line.index("podium sweep") :] for block in BLOCKS for line in block.splitlines() if "podium sweep" in line
-]
+PAGE = ROOT / "docs/tpu-vm.md"
+TEXT = PAGE.read_text()
+COMMANDS = [shown.line[shown.line.index("podium sweep") :] for shown in commands(PAGE) if "podium sweep" in shown.line]
 
 
 def test_each_kind_of_machine_has_its_commands():
