@@ -39,8 +39,9 @@ def test_no_arguments_shows_help_and_is_wrong_usage():
     ("arguments", "message"),
     [
         (["trai"], "No such command 'trai'. Did you mean 'train'"),
-        (["train"], "Missing argument 'CONFIG.yaml'; see `podium --help`"),
-        (["--wrong"], "No such option: --wrong"),
+        (["train"], "Missing argument 'CONFIG.yaml'; see `podium train --help`"),
+        (["kaggle", "push", "--wrong"], "No such option: --wrong; see `podium kaggle push --help`"),
+        (["--wrong"], "No such option: --wrong (Possible options: --version); see `podium --help`"),
     ],
 )
 def test_wrong_usage_is_one_line_and_two(arguments, message):
