@@ -42,6 +42,7 @@ COMPILE_CACHE = {
 }
 
 LONGEST = (
+    "test_command_blocks.py",
     "tuning/backends/test_ray.py",
     "trainer/model/test_lora_variants.py",
     "trainer/run/test_training_run.py",
