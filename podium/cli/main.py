@@ -118,7 +118,7 @@ def _run(arguments: list[str] | None) -> int | str:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return app(arguments, standalone_mode=False) or 0
+        return app(arguments, prog_name="podium", standalone_mode=False) or 0
     except Exception as error:  # noqa: BLE001 reported, with its exit code
         if debug:
             traceback.print_exc()
@@ -134,7 +134,9 @@ def _explain(error: Exception) -> int:
         _say(f"error: {error}")
         return error.exit_code
     if isinstance(error, typer.TyperException):
-        _say(f"error: {error.format_message().removesuffix('.')}; see `podium --help`")
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "podium"
+        _say(f"error: {error.format_message().removesuffix('.')}; see `{command} --help`")
         return 2
     if isinstance(error, typer.Abort):
         _say("interrupted")

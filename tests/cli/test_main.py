@@ -39,7 +39,8 @@ def test_no_arguments_shows_help_and_is_wrong_usage():
     ("arguments", "message"),
     [
         (["trai"], "No such command 'trai'. Did you mean 'train'"),
-        (["train"], "Missing argument 'CONFIG.yaml'; see `podium --help`"),
+        (["train"], "Missing argument 'CONFIG.yaml'; see `podium train --help`"),
+        (["trainset", "import", "a.jsonl"], "Missing option '--as'; see `podium trainset import --help`"),
         (["--wrong"], "No such option: --wrong"),
     ],
 )
