@@ -36,7 +36,8 @@ def init(
     facts = project.facts
     typer.echo(f"project      {project.folder}")
     typer.echo(f"trainset     {facts.trainset}: {counted(facts.n_examples, 'example')}{_format(project.format)}")
-    typer.echo(f"evalset      {facts.evalset}: {counted(facts.n_items, 'item')}, held out")
+    parts = f"{facts.n_dev} for the sweep (dev), {facts.n_holdout} for promotion and submission (holdout)"
+    typer.echo(f"evalset      {facts.evalset}: held out {parts}")
     sizes = facts.sizes
     how = "LoRA" if sizes.lora else "all parameters"
     memory = f", about {sizes.memory} a step" if sizes.memory else ""

@@ -86,6 +86,8 @@ def rehearse(
     """Execute the notebook in a pretend Kaggle session here; nothing is claimed."""
     from podium.core.duration import parse_duration
     from podium.core.errors import PodiumError
+    from podium.core.paths import submission_dir
+    from podium.submission.claim import claim_path
     from podium.submission.kaggle.export import Choices
     from podium.submission.lock import read_lock
     from podium.submission.rehearsal.outcome import Limits, Verdict
@@ -111,6 +113,10 @@ def rehearse(
         if outcome.verdict is not Verdict.SUCCEEDED:
             raise PodiumError(f"{outcome.line}; Kaggle would call this {outcome.verdict!s}")
         typer.echo(f"Kaggle would call this {outcome.verdict}: {outcome.line}")
+    if not claim_path(submission_dir(name)).is_file():
+        what = f"rehearse {name}" if test_mode else f"export {name} --owner USER"
+        session = f" --accelerator {accelerator}" if accelerator else ""
+        typer.echo(f"next: podium kaggle {what}{session}")
 
 
 @app.command()

@@ -100,7 +100,7 @@ def promote(
     typer.echo(f"lock: {submission_dir(name) / 'lock.json'}")
     typer.echo(f"lock_id: {lock.lock_id}")
     if (lock.code_commit or "").endswith("+changes"):
-        typer.echo("note: the code has uncommitted changes, so the locked version cannot be checked out; commit first")
+        typer.echo("note: Podium's own code has uncommitted changes, so the locked version cannot be checked out")
     _tag(promotion, name)
     typer.echo(f"next: podium submit {name}")
 
@@ -165,9 +165,9 @@ def _show_run(run: ConfirmationRun) -> None:
 def _show_lock(lock: Lock) -> None:
     from eval.scorecard import metric_text
 
-    how = ", forced" if lock.forced else ""
+    how = f"locked by --force (verdict: {lock.verdict})" if lock.forced else f"promoted ({lock.verdict})"
     value = metric_text(lock.metric, lock.value)
-    typer.echo(f"promoted ({lock.verdict}{how}): trial {lock.trial} of study {lock.study}, {lock.metric} {value}")
+    typer.echo(f"{how}: trial {lock.trial} of study {lock.study}, {lock.metric} {value}")
     for key, value in lock.overrides.items():
         typer.echo(f"  {key}: {value}")
     for change in lock.run_config().train.changes:

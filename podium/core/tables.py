@@ -17,6 +17,7 @@ from uuid import UUID
 
 from podium.core.errors import UsageError
 from podium.core.files import open_text, read_json, read_jsonl
+from podium.core.plain_values import Unreadable
 from podium.core.redaction import one_line
 
 Values = Mapping[str, Any]
@@ -81,9 +82,11 @@ def _json_lines(path: Path) -> Iterator[tuple[int, str, Any]]:
     try:
         for number, value in read_jsonl(path):
             yield number, f"{path}:{number}", value
-    except UsageError:
+    except UsageError as error:
         if not number:
             _refuse_one_object(path)
+        if isinstance(error.__cause__, Unreadable):
+            raise UsageError(f"{error}; each line must be one JSON object; mend it, or remove it") from error
         raise
 
 

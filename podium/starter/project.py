@@ -1,10 +1,12 @@
 """Writes a project: data, base config, search space and README. The folder appears whole, or not at all."""
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from eval.sets.evalset import split_of_sample
 from podium.core.budgets.profiles import profiles
 from podium.core.config import load_config
 from podium.core.errors import PodiumError, UsageError
@@ -57,6 +59,7 @@ def init(folder: Path, data: str | None = None, model: str = "tiny", target: str
 def _write(place: Path, folder: Path, name: str, data: str | None, model: str, target: Target | None) -> Project:
     written = write_data(place, name, data)
     trainset, items = written.trainset, written.evalset.samples
+    splits = Counter(split_of_sample(item) for item in items)
     sizes = find_sizes(model, place / "trainsets" / trainset.name, trainset.count, items, target)
     facts = texts.Facts(
         name=name,
@@ -64,7 +67,8 @@ def _write(place: Path, folder: Path, name: str, data: str | None, model: str, t
         trainset=trainset.name,
         evalset=written.evalset.name,
         n_examples=trainset.count,
-        n_items=len(items),
+        n_dev=splits["dev"],
+        n_holdout=splits["holdout"],
         answer_length=int(median(len(item.expected_answer) for item in items)),
         sizes=sizes,
         prior=priors.learning_rate(sizes.n_parameters or priors.LARGE, sizes.lora),

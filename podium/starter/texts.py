@@ -26,7 +26,8 @@ class Facts:
     trainset: str
     evalset: str
     n_examples: int
-    n_items: int
+    n_dev: int
+    n_holdout: int
     answer_length: int  # median, in characters
     sizes: Sizes
     prior: Prior
@@ -84,7 +85,10 @@ def readme(facts: Facts) -> str:
         trainset=facts.trainset,
         evalset=facts.evalset,
         n_examples=facts.n_examples,
-        n_items=facts.n_items,
+        n_items=facts.n_dev + facts.n_holdout,
+        n_dev=facts.n_dev,
+        n_holdout=facts.n_holdout,
+        accelerator="" if facts.profile else " --accelerator none",
         size="" if sizes.n_parameters is None else f", {shown_size(sizes.n_parameters)} parameters",
         note=f"\nNote: {sizes.note}.\n" if sizes.note else "",
         plan=f"\nTo see whether it fits on {facts.target}: `{plan}`.\n" if facts.target else "",

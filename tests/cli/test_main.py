@@ -40,6 +40,7 @@ def test_no_arguments_shows_help_and_is_wrong_usage():
     [
         (["trai"], "No such command 'trai'. Did you mean 'train'"),
         (["train"], "Missing argument 'CONFIG.yaml'; see `podium train --help`"),
+        (["trainset", "import", "a.jsonl"], "Missing option '--as'; see `podium trainset import --help`"),
         (["kaggle", "push", "--wrong"], "No such option: --wrong; see `podium kaggle push --help`"),
         (["--wrong"], "No such option: --wrong (Possible options: --version); see `podium --help`"),
     ],

@@ -65,7 +65,7 @@ def test_what_can_be_planned(config: str, home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--on", "kaggle-tpu-v9"), "error: --on 'kaggle-tpu-v9', must be a profile: local, kaggle-tpu-v5e-8"),
+        (("--on", "nowhere"), "error: target 'nowhere': must be a profile: local, kaggle-tpu-v5e-8"),
         (("--on", "NvidiaTeslaP100"), "accelerator 'NvidiaTeslaP100' is retired; Kaggle would run it on NvidiaTeslaT4"),
         (("--on", "kaggle-tpu-v5e-8", "--chips", "3"), "3 x tpu-v5e: its chips are not a grid that Podium knows"),
         (("--on", "local", "--set", "train.batch=8"), "unknown config key 'train.batch'"),

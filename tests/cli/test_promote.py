@@ -143,7 +143,7 @@ def test_an_unconfirmed_winner_is_locked_by_force_only(home, confirm, monkeypatc
     done = confirm("--as", "one", "--force")
     assert done.code == 0
     assert (read_lock("one").verdict, read_lock("one").forced) == ("unconfirmed", True)
-    assert "promoted (unconfirmed, forced): trial " in done.out
+    assert "locked by --force (verdict: unconfirmed): trial " in done.out
 
 
 def test_bad_options_of_the_gate(home, confirm):

@@ -81,7 +81,7 @@ def test_columns_become_what_json_has(tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("a.jsonl", b'{"a": 1}\n{bad\n', r":2: not JSON"),
+        ("a.jsonl", b'{"a": 1}\n{bad\n', r":2: not JSON .*; each line must be one JSON object; mend it, or remove it$"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}\n', r":2: is not UTF-8 text; save the file as UTF-8"),
         ("a.jsonl", b'{"a": "\\ud83d"}\n', r":1: not readable as JSON \(a text holds half of a surrogate pair"),
         ("a.jsonl", b'{"a": ' + b"1" * 5000 + b"}", r":1: not readable as JSON"),

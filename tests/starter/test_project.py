@@ -40,7 +40,7 @@ def test_a_project_for_own_data_and_model(here, monkeypatch):
         *("trainsets/mine/traces.jsonl", "trainsets/mine/manifest.json", "evalsets/mine.jsonl"),
     }
     facts = project.facts
-    assert (project.format, facts.n_examples + facts.n_items, facts.n_items) == ("prompt-response", 120, 24)
+    assert (project.format, facts.n_examples, facts.n_dev + facts.n_holdout) == ("prompt-response", 96, 24)
     assert facts.sizes.n_parameters == 35_552 and facts.sizes.memory.endswith("MB")
     monkeypatch.setenv("PODIUM_HOME", str(here / "mine"))
     monkeypatch.chdir(here / "mine")

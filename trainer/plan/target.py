@@ -1,5 +1,6 @@
 """`Target`: the machine that a plan is made for. Without JAX."""
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +60,10 @@ def find_target(name: str) -> Target:
         return _of(accelerator(name), 1, name)
     check_kaggle_id(name)
     if name not in profiles() and name not in FORMER:
+        near = difflib.get_close_matches(name, [*profiles(), *accelerators()], n=1)
+        hint = f"did you mean {near[0]}? It " if near else ""
         known = f"{', '.join(profiles())}; or an accelerator: {', '.join(accelerators())}; or a topology: v5e:2x4"
-        raise UsageError(f"--on {name!r}, must be a profile: {known}")
+        raise UsageError(f"target {name!r}: {hint}must be a profile: {known}")
     profile = load_profile(name, "--on")
     if profile.accelerator is None or profile.count is None:
         return _of(accelerator("cpu"), 1, name)
@@ -71,7 +74,7 @@ def _of_topology(name: str, generation: str, grid: str) -> Target:
     found = next((each for each in accelerators().values() if each.topology == generation), None)
     if found is None:
         known = ", ".join(each.topology for each in accelerators().values() if each.topology)
-        raise UsageError(f"--on {name!r}: unknown TPU generation {generation!r}, must be one of {known}")
+        raise UsageError(f"target {name!r}: unknown TPU generation {generation!r}, must be one of {known}")
     return Target(name, found.name, _product(grid), grid)
 
 

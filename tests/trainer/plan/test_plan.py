@@ -50,7 +50,10 @@ def test_targets(name: str, accelerator: str, count: int, grid: str | None) -> N
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("kaggle-tpu-v9", "--on 'kaggle-tpu-v9', must be a profile: local, kaggle-tpu-v5e-8"),
+        (
+            "kaggle-t4",
+            r"target 'kaggle-t4': did you mean kaggle-gpu-t4x2\? It must be a profile: local, kaggle-tpu-v5e-8",
+        ),
         ("v9:2x2", "unknown TPU generation 'v9', must be one of v4, v5e"),
         ("tpu-v4", "give the topology, such as --on v4:2x2x1"),
     ],
