@@ -46,6 +46,7 @@ from podium.cli import (
     verify,
     watch,
 )
+from podium.cli.misuse import misuse_line
 from podium.cli.output import tolerate_closed_output
 from podium.cli.tasks import TaskGroup
 from podium.cli.terminal import safe_output
@@ -118,7 +119,7 @@ def _run(arguments: list[str] | None) -> int | str:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return app(arguments, standalone_mode=False) or 0
+        return app(arguments, prog_name="podium", standalone_mode=False) or 0
     except Exception as error:  # noqa: BLE001 reported, with its exit code
         if debug:
             traceback.print_exc()
@@ -134,7 +135,7 @@ def _explain(error: Exception) -> int:
         _say(f"error: {error}")
         return error.exit_code
     if isinstance(error, typer.TyperException):
-        _say(f"error: {error.format_message().removesuffix('.')}; see `podium --help`")
+        _say(f"error: {misuse_line(error)}")
         return 2
     if isinstance(error, typer.Abort):
         _say("interrupted")
