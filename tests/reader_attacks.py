@@ -16,7 +16,7 @@ NAMED = {  # the attacks that once broke a reader: file, its text with {whole} f
     "a date that is none": (
         "base.yaml",
         "data: {{date: 2001-99-99}}",
-        "data.date='2001-99-99': Input should be a valid",
+        "data.date='2001-99-99': must be a valid",
     ),
     "half a character in YAML": ("base.yaml", 'data: {{system: "\\ud800"}}', "half of a surrogate pair"),
     "an escape that is none": ("base.yaml", 'data: {{system: "\\UFFFFFFFF"}}', "not YAML"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from eval.sets.contamination import Contamination
     from eval.sets.evalset import Evalset
 
-app = typer.Typer(cls=ClauseGroup, help="Build, import and check evalsets.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="Build, import and check evalsets.")
 
 
 @app.command("build")

@@ -8,7 +8,7 @@ import typer
 from podium.cli.completion import submissions
 from podium.cli.tasks import ClauseGroup
 
-app = typer.Typer(cls=ClauseGroup, help="Run a lock on Kaggle: export, push, follow, fetch.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="Run a lock on Kaggle: export, push, follow, fetch.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=submissions, help="Name of a locked submission.")]
 Sources = list[str] | None

@@ -46,6 +46,7 @@ from podium.cli import (
     verify,
     watch,
 )
+from podium.cli.misuse import misuse_line
 from podium.cli.output import tolerate_closed_output
 from podium.cli.tasks import TaskGroup
 from podium.cli.terminal import safe_output
@@ -134,9 +135,7 @@ def _explain(error: Exception) -> int:
         _say(f"error: {error}")
         return error.exit_code
     if isinstance(error, typer.TyperException):
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "podium"
-        _say(f"error: {error.format_message().removesuffix('.')}; see `{command} --help`")
+        _say(f"error: {misuse_line(error)}")
         return 2
     if isinstance(error, typer.Abort):
         _say("interrupted")

@@ -13,7 +13,7 @@ from podium.core.wording import counted
 if TYPE_CHECKING:
     from tuning.search.space import SearchSpace
 
-app = typer.Typer(cls=ClauseGroup, help="Inspect a search space before a sweep.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="Inspect a search space before a sweep.")
 
 
 @app.command("check")

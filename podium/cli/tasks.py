@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 # In the order in which a new user needs them. A command that is not in here is listed under OTHERS.
@@ -20,7 +21,16 @@ _CLAUSE_END = re.compile(r"[.:;](?:\s|$)")
 
 
 class ClauseGroup(TyperGroup):
-    """A group whose help has the first clause about each command, where Typer would cut a sentence."""
+    """A group whose help has the first clause about each command, where Typer would cut a sentence.
+
+    Without a command, it shows its help, and that is wrong usage.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (typer's own signature)
         with formatter.section("Commands"):

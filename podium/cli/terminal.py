@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 COMMAND = "podium "
+_QUOTED = re.compile("`[^`]*`")
+_NO_BREAK = "\x00"  # stands for a space where a line must not break; what is printed has none of its own
 # Progress bars of libraries, such as those of downloads, go back to the start of the line, or a line up.
 _MOVES = re.compile("(\r|\x1b\\[A)")
 
@@ -71,15 +73,15 @@ class SafeStream(io.TextIOBase):
 def _wrapped(line: str) -> str:
     """A line in several of the terminal's width, the later ones indented.
 
-    A line with a command stays one, so that the command can be copied; the terminal breaks it wherever it ends.
+    A command stays on one line, so that it can be copied: what is in backticks, and a line with a bare command.
     """
     width = shutil.get_terminal_size().columns
-    if len(line) <= width or COMMAND in line or "\r" in line:
+    whole = _QUOTED.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
+    if len(line) <= width or COMMAND in whole or "\r" in line:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return "\n".join(
-        textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    )
+    lines = textwrap.wrap(whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace(_NO_BREAK, " ")
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # categories
 
-app = typer.Typer(cls=ClauseGroup, help="Build and import trainsets.", no_args_is_help=True)
+app = typer.Typer(cls=ClauseGroup, help="Build and import trainsets.")
 
 
 @app.command("build")

@@ -239,6 +239,12 @@ PLAIN_RULES = {
 }
 
 
+def rule_of(message: str) -> str:
+    """A message of pydantic as a rule: `must be less than 1`, where pydantic has `Input should be less than 1`."""
+    rule = message.removeprefix("Value error, ").replace("Input should", "must", 1)
+    return rule.split(", unable to parse")[0]
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problem of a pydantic error as text: dotted key, value, rule."""
     # A size that is neither a number nor "auto" has two errors: of the number, and of the word.
@@ -247,7 +253,7 @@ def first_problem(error: ValidationError) -> str:
     first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
     place = ".".join(str(part) for part in first["loc"] if part not in INT_TAGS)
     or_auto = ", or auto" if first["loc"][-1:] and first["loc"][-1] in INT_TAGS else ""
-    message = PLAIN_RULES.get(first["type"], first["msg"].removeprefix("Value error, ") + or_auto)
+    message = PLAIN_RULES.get(first["type"], rule_of(first["msg"]) + or_auto)
     if first["type"] == "missing":
         return f"{place} is missing; add it"
     if first["type"] == "extra_forbidden":

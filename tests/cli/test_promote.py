@@ -60,7 +60,7 @@ def test_a_trial_can_be_chosen(home, podium, study):
         ),
         (["small-001", "--as", "a/b"], r"error: submission name 'a/b': use 1 to 100 letters, .*"),
         (["small-001", "--as", "packages"], r"error: submission name 'packages': submission_runs/packages/ holds .*"),
-        (["small-001"], r"error: Missing option '--as'.*"),
+        (["small-001"], r"error: missing option '--as'.*"),
     ],
 )
 @pytest.mark.usefixtures("study")

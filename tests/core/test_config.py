@@ -30,25 +30,25 @@ def test_yaml_writes_out_every_default_but_those_of_keys_that_older_hashes_lack(
     [
         ({"train.learning_rat": 1}, "unknown config key 'train.learning_rat'; did you mean 'train.learning_rate'?"),
         ({"learning_rate": 1}, "unknown config key 'learning_rate'; did you mean 'train.learning_rate'?"),
-        ({"train.learning_rate": "fast"}, "train.learning_rate='fast': Input should be a valid number"),
+        ({"train.learning_rate": "fast"}, "train.learning_rate='fast': must be a valid number"),
         ({"train.learning_rate": True}, "train.learning_rate=True: must not be true or false"),
-        ({"train.learning_rate": 0}, "train.learning_rate=0: Input should be greater than 0"),
+        ({"train.learning_rate": 0}, "train.learning_rate=0: must be greater than 0"),
         ({"train.learning_rate": float("nan")}, "train.learning_rate=nan"),
         ({"train.max_steps": 1.5}, "train.max_steps=1.5"),
         ({"train.warmup_steps": 101}, "train.warmup_steps=101, must be <= train.max_steps=100"),
         ({"train.dtype": "float12"}, "train.dtype='float12'"),
         ({"train.epochs": 2, "train.max_steps": 5}, "train.epochs=2 with train.max_steps=5: choose one of them"),
         ({"train.max_steps": None}, "train.max_steps=null without train.epochs: give one of them"),
-        ({"train.epochs": 0}, "train.epochs=0: Input should be greater than 0"),
-        ({"data.max_seq_len": "long"}, "data.max_seq_len='long': Input should be a valid integer"),
-        ({"data.max_seq_len": 4}, "data.max_seq_len=4: Input should be greater than or equal to 8, or auto"),
-        ({"generate.batch_size": 0}, "generate.batch_size=0: Input should be greater than or equal to 1, or auto"),
+        ({"train.epochs": 0}, "train.epochs=0: must be greater than 0"),
+        ({"data.max_seq_len": "long"}, "data.max_seq_len='long': must be a valid integer"),
+        ({"data.max_seq_len": 4}, "data.max_seq_len=4: must be greater than or equal to 8, or auto"),
+        ({"generate.batch_size": 0}, "generate.batch_size=0: must be greater than or equal to 1, or auto"),
         ({"lora.rank": 0}, "lora.rank=0"),
         ({"generate.stop": "a"}, "generate.stop='a': must be a list, such as [a, b]"),
         ({"data.template_options": 1}, "data.template_options=1: must be keys with values"),
-        ({"train.max_steps": 2**31}, "train.max_steps=2147483648: Input should be less than or equal to 2147483647"),
-        ({"generate.top_k": 2**31}, "generate.top_k=2147483648: Input should be less than or equal to 2147483647"),
-        ({"lora.dropout": 1.0}, "lora.dropout=1.0: Input should be less than 1"),
+        ({"train.max_steps": 2**31}, "train.max_steps=2147483648: must be less than or equal to 2147483647"),
+        ({"generate.top_k": 2**31}, "generate.top_k=2147483648: must be less than or equal to 2147483647"),
+        ({"lora.dropout": 1.0}, "lora.dropout=1.0: must be less than 1"),
         ({"model.base_dtype": "int8"}, "model.base_dtype='int8' with lora.enabled=false: int8 kernels cannot"),
     ],
 )
@@ -67,7 +67,7 @@ def test_bad_override_is_one_line(overrides, message):
         ("train: 3", "train=3"),
         ("- 1", "holds list, must be a mapping"),
         ("train: {", "not YAML"),
-        ("data: {date: 2024-13-01}", "data.date='2024-13-01': Input should be a valid date"),
+        ("data: {date: 2024-13-01}", "data.date='2024-13-01': must be a valid date"),
     ],
 )
 def test_bad_file_is_one_line_that_names_it(tmp_path, text, message):
@@ -82,7 +82,7 @@ def test_bad_file_is_one_line_that_names_it(tmp_path, text, message):
 
 def test_an_override_of_the_command_line_is_named_so(tmp_path):
     (tmp_path / "c.yaml").write_text("{}")
-    with pytest.raises(UsageError, match=r"^--set: train\.max_steps=0: Input should be greater"):
+    with pytest.raises(UsageError, match=r"^--set: train\.max_steps=0: must be greater"):
         load_config(tmp_path / "c.yaml", {"train.max_steps": 0})
 
 

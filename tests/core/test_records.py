@@ -99,7 +99,7 @@ def test_a_file_holds_traces_and_conversations_which_are_written_as_they_were_re
             "messages.1={'role': 'assistant', 'content': ''}: a turn of role 'assistant' ",
         ),
         ([{**CALL, "role": "user"}, REPLY], "tool_calls in a turn of role 'user'; only assistant turns call tools"),
-        ([{**USER, "role": "human"}, REPLY], "messages.0.role='human': Input should be"),
+        ([{**USER, "role": "human"}, REPLY], "messages.0.role='human': must be"),
         ([{**USER, "content": None}, REPLY], "messages.0.content=None"),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_malformed_prediction_is_named(run):
     reasons = (
         *("line 2: text is missing; add it", "line 4: not JSON (Expecting property name", "line 5: holds int, must be"),
         *(
-            "line 6: sample=-1: Input should be",
+            "line 6: sample=-1: must be",
             "line 7: not readable as JSON",
             "line 8: not readable as JSON",
         ),
