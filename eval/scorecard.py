@@ -147,6 +147,13 @@ def floored(value: float, digits: int = 2) -> str:
     return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
 
 
+def score_text(value: float | None) -> str:
+    """A score or a loss as text for people, rounded down: two decimals, four if it is below 10, like a loss."""
+    if value is None:
+        return "-"
+    return floored(value, 2 if abs(value) >= 10 or value == 0 else 4)
+
+
 def _grouped_by_id(
     samples: Sequence[Sample], predictions: Iterable[Prediction]
 ) -> tuple[dict[str, list[Prediction]], list[str], list[str]]:

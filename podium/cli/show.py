@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,7 @@ def show(
     what: Annotated[
         str, typer.Argument(metavar="STUDY[/N]", autocompletion=studies, help="A study, or one of its trials.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a study, or one of its trials with all its values."""
     from tuning.study.overview import log_tail, study_as_dict
@@ -50,7 +51,7 @@ def show(
 
 
 def _study_lines(study: StudyView) -> list[str]:
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import score_text
     from tuning.search.labels import params_label
     from tuning.study.cuts import cuts_line
     from tuning.study.overview import found_sizes, mlflow_problem, notes, study_as_dict, undistinguished
@@ -86,7 +87,7 @@ def _study_lines(study: StudyView) -> list[str]:
 
 
 def _trial_lines(trial: TrialView) -> list[str]:
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import score_text
     from tuning.study.overview import log_tail
 
     title = f"trial {trial.number}: {trial.state} at step {trial.step}, {trial.space.metric} {score_text(trial.value)}"
@@ -96,22 +97,32 @@ def _trial_lines(trial: TrialView) -> list[str]:
         *(f"  untrained: {score_text(value)}" for name, value in trial.untrained.items() if name == trial.space.metric),
         *(f"  at step {step}: {score_text(value)}" for step, value in trial.reports.items()),
         *(_mutation_line(mutation) for mutation in trial.lineage.mutations),
-        *(f"  {name}: {value:.6g}" for name, value in sorted(trial.metrics.items())),
+        *(f"  {name}: {_figure(value)}" for name, value in sorted(trial.metrics.items())),
         *(f"  log: {line}" for line in log_tail(trial)),
         f"  MLflow run: {trial.mlflow_run_id or 'none'}",
         f"  folder: {portable(trial.dir)}",
     ]
 
 
+def _figure(value: float) -> str:
+    """Six significant digits, rounded down."""
+    from eval.scorecard import floored
+
+    if not math.isfinite(value) or value == int(value):
+        return f"{value:.15g}"
+    return f"{float(floored(value, 5 - math.floor(math.log10(abs(value))))):.6g}"
+
+
 def _front_line(trial: TrialView) -> str:
-    from podium.cli.sweep_display import score_text, what
+    from eval.scorecard import score_text
+    from podium.cli.sweep_display import what
 
     values = ", ".join(f"{name} {score_text(value)}" for name, value in trial.values.items())
     return f"  on the Pareto front: trial {trial.number}, {values}; {what(trial)}"
 
 
 def _mutation_line(mutation: Mutation) -> str:
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import score_text
     from tuning.search.labels import params_label
 
     own = "it had diverged" if mutation.score is None else f"its own score was {score_text(mutation.score)}"

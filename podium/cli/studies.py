@@ -7,9 +7,9 @@ import typer
 from podium.cli.tables import print_json, print_table
 
 
-def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def studies(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the studies of this workspace."""
-    from podium.cli.sweep_display import score_text
+    from eval.scorecard import score_text
     from tuning.study.overview import all_studies
 
     rows = all_studies()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from eval.scorecard import score_text
 from podium.core.clock import Clock, MonotonicClock
 from podium.core.duration import format_duration
 from podium.core.progress import Activity, heard_by
@@ -43,13 +44,15 @@ def display(
     from podium.cli.terminal import console
 
     # With the inline backend the trials run in this process, and the table says what it does.
-    with (
-        heard_by(progress.note),
-        Live(
-            console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
-        ),
-    ):
-        yield progress.hear
+    live = Live(
+        console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
+    )
+    with heard_by(progress.note), live:
+        try:
+            yield progress.hear
+        except BaseException:
+            live.transient = not progress.trials  # an error before the first trial needs no table
+            raise
 
 
 class Progress:
@@ -150,7 +153,7 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), Text(what(trial)))
     best = progress.best()
     ended = f"{progress.n_ended} of {counted(progress.total, 'trial')}"
-    line = f"{progress.study or 'starting workers'}: {ended}, {format_duration(progress.elapsed_s)}"
+    line = f"{progress.study or 'starting'}: {ended}, {format_duration(progress.elapsed_s)}"
     if left := progress.left():
         line += f", {left}"
     if best:
@@ -180,15 +183,6 @@ def rows(progress: Progress) -> list[TrialView]:
 
 def newest_score(trial: TrialView) -> str:
     return score_text(trial.reports[max(trial.reports)]) if trial.reports else "-"
-
-
-def score_text(value: float | None) -> str:
-    """Two decimals, truncated, so never rounded up; four if the value is below 10, like a loss."""
-    from eval.scorecard import floored
-
-    if value is None:
-        return "-"
-    return floored(value, 2 if abs(value) >= 10 else 4)
 
 
 def what(trial: TrialView) -> str:

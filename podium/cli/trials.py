@@ -9,15 +9,21 @@ from podium.cli.tables import print_json, print_table
 
 
 def trials(
-    study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)],
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", autocompletion=studies, help="A study that `podium sweep` made.")
+    ],
     sort: Annotated[
-        str, typer.Option(help="Sort by number, value (best first), step, state, a config key or a metric.")
+        str,
+        typer.Option(metavar="KEY", help="Sort by number, value (best first), step, state, a config key or a metric."),
     ] = "number",
-    state: Annotated[str | None, typer.Option(help="Show only trials in this state, like complete.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Show only trials in this state, like complete.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List a study's trials."""
-    from podium.cli.sweep_display import newest_score, score_text, what
+    from eval.scorecard import score_text
+    from podium.cli.sweep_display import newest_score, what
     from tuning.study.overview import select
     from tuning.study.study import load_study
     from tuning.study.trial import trial_as_dict
@@ -25,6 +31,8 @@ def trials(
     chosen = select(load_study(study), sort, state)
     if as_json:
         print_json([trial_as_dict(trial) for trial in chosen])
+    elif not chosen:
+        typer.echo(f"study {study} has no trial{f' that is {state}' if state else ''}")
     else:
         others = [name for name, _ in chosen[0].space.aims[1:]] if chosen else []
         print_table(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import jax
 
-from eval.scorecard import floored
+from eval.scorecard import floored, score_text
 from eval.sets.predictions import shown_reasons
 from podium.core import run_files
 from podium.core.budgets.allowance import place_of_run
@@ -231,7 +231,7 @@ class Session:
             print(f"{split}: answer_correctness {points}, {card.n_items} items, {card.n_missing} without a prediction")
             if card.finish_reasons:
                 print(f"{split}: answers ended by {shown_reasons(card.finish_reasons)}")
-        print(f"the trial had {self.lock.metric} {self.lock.value}")
+        print(f"the trial had {self.lock.metric} {score_text(self.lock.value)}")
         write_json(self.out / run_files.SCORECARD, cards[self.config.eval.submission_split].model_dump(mode="json"))
         if evidence.write_submission(self.lock, self.out):
             print(f"{run_files.SUBMISSION}: in the competition's format")

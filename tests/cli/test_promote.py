@@ -22,7 +22,7 @@ def test_promote_writes_the_lock_and_says_what_comes_next(home, podium, study):
     lock = json.loads((home / "submission_runs/one/lock.json").read_text())
     lines = done.out.splitlines()
     assert lines[:5] == [
-        "promoted (unconfirmed): trial 2 of study small-001, dev/answer_correctness 62.5",
+        "promoted (unconfirmed): trial 2 of study small-001, dev/answer_correctness 62.50",
         "  train.learning_rate: 0.003",
         "contamination: 0 of 12 evalset prompts in the trainset, 0 nearly",
         f"lock: {home / 'submission_runs/one/lock.json'}",
@@ -52,7 +52,7 @@ def test_a_trial_can_be_chosen(home, podium, study):
     ("arguments", "line"),
     [
         (["gone-001", "--as", "one"], r"error: study 'gone-001' not found in .*/studies; known: small-001"),
-        (["small-001", "--trial", "9", "--as", "one"], r"error: study 'small-001' has no trial 9; it has 3, from 0"),
+        (["small-001", "--trial", "9", "--as", "one"], r"error: study 'small-001' has no trial 9; it has trials 0 to"),
         (
             ["small-001", "--trial", "1", "--as", "one"],
             r"error: trial 1 of study 'small-001' is diverged \(loss exploded in trial 1\), must be complete; promote "
@@ -117,7 +117,7 @@ def test_the_gate_locks_what_it_confirmed_and_says_why(confirm):
     assert verdict[0] == f"verdict: promote. {lock.decision.reason}"
     assert verdict[1].startswith(f"expected score of trial 2: {lock.decision.expected_score:.1f} (")
     assert re.fullmatch(r"probability that it is no better than baseline: 0\.\d%", verdict[2])
-    assert lines[n_runs + 7] == "promoted (promote): trial 2 of study small-001, dev/answer_correctness 60.0"
+    assert lines[n_runs + 7] == "promoted (promote): trial 2 of study small-001, dev/answer_correctness 60.00"
 
 
 def test_the_next_promotion_is_compared_with_the_confirmed_lock(confirm):
