@@ -18,6 +18,7 @@ from eval.statistics.clusters import Clusters
 from eval.statistics.sign_test import cluster_sign_test, mcnemar
 from podium.core.errors import UsageError
 from podium.core.records import GROUPS, Record, Sample, as_text
+from podium.core.wording import counted
 
 Verdict = Literal["fixed", "broken", "both right", "both wrong"]
 
@@ -123,7 +124,7 @@ def verdict(base: float, other: float) -> Verdict:
 
 def _check(samples: Sequence[Sample], entries: Sequence[Entry]) -> None:
     if len(entries) < 2:
-        raise UsageError(f"{len(entries)} runs to compare, must be two or more; name another run")
+        raise UsageError(f"{counted(len(entries), 'run')} to compare, must be two or more; name another run")
     labels = [entry.label for entry in entries]
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:

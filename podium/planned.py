@@ -9,6 +9,7 @@ from podium.core.errors import UsageError
 from podium.core.paths import check_name, find_file, is_there, study_dir, submission_dir
 from podium.core.records import Prompt
 from podium.core.resolved import open_keys
+from podium.core.wording import counted
 from tuning.search.programs import distinct_programs
 from tuning.search.space import SearchSpace
 
@@ -56,5 +57,5 @@ def find_planned(what: str, overrides: Mapping[str, Any], most: int) -> Planned:
 def _of_space(space: SearchSpace, overrides: Mapping[str, Any], most: int) -> Planned:
     configs, all_of_them = distinct_programs(space, most)
     rest = "all that its trials can have" if all_of_them else "the corners first; --most compiles more"
-    note = f"{space.name}: {len(configs)} different sets of programs, {rest}"
+    note = f"{space.name}: {counted(len(configs), 'set')} of programs, {rest}"
     return Planned([config.with_overrides(overrides, "--set") for config in configs], note)

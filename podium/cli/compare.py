@@ -21,20 +21,25 @@ WIDTH = 28  # characters of an extracted answer in the table
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="A B [C ...]", help="STUDY/N, a submission, a run folder or predictions."),
+        typer.Argument(metavar="RUN", help="Two or more: STUDY/N, a submission, a run folder or predictions."),
     ],
     evalset: Annotated[
-        str | None, typer.Option("--evalset", help="A name or file; default: the evalset of the runs.")
+        str | None,
+        typer.Option("--evalset", metavar="NAME|FILE", help="A name or file; default: the evalset of the runs."),
     ] = None,
-    split: Annotated[str, typer.Option(help="dev, holdout or all: of the items that all runs answered.")] = "all",
-    scorer: Annotated[str | None, typer.Option(help="See docs/evaluation.md; default: the scorer of the runs.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+    split: Annotated[
+        str, typer.Option(metavar="SPLIT", help="dev, holdout or all: of the items that all runs answered.")
+    ] = "all",
+    scorer: Annotated[
+        str | None, typer.Option(metavar="SCORER", help="See docs/evaluation.md; default: the scorer of the runs.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap intervals.")] = 0,
     items: Annotated[int, typer.Option(metavar="N", min=0, help="Changed items to list; JSON and HTML list all.")] = 20,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the comparison here, as one self-contained page.")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the comparison here, as JSON.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print only the comparison, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare runs item by item with the first run: items fixed, items broken, and p-values."""
     from eval.compare_page import comparison_page
@@ -65,9 +70,10 @@ def _show(comparison: Comparison, n_items: int) -> None:
     typer.echo(f"scorer   {comparison.scorer} version {comparison.scorer_version}")
     out.print(_runs_table(comparison))
     for pairing in comparison.pairings:
-        typer.echo(f"{pairing.other} against {pairing.base}")
+        typer.echo(f"\n{pairing.other} against {pairing.base}")
         out.print(_pairing_table(pairing))
     if n_items and (table := _items_table(comparison, n_items)):
+        typer.echo()
         out.print(table)
 
 
@@ -94,11 +100,11 @@ def _pairing_table(pairing: Pairing) -> Table:
     from eval.compare_page import groups, interval_text, p_text
     from eval.scorecard import floored
 
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)  # fits 80 columns
     table.add_column("group", no_wrap=True, min_width=12)
-    for heading in ("items", "fixed", "broken", "both\nwrong"):
+    for heading in ("items", "fixed", "broken", "both\nwrong", "points"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("difference (95%)", justify="right", min_width=10)  # the interval may go to a line of its own
+    table.add_column("95% interval", justify="right", min_width=9)  # it may take two lines
     table.add_column("p", justify="right", no_wrap=True)
     before = ""
     for kind, name, found in groups(pairing):
@@ -106,8 +112,8 @@ def _pairing_table(pairing: Pairing) -> Table:
             table.add_row(kind)
         before = kind
         counts = (found.n_items, found.fixed, found.broken, found.both_wrong)
-        change = f"{floored(found.points)} ({interval_text(found.interval)})"
-        table.add_row(f"  {name}" if kind else name, *map(str, counts), change, p_text(found.p_value))
+        change = floored(found.points), interval_text(found.interval)
+        table.add_row(f"  {name}" if kind else name, *map(str, counts), *change, p_text(found.p_value))
     return table
 
 

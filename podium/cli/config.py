@@ -18,7 +18,7 @@ def _group() -> None:
 
 
 @app.command("show")
-def show(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Each setting's value and where it is from: environment, project's file, user's file, or default."""
     rows = [_home(), *(_row(setting) for setting in settings.SETTINGS)]
     project, user = settings.files()

@@ -16,7 +16,9 @@ SPACE = "search_spaces/tiny.yaml"
 
 def demo(
     context: typer.Context,
-    trials: Annotated[int, typer.Option(min=2, help="Trials of the sweep; the first is the default config.")] = 6,
+    trials: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Trials of the sweep; the first is the default config.")
+    ] = 6,
 ) -> None:
     """Show every step with the tiny model: sweep, confirm and promote the best trial, submit it once, package it."""
     started_s = time.monotonic()

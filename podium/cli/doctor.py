@@ -18,7 +18,7 @@ COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 INDENT = 24  # columns before what was found
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check this machine: devices, versions, disk, stores, tokens, network, quota. Exit code 1: broken."""
     from podium.doctor import examine
 

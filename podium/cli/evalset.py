@@ -53,7 +53,9 @@ def import_(
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the evalset.")],
     format: Annotated[
         str,
-        typer.Option("--format", help="auto, multiple-choice, arc, or a format of `podium trainset import`."),
+        typer.Option(
+            "--format", metavar="FORMAT", help="auto, multiple-choice, arc, or a format of `podium trainset import`."
+        ),
     ] = "auto",
     prompt_field: PromptField = "",
     response_field: ResponseField = None,
@@ -62,7 +64,7 @@ def import_(
     solutions: Annotated[Path | None, typer.Option(metavar="FILE", help="Solutions of the ARC challenges.")] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(help="Its scorer, see docs/evaluation.md; for ARC, arc_grid or arc_program."),
+        typer.Option(metavar="SCORER", help="Its scorer, see docs/evaluation.md; for ARC, arc_grid or arc_program."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Import the first N rows or tasks.")] = None,
     skip_bad: SkipBad = False,
@@ -97,9 +99,9 @@ def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A name in evalsets/, or a file.")],
     trainset: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A trainset that must share no prompt with it; repeatable."),
+        typer.Option(metavar="NAME", help="A trainset that must share no prompt with it. May be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check format, answers, duplicates and overlap with trainsets. Exit code 1 if two prompts are equal."""
     from eval.scorers import get_scorer

@@ -10,12 +10,14 @@ from podium.core.run_files import CONFIG
 
 def export(
     run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of a run, with config and checkpoints.")],
-    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Hugging Face folder to write.")],
+    to: Annotated[Path, typer.Option("--out", metavar="DIR", help="Hugging Face folder to write.")],
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        typer.Option(help="Of the weights; default: that of the model's own files."),
+        typer.Option(metavar="DTYPE", help="float32, bfloat16 or float16; default: that of the model's own files."),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="DEVICE", help="auto, cpu, gpu or tpu; no fallback to another.")
+    ] = None,
 ) -> None:
     """Export a trained run as a Hugging Face folder: weights with merged adapters, configs and tokenizer."""
     from podium.core.config import load_config

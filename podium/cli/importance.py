@@ -9,8 +9,10 @@ from podium.cli.tables import print_json, print_table
 
 
 def importance(
-    study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", autocompletion=studies, help="A study that `podium sweep` made.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show which parameters matter: the share of the score's variation that each explains (fANOVA).
 

@@ -13,7 +13,7 @@ from podium.core import settings
 from podium.core.paths import from_here
 from podium.core.wording import counted
 
-DATA_HELP = "A JSONL, JSON, CSV, Parquet or Arrow file, a folder, or hf:OWNER/NAME; the built-in data if not given."
+DATA_HELP = "A JSONL, JSON, CSV, Parquet or Arrow file, a folder, or hf:OWNER/NAME; default: the built-in data."
 
 
 def init(
@@ -24,12 +24,17 @@ def init(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="Where the submission is to run, as `podium plan --on` takes it; default: this machine."),
+        typer.Option(
+            metavar="TARGET",
+            help="Where the submission is to run, as `podium plan --on` takes it; default: this machine.",
+        ),
     ] = None,
 ) -> None:
     """Start a project for your own data and model: config, search space, evalset, and the next commands."""
+    from podium.starter.project import check_folder
     from podium.starter.project import init as write_project
 
+    check_folder(folder)  # before anything is asked
     data = _asked("Data file (empty: the built-in example)", data)
     model = _asked("Model: a folder or a hub id (empty: the built-in tiny model)", model)
     project = write_project(folder, data, model or "tiny", target)

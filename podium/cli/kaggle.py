@@ -79,8 +79,8 @@ def rehearse(
     sample: Annotated[Path | None, typer.Option(metavar="CSV", help="The competition's sample submission.")] = None,
     attach: Annotated[list[Path] | None, typer.Option(metavar="DIR", help="Mount this folder, too.")] = None,
     time_limit: Annotated[str | None, typer.Option(metavar="TIME", help="Of the session, like 30m.")] = None,
-    memory_gb: Annotated[float, typer.Option(min=0.1, help="Memory of the session, in GB.")] = 30.0,
-    disk_gb: Annotated[float, typer.Option(min=0.001, help="Size of its working folder, in GB.")] = 20.0,
+    memory_gb: Annotated[float, typer.Option(metavar="GB", min=0.1, help="Memory of the session, in GB.")] = 30.0,
+    disk_gb: Annotated[float, typer.Option(metavar="GB", min=0.001, help="Size of its working folder, in GB.")] = 20.0,
     test_mode: Annotated[bool, typer.Option("--test-mode", help="With TEST_MODE = True: 5 items, no claim.")] = False,
 ) -> None:
     """Execute the notebook in a pretend Kaggle session here; nothing is claimed."""
@@ -144,7 +144,9 @@ def status(name: Name) -> None:
 @app.command()
 def pull(
     name: Name,
-    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: beside the export.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to; default: beside the export.")
+    ] = None,
 ) -> None:
     """Fetch the zip with the evidence."""
     from podium.submission.kaggle import command

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 def leaderboard(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[DIR ...]", help="Further run folders with a scorecard.json.")
+        list[Path] | None, typer.Argument(metavar="DIR", help="Further run folders with a scorecard.json.")
     ] = None,
     evalset: Annotated[
-        str | None, typer.Option("--evalset", help="A name or file; show only scores on this version of it.")
+        str | None,
+        typer.Option("--evalset", metavar="NAME|FILE", help="A name or file; show only scores on this version of it."),
     ] = None,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Rows per table.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print only the tables, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rank complete trials and submissions: one table per evalset version, split and scorer version."""
     from eval.leaderboard import leaderboard as rank
@@ -35,7 +36,9 @@ def leaderboard(
     if as_json:
         typer.echo(to_json(found.model_dump(mode="json")), nl=False)
         return
-    for board in found.boards:
+    for place, board in enumerate(found.boards):
+        if place:
+            typer.echo()
         _show(board, top)
     if not found.boards:
         typer.echo("no scores yet; `podium sweep` and `podium submit` produce scores")

@@ -48,7 +48,7 @@ from podium.cli import (
 )
 from podium.cli.misuse import misuse_line
 from podium.cli.output import tolerate_closed_output
-from podium.cli.tasks import TaskGroup
+from podium.cli.tasks import TaskGroup, plain_help
 from podium.cli.terminal import safe_output
 from podium.core.errors import LONGEST, PodiumError
 from podium.core.redaction import one_line, shortened
@@ -91,6 +91,7 @@ app.command("submit")(submit.submit)
 app.add_typer(kaggle.app, name="kaggle")
 app.command("package")(package.package)
 app.command("verify")(verify.verify)
+plain_help(app)
 
 
 @app.callback()

@@ -23,20 +23,26 @@ def plan(
     what: Annotated[str, typer.Argument(metavar="CONFIG|SPACE|STUDY|NAME", help="What is to run.")],
     on: Annotated[str, typer.Option("--on", metavar="TARGET", help="A budget profile, v5e:2x4, or t4.")],
     chips: Annotated[
-        int | None, typer.Option("--chips", min=1, metavar="N", help="Devices that one run uses; all of the target's.")
+        int | None,
+        typer.Option("--chips", min=1, metavar="N", help="Devices that one run uses; default: all of the target's."),
     ] = None,
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key. May be repeated.")
     ] = None,
-    most: Annotated[int, typer.Option(min=1, help="Compile at most this many configurations of a space.")] = 16,
-    compile_limit: Annotated[str, typer.Option(help="Give up on a program that takes longer to compile.")] = "15m",
+    most: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Compile at most this many configurations of a space.")
+    ] = 16,
+    compile_limit: Annotated[
+        str, typer.Option(metavar="TIME", help="Give up on a program that takes longer to compile.")
+    ] = "15m",
     fix: Annotated[bool, typer.Option(help="Look for the smallest change that fits.")] = True,
     measure: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Run N steps and N items here, and project the time."),
     ] = None,
     device_factor: Annotated[
-        float | None, typer.Option(help="How many times as fast as the measured device the target is.")
+        float | None,
+        typer.Option(metavar="FACTOR", help="How many times as fast as the measured device the target is."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -34,24 +34,30 @@ def predict(
         str | None,
         typer.Option("--config", metavar="CONFIG.yaml", help="Instead of --run: this config's model, untrained."),
     ] = None,
-    evalset: Annotated[str | None, typer.Option("--evalset", help="A name in evalsets/, or a file.")] = None,
+    evalset: Annotated[
+        str | None, typer.Option("--evalset", metavar="NAME|FILE", help="A name in evalsets/, or a file.")
+    ] = None,
     challenges: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Instead: ARC challenges without solutions, for submission.json."),
     ] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(help="arc_grid or arc_program, for challenges; default: the scorer of the run."),
+        typer.Option(metavar="SCORER", help="arc_grid or arc_program, for challenges; default: the scorer of the run."),
     ] = None,
-    split: Annotated[str, typer.Option(help="dev, holdout or all of the evalset.")] = "all",
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="dev, holdout or all of the evalset.")] = "all",
     assignments: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a generate. or device. key, or any of --config; may be repeated."
+            "--set", metavar="KEY=VALUE", help="Change a generate. or device. key, or any of --config. May be repeated."
         ),
     ] = None,
-    step: Annotated[int | None, typer.Option(help="Use the checkpoint of this step; default: the newest.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
+    step: Annotated[
+        int | None, typer.Option(metavar="N", help="Use the checkpoint of this step; default: the newest.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="DEVICE", help="auto, cpu, gpu or tpu; no fallback to another.")
+    ] = None,
 ) -> None:
     """Answer an evalset's prompts with a run or an untrained model.
 

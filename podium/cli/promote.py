@@ -29,16 +29,18 @@ def promote(
     trial: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Confirm this complete trial; those that are best by the first objective if not given."
+            metavar="N",
+            min=0,
+            help="Confirm this complete trial; default: the best ones by the first objective.",
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many trials to confirm.")] = 3,
-    seeds: Annotated[int, typer.Option(min=2, help="New seeds to run each of them with.")] = 3,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="Number of trials to confirm.")] = 3,
+    seeds: Annotated[int, typer.Option(metavar="N", min=2, help="Number of new seeds to run each of them with.")] = 3,
     against: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|baseline",
-            help="The lock to compare with, or the base config; the last confirmed lock on the evalset if not given.",
+            help="The lock to compare with, or the base config; default: the last confirmed lock on the evalset.",
         ),
     ] = None,
     quick: Annotated[
@@ -62,9 +64,12 @@ def promote(
         ),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help="ray, inline (in this process), or auto; the setting, or auto, if not given.")
+        str | None,
+        typer.Option(metavar="BACKEND", help="ray, inline (in this process), or auto; default: the setting, or auto."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, as in `podium sweep`.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster, as in `podium sweep`.")
+    ] = None,
 ) -> None:
     """Lock the trial of a study that has earned it: the best ones run again with new seeds, scored on the holdout."""
     from podium.core.config import RunConfig

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 
 def quota(
-    profile: Annotated[str | None, typer.Option(help="Only the quota that this profile draws on.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in quota-seconds.")] = False,
+    profile: Annotated[
+        str | None, typer.Option(metavar="PROFILE", help="Only the quota that this profile draws on.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, in quota-seconds.")] = False,
 ) -> None:
     """Show the week's accelerator quota: used, reserved for locked submissions, and left."""
     from podium.core.budgets.profiles import load_profile

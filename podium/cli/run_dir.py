@@ -17,8 +17,8 @@ RunDir = Annotated[
 def chosen(name: str | None, run_dir: Path | None) -> str:
     """What was named: exactly one of the two. Raises UsageError otherwise."""
     if (name is None) == (run_dir is None):
-        given = f"NAME {name!r} and --run-dir {run_dir}" if name else "neither NAME nor --run-dir"
-        raise UsageError(f"{given} given, must be one of the two")
+        given = f"NAME {name!r} and --run-dir {run_dir} are both given" if name else "no submission is given"
+        raise UsageError(f"{given}; give its NAME, or --run-dir with the folder of its run")
     return name if name is not None else str(run_dir)
 
 

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 def score(
     predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.jsonl", help="Output of `podium predict`.")],
-    evalset: Annotated[str, typer.Option("--evalset", help="A name in evalsets/, or a file.")],
+    evalset: Annotated[str, typer.Option("--evalset", metavar="NAME|FILE", help="A name in evalsets/, or a file.")],
     split: Annotated[
-        str | None, typer.Option(help="dev, holdout or all; default: the split of the predictions.")
+        str | None, typer.Option(metavar="SPLIT", help="dev, holdout or all; default: the split of the predictions.")
     ] = None,
     scorer: Annotated[
-        str | None, typer.Option(help="See docs/evaluation.md; default: the scorer of the evalset.")
+        str | None, typer.Option(metavar="SCORER", help="See docs/evaluation.md; default: the scorer of the evalset.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap intervals.")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scorecard to this file, as JSON.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print only the scorecard, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail unless there is exactly one readable prediction per item.")
     ] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,7 @@ def show(
     what: Annotated[
         str, typer.Argument(metavar="STUDY[/N]", autocompletion=studies, help="A study, or one of its trials.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a study, or one of its trials with all its values."""
     from tuning.study.overview import log_tail, study_as_dict
@@ -99,11 +100,20 @@ def _trial_lines(trial: TrialView) -> list[str]:
         *(f"  untrained: {metric_text(name, value)}" for name, value in trial.untrained.items() if name == metric),
         *(f"  at step {step}: {metric_text(metric, value)}" for step, value in trial.reports.items()),
         *(_mutation_line(mutation, metric) for mutation in trial.lineage.mutations),
-        *(f"  {name}: {value:.6g}" for name, value in sorted(trial.metrics.items())),
+        *(f"  {name}: {_figure(value)}" for name, value in sorted(trial.metrics.items())),
         *(f"  log: {line}" for line in log_tail(trial)),
         f"  MLflow run: {trial.mlflow_run_id or 'none'}",
         f"  folder: {portable(trial.dir)}",
     ]
+
+
+def _figure(value: float) -> str:
+    """Six significant digits, rounded down."""
+    from eval.scorecard import floored
+
+    if not math.isfinite(value) or value == int(value):
+        return f"{value:.15g}"
+    return f"{float(floored(value, 5 - math.floor(math.log10(abs(value))))):.6g}"
 
 
 def _front_line(trial: TrialView) -> str:

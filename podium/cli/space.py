@@ -19,8 +19,8 @@ app = typer.Typer(cls=ClauseGroup, help="Inspect a search space before a sweep."
 @app.command("check")
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Like search_spaces/tiny.yaml.")],
-    samples: Annotated[int, typer.Option(min=0, help="Number of configurations to draw.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    samples: Annotated[int, typer.Option(metavar="N", min=0, help="Number of configurations to draw.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a space, describe it, and show the first configurations it would draw. Writes nothing."""
     from tuning.preview import preview

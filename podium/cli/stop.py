@@ -7,7 +7,11 @@ import typer
 from podium.cli.completion import studies
 
 
-def stop(study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)]) -> None:
+def stop(
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", autocompletion=studies, help="A study that `podium sweep` made.")
+    ],
+) -> None:
     """Stop a sweep that runs in another terminal: its trials end at their next step, with a checkpoint."""
     from tuning.study.overview import stop as ask
 

@@ -7,7 +7,7 @@ import typer
 from podium.cli.tables import print_json, print_table
 
 
-def studies(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def studies(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the studies of this workspace."""
     from eval.scorecard import metric_text
     from tuning.study.overview import all_studies

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 def sweep(
     space: Annotated[
-        str | None, typer.Argument(metavar="[SPACE.yaml]", help="The search space; may be left out with --resume.")
+        str | None, typer.Argument(metavar="SPACE.yaml", help="The search space; may be left out with --resume.")
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Number of trials of the study; the space's number if not given.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of trials of the study; default: the space's."),
     ] = None,
     time_budget: Annotated[
-        str | None, typer.Option(help="Stop after this time, like 10m or 1h30m; start-up counts.")
+        str | None, typer.Option(metavar="TIME", help="Stop after this time, like 10m or 1h30m; start-up counts.")
     ] = None,
     quota: Annotated[
         str | None,
@@ -39,26 +40,33 @@ def sweep(
     profile: Annotated[
         str | None,
         typer.Option(
-            help="The budget profile whose quota this sweep uses; the setting if not given; on Kaggle, the config's."
+            metavar="PROFILE",
+            help="The budget profile whose quota this sweep uses; default: the setting; on Kaggle, the config's.",
         ),
     ] = None,
-    target: Annotated[float | None, typer.Option(help="Stop once a complete trial is as good as this value.")] = None,
+    target: Annotated[
+        float | None, typer.Option(metavar="VALUE", help="Stop once a complete trial is as good as this value.")
+    ] = None,
     patience: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many trials without an improvement.")
+        int | None, typer.Option(metavar="N", min=1, help="Stop after this many trials without an improvement.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help="ray, inline (in this process), or auto; the setting, or auto, if not given.")
+        str | None,
+        typer.Option(metavar="BACKEND", help="ray, inline (in this process), or auto; default: the setting, or auto."),
     ] = None,
     address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT; docs/tpu-vm.md has examples.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A running Ray cluster: auto or HOST:PORT; docs/tpu-vm.md has examples."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of workers; the space's number if not given.")
+        int | None, typer.Option(metavar="N", min=1, help="Number of workers; default: the space's.")
     ] = None,
     cores_per_worker: Annotated[
-        int | None, typer.Option(min=1, help="CPU cores per worker, if there is no accelerator.")
+        int | None, typer.Option(metavar="N", min=1, help="CPU cores per worker, if there is no accelerator.")
     ] = None,
-    chips_per_worker: Annotated[int | None, typer.Option(help="TPU chips per worker: 1, 2, 4 or 8.")] = None,
+    chips_per_worker: Annotated[
+        int | None, typer.Option(metavar="N", help="TPU chips per worker: 1, 2, 4 or 8.")
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="STUDY", autocompletion=studies, help="Continue this study.")
     ] = None,
@@ -70,13 +78,15 @@ def sweep(
     ] = None,
     optuna_storage: Annotated[
         str | None,
-        typer.Option(help="journal, sqlite, or a database's URL; the setting, or journal, if not given."),
+        typer.Option(metavar="STORAGE", help="journal, sqlite, or a database's URL; default: the setting, or journal."),
     ] = None,
     storage: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Where nodes without a common disk share trials' files, like s3://bucket/x."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the new study; SPACE-001 and so on if not given.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the new study; default: SPACE-001 and so on.")
+    ] = None,
 ) -> None:
     """Search a space for its best trial, and stop poor trials early."""
     _refuse_with_resume(resume, name, warm_start)

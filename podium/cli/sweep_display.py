@@ -46,13 +46,15 @@ def display(
     from podium.cli.terminal import console
 
     # With the inline backend the trials run in this process, and the table says what it does.
-    with (
-        heard_by(progress.note),
-        Live(
-            console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
-        ),
-    ):
-        yield progress.hear
+    live = Live(
+        console=console(), get_renderable=lambda: live_view(progress, interrupts.requested()), refresh_per_second=4
+    )
+    with heard_by(progress.note), live:
+        try:
+            yield progress.hear
+        except BaseException:
+            live.transient = not progress.trials  # an error before the first trial needs no table
+            raise
 
 
 class Progress:
@@ -169,7 +171,7 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
         )
     best = progress.best()
     ended = f"{progress.n_ended} of {counted(progress.total, 'trial')}"
-    line = f"{progress.study or 'starting workers'}: {ended}, {format_duration(progress.elapsed_s)}"
+    line = f"{progress.study or 'starting'}: {ended}, {format_duration(progress.elapsed_s)}"
     if left := progress.left():
         line += f", {left}"
     if best:

@@ -1,6 +1,7 @@
 """Print tables and JSON. A table is as wide as its content, unless that is wider than the terminal."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +10,15 @@ import typer
 from podium.cli.terminal import columns as terminal_columns
 from podium.cli.terminal import console
 
+# A number, with its unit or alone, or what stands for a missing one.
+_FIGURE = re.compile(r"[-+]?\d[\d,.]*( ?(%|x|ms|s|h|[hm] \d\d[ms]|MB|GB))?|[-?]|")
+
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table with numbers aligned right and texts aligned left."""
     cells = [list(columns), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
-    right = [all(isinstance(row[place], int | float) for row in rows) for place in range(len(columns))]
+    right = [all(_FIGURE.fullmatch(row[place]) for row in cells[1:]) for place in range(len(columns))]
     room = terminal_columns()
     if room is not None and sum(widths) + 2 * (len(widths) - 1) > room:
         _print_wrapped(cells, right)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 # In the order in which a new user needs them. A command that is not in here is listed under OTHERS.
 TASKS = {
@@ -17,7 +17,26 @@ TASKS = {
     "Kaggle": ("kaggle",),
 }
 OTHERS = "Other commands"
+_BRACES = re.compile(r"\{(.*)\}")
 _CLAUSE_END = re.compile(r"[.:;](?:\s|$)")
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help names its arguments as messages do, without the types that Typer adds."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [_BRACES.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        rows: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                kind = parameter.param_type_name
+                rows[kind].append((parameter.metavar or record[0], record[1]) if kind == "argument" else record)
+        for kind, records in rows.items():
+            if records:
+                with formatter.section(f"{kind.title()}s"):
+                    formatter.write_dl(records)
 
 
 class ClauseGroup(TyperGroup):
@@ -58,3 +77,12 @@ class TaskGroup(TyperGroup):
 def first_clause(text: str | None) -> str:
     """The text up to its first full stop, colon or semicolon."""
     return _CLAUSE_END.split(" ".join((text or "").split()), maxsplit=1)[0]
+
+
+def plain_help(app: typer.Typer) -> None:
+    """Make every command of `app` a PlainCommand."""
+    for command in app.registered_commands:
+        command.cls = PlainCommand
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        plain_help(group.typer_instance)

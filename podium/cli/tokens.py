@@ -18,7 +18,7 @@ def tokens(
     config: Annotated[str, typer.Option("--config", metavar="CONFIG.yaml", help="Config of the run to prepare.")],
     line: Annotated[int, typer.Option(metavar="N", min=1, help="The example in line N of traces.jsonl.")] = 1,
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key. May be repeated.")
     ] = None,
 ) -> None:
     """Show an example of a trainset token by token, as a run of CONFIG reads it, with what is learned of it."""

@@ -34,14 +34,20 @@ def train(
     config: Annotated[str, typer.Argument(metavar="CONFIG.yaml", help="Config of the run; see search_spaces/base/.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the run.")],
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a config key. May be repeated.")
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Same as --set train.max_steps=N.")] = None,
-    save_every_steps: Annotated[int | None, typer.Option(help="Same as --set train.save_every_steps=N.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu or tpu; no fallback to another.")] = None,
+    max_steps: Annotated[int | None, typer.Option(metavar="N", help="Same as --set train.max_steps=N.")] = None,
+    save_every_steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Same as --set train.save_every_steps=N.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="DEVICE", help="auto, cpu, gpu or tpu; no fallback to another.")
+    ] = None,
     smoke_steps: Annotated[int | None, typer.Option(min=1, metavar="N", help=SMOKE_HELP)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume from the newest checkpoint in --out.")] = False,
-    time_budget: Annotated[str | None, typer.Option(help="Such as 1h30m; start-up and compilation count.")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Such as 1h30m; start-up and compilation count.")
+    ] = None,
 ) -> None:
     """Train one configuration; checkpoints, metrics and provenance are written to --out."""
     clock = MonotonicClock()

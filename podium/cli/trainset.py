@@ -35,7 +35,7 @@ app = typer.Typer(cls=ClauseGroup, help="Build and import trainsets.")
 def build(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, such as tiny-reasoning.")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write; default: trainsets/NAME.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 42,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same bytes.")] = 42,
 ) -> None:
     """Build a trainset from a recipe and a seed."""
     from trainer.data.trainsets import build_trainset
@@ -52,6 +52,7 @@ def import_(
         str,
         typer.Option(
             "--format",
+            metavar="FORMAT",
             help="auto, messages, sharegpt, traces, alpaca, prompt-response, prompt-completion, gsm8k, "
             "question-answer or mawps; docs/data.md shows each.",
         ),
@@ -108,9 +109,12 @@ def from_predictions(
     ],
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the trainset.")],
     evalset: Annotated[
-        str | None, typer.Option("--evalset", help="A name or file; default: the evalset of the run.")
+        str | None,
+        typer.Option("--evalset", metavar="NAME|FILE", help="A name or file; default: the evalset of the run."),
     ] = None,
-    scorer: Annotated[str | None, typer.Option(help="See docs/evaluation.md; default: the scorer of the run.")] = None,
+    scorer: Annotated[
+        str | None, typer.Option(metavar="SCORER", help="See docs/evaluation.md; default: the scorer of the run.")
+    ] = None,
     per_item: Annotated[int | None, typer.Option(metavar="N", min=1, help="Keep at most N per item.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,
 ) -> None:

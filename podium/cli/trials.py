@@ -9,12 +9,17 @@ from podium.cli.tables import print_json, print_table
 
 
 def trials(
-    study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)],
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", autocompletion=studies, help="A study that `podium sweep` made.")
+    ],
     sort: Annotated[
-        str, typer.Option(help="Sort by number, value (best first), step, state, a config key or a metric.")
+        str,
+        typer.Option(metavar="KEY", help="Sort by number, value (best first), step, state, a config key or a metric."),
     ] = "number",
-    state: Annotated[str | None, typer.Option(help="Show only trials in this state, like complete.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Show only trials in this state, like complete.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List a study's trials."""
     from eval.scorecard import metric_text
@@ -26,6 +31,8 @@ def trials(
     chosen = select(load_study(study), sort, state)
     if as_json:
         print_json([trial_as_dict(trial) for trial in chosen])
+    elif not chosen:
+        typer.echo(f"study {study} has no trial{f' that is {state}' if state else ''}")
     else:
         others = [name for name, _ in chosen[0].space.aims[1:]] if chosen else []
         print_table(

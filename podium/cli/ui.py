@@ -8,7 +8,7 @@ from podium.cli.interrupts import catch_interrupts
 
 
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="The port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Serve MLflow's pages, to compare trials; Ctrl-C stops the server. Takes the next port if one is taken."""
     from tuning.tracking import log_missing

@@ -32,7 +32,7 @@ def verify(
         typer.Option("--allowed-signers", metavar="FILE", help="Who may have signed (ssh-keygen)."),
     ] = None,
     run_dir: RunDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The checks as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a run or a package: its hashes and keys, and its score from the predictions. Exit code 1: a fault."""
     from podium.submission.packaging.target import verify as check

@@ -10,7 +10,9 @@ from podium.cli.interrupts import Interrupts
 
 
 def watch(
-    study: Annotated[str, typer.Argument(metavar="STUDY", autocompletion=studies)],
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", autocompletion=studies, help="A study that `podium sweep` made.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event.")] = False,
 ) -> None:
     """Watch a sweep that runs in another terminal until it ends; Ctrl-C stops watching, not the sweep."""

@@ -35,10 +35,8 @@ def init(folder: Path, data: str | None = None, model: str = "tiny", target: str
         UsageError: the folder is not empty, or its name, the data, the model or the target cannot be used.
         PodiumError: a download or the disk failed. In both cases nothing is written.
     """
-    folder = folder.expanduser().resolve()
-    name = check_name(folder.name, "project")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} already exists and is not an empty folder; choose another, or remove it")
+    folder = check_folder(folder)
+    name = folder.name
     found = find_target(target) if target else None
     if (path := Path(model).expanduser()).is_dir():
         model = str(path.resolve())  # the project's commands run in another folder
@@ -54,6 +52,15 @@ def init(folder: Path, data: str | None = None, model: str = "tiny", target: str
         why = getattr(error, "strerror", None) or error
         raise PodiumError(f"cannot write {folder}: {why}; nothing was written") from error
     return project
+
+
+def check_folder(folder: Path) -> Path:
+    """The full path of a new project's folder. Raises UsageError if it is not empty, or its name cannot be used."""
+    folder = folder.expanduser().resolve()
+    check_name(folder.name, "project")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} already exists and is not an empty folder; choose another, or remove it")
+    return folder
 
 
 def _write(place: Path, folder: Path, name: str, data: str | None, model: str, target: Target | None) -> Project:

@@ -99,7 +99,7 @@ def test_lines_that_do_not_count_are_told(podium, home, evalset):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a.jsonl",), "1 runs to compare, must be two or more"),
+        (("a.jsonl",), "1 run to compare, must be two or more"),
         (("a.jsonl", "a.jsonl"), "a.jsonl is given twice; compare different runs"),
         (
             ("a.jsonl", "nope"),

@@ -57,7 +57,7 @@ def test_a_model_answers_in_the_conversation_and_ends_its_turn(podium, home):
     answers = {line["id"]: line for _, line in read_jsonl(home / "answers.jsonl")}
     assert {id_: answer["text"] for id_, answer in answers.items()} == {"Italy": "Rome", "Cuba": "Havana"}
     assert {answer["finish_reason"] for answer in answers.values()} == {"eos"}
-    done = podium("export", "--run", "run", "--to", "exported")
+    done = podium("export", "--run", "run", "--out", "exported")
     assert done.code == 0, done.err
     assert '"Answer.\\n\\n"' in (home / "exported/chat_template.jinja").read_text()
     assert json.loads((home / "exported/generation_config.json").read_text())["eos_token_id"] == [2, 4]

@@ -64,7 +64,7 @@ def scores(config: RunConfig, library: ProgramLibrary, trainable: nnx.State, fro
 def test_an_exported_run_reads_back_with_the_same_logits(
     podium: Podium, run: TrainingRun, library: ProgramLibrary, home: Path
 ) -> None:
-    done = podium("export", "--run", run.out, "--to", "exported")
+    done = podium("export", "--run", run.out, "--out", "exported")
     assert done.code == 0, done.err
     assert done.out.startswith(f"tiny from {run.out} at step 3, adapters of rank 2 merged; ")
     assert done.out.endswith(" GB of float32 weights in exported\n")
@@ -82,14 +82,14 @@ def test_an_exported_run_reads_back_with_the_same_logits(
     ("changed", "message"),
     [
         ({"--run": "nowhere"}, "nowhere/config.yaml does not exist"),
-        ({"--to": "."}, "error: . already exists; choose another folder"),
+        ({"--out": "."}, "error: . already exists; choose another folder"),
         ({"--device": "gpu"}, "--device gpu: JAX found no gpu here"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
     podium: Podium, run: TrainingRun, home: Path, changed: dict[str, str], message: str
 ) -> None:
-    options = {"--run": str(run.out), "--to": "exported", **changed}
+    options = {"--run": str(run.out), "--out": "exported", **changed}
     done = podium("export", *(word for pair in options.items() for word in pair))
     assert done.code == 2 and message in done.err and done.err.count("\n") == 1
     assert list(home.iterdir()) == []
@@ -98,7 +98,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
 def test_a_run_without_a_checkpoint_is_refused(podium: Podium, run: TrainingRun, home: Path) -> None:
     (home / "empty").mkdir()
     (home / "empty" / "config.yaml").write_bytes((run.out / "config.yaml").read_bytes())
-    done = podium("export", "--run", "empty", "--to", "exported")
+    done = podium("export", "--run", "empty", "--out", "exported")
     assert done.code == 2 and done.err.count("\n") == 1
     assert "empty has no checkpoints; `podium train CONFIG.yaml --out empty` makes them" in done.err
     assert [path.name for path in home.iterdir()] == ["empty"]

@@ -33,7 +33,7 @@ def test_complete_trials_and_submissions_by_split(podium, study):
     dev, holdout = done.out.split("evalset  small_v1 (holdout)")
     assert "evalset  small_v1 (dev), sha256 " in dev and "scorer   answer version 3" in dev
     rows = [line.split() for line in dev.splitlines()]
-    ranked = {row[-2]: row[0] for row in rows if row[-1] in ("trial", "submission")}
+    ranked = {row[-2]: row[0] for row in rows if row and row[-1] in ("trial", "submission")}
     assert ranked == {f"{study}/1": "1", f"{study}/0": "2", "done": "3"}
     assert "done" in holdout and study not in holdout.split("warning")[0]
     assert f"warning: left out: 2 trials of {study} that did not complete" in done.out

@@ -109,7 +109,7 @@ def test_a_group_without_a_command_shows_its_help(group):
     [
         (["ui", "--port", "x"], "error: --port 'x': must be a valid integer; see `podium ui --help`\n"),
         (
-            ["export", "--run", "a", "--to", "b", "--dtype", "int8"],
+            ["export", "--run", "a", "--out", "b", "--dtype", "int8"],
             "error: --dtype 'int8': must be one of 'float32', 'bfloat16', 'float16'; see `podium export --help`\n",
         ),
         (["studies", "a"], "error: got unexpected extra argument (a); see `podium studies --help`\n"),

@@ -56,7 +56,7 @@ def test_what_can_be_planned(config: str, home: Path) -> None:
     assert alone.train.batch_size == 8
     planned = find_planned("space.yaml", {}, 16)
     assert [each.train.batch_size for each in planned.configs] == [2, 4]
-    assert planned.note == "small: 2 different sets of programs, all that its trials can have"
+    assert planned.note == "small: 2 sets of programs, all that its trials can have"
     assert not planned.prompts(alone)  # every size is a number
     with pytest.raises(UsageError, match=r"'nothing' is no config or space \(a \.yaml file\), study or submission"):
         find_planned("nothing", {}, 16)

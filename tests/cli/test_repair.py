@@ -120,7 +120,7 @@ def test_a_damaged_checkpoint_is_one_line_until_it_is_set_aside(podium, run):
     flip_bit(arrays)
     for command in (
         ["predict", "--run", "run", "--evalset", "small_v1", "--out", "p.jsonl"],
-        ["export", "--run", "run", "--to", "hf"],
+        ["export", "--run", "run", "--out", "hf"],
     ):
         refused = podium(*command)
         assert (refused.code, len(refused.err.splitlines())) == (1, 1)

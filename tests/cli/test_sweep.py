@@ -283,7 +283,7 @@ def test_the_table_says_what_is_starting_and_the_time_left(trial, monkeypatch):
 
     clock = FakeClock()
     progress = Progress(3, clock=clock, budget_s=100.0)
-    assert shown(progress)[1:] == ["starting workers: 0 of 3 trials, 0.0 s, about 1m 40s left"]
+    assert shown(progress)[1:] == ["starting: 0 of 3 trials, 0.0 s, about 1m 40s left"]
     progress.hear(Event("started", trial(0, State.RUNNING, step=0)))
     assert shown(progress)[2].split()[:4] == ["0", "starting", "0", "-"]
     folder = trial(0, State.RUNNING).dir

@@ -107,7 +107,7 @@ def test_what_does_not_compare_is_refused(evalset):
     exact = entry(evalset, "exact", scorer="exact", a="1")
     short = Entry("short", score_predictions(evalset.samples[:2], []), {})
     for entries, message in (
-        ([one], "1 runs to compare, must be two or more"),
+        ([one], "1 run to compare, must be two or more"),
         ([one, two, one], "one is given twice; compare different runs"),
         ([one, exact], "the runs are scored by answer version 3 and exact version 1, which are not comparable"),
         ([one, short], "short is not scored on the items to compare; score all runs on the same"),

@@ -37,7 +37,7 @@ def test_no_other_state_is_promoted(home, state):
 
 def test_unknown_trial_and_study(home):
     study = write_study(home, (State.COMPLETE, 40.0))
-    with pytest.raises(UsageError, match="study 'small-001' has no trial 7; it has 1, from 0"):
+    with pytest.raises(UsageError, match="study 'small-001' has no trial 7; it has trials 0 to 0"):
         promote_unconfirmed(study, 7)
     with pytest.raises(UsageError, match=r"study 'large-001' not found in .*; known: small-001"):
         promote_unconfirmed("large-001")

@@ -162,7 +162,7 @@ def test_a_study_is_read_as_it_was_written(run_sweep):
     assert yaml.safe_load((study.dir / "space.yaml").read_text())["base_config"]["train"]["max_steps"] == 90
     with pytest.raises(UsageError, match=r"study 'small-002' not found in .*; known: small-001"):
         load_study("small-002")
-    with pytest.raises(UsageError, match="study 'small-001' has no trial 2; it has 2, from 0"):
+    with pytest.raises(UsageError, match="study 'small-001' has no trial 2; it has trials 0 to 1"):
         study.trial(2)
 
 

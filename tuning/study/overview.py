@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -131,7 +132,9 @@ def select(study: StudyView, sort: str = "number", state: str | None = None) -> 
         raise UsageError(f"--state {state!r}, must be one of {', '.join(State)}")
     names = {name for trial in study.trials for name in (*trial.overrides, *trial.metrics)}
     if sort not in ORDERS and sort not in names:
-        raise UsageError(f"--sort {sort!r}, must be one of {', '.join((*ORDERS, *sorted(names)))}")
+        near = difflib.get_close_matches(sort, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"`podium show {study.name}/0` lists them"
+        raise UsageError(f"--sort {sort!r}, must be {', '.join(ORDERS)}, a config key or a metric; {hint}")
     chosen = [trial for trial in study.trials if state is None or trial.state == state]
     known = [trial for trial in chosen if _sorted_by(trial, sort) is not None]
     best_first = sort == "value" and study.space.direction == "maximize"

@@ -71,8 +71,8 @@ class StudyView:
         for trial in self.trials:
             if trial.number == number:
                 return trial
-        first = self.trials[0].number if self.trials else 0
-        raise UsageError(f"study {self.name!r} has no trial {number}; it has {len(self.trials)}, from {first}")
+        known = f"trials {self.trials[0].number} to {self.trials[-1].number}" if self.trials else "none"
+        raise UsageError(f"study {self.name!r} has no trial {number}; it has {known}")
 
     def frame(self) -> DataFrame:
         """A pandas frame with one row per trial: state, score, values by config key, last metrics."""
