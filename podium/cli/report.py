@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from podium.cli.completion import studies
+from podium.core.progress import doing
 
 
 def report(
@@ -22,9 +23,10 @@ def report(
     from podium.report.facts import collect
     from podium.report.page import report_page
 
-    found = collect(name)
-    path = out or found.study.dir / "report.html"
-    write_text(path, report_page(found))
+    with doing("writing the report"):
+        found = collect(name)
+        path = out or found.study.dir / "report.html"
+        write_text(path, report_page(found))
     typer.echo(f"report: {path}")
     if show:
         import webbrowser

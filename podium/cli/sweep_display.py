@@ -146,11 +146,12 @@ def live_view(progress: Progress, stopping: bool) -> RenderableType:
 
     table = Table(box=None, header_style="bold")
     for column in ("trial", "state", "step", "score"):
-        table.add_column(column, justify="left" if column == "state" else "right")
-    table.add_column("parameters", overflow="ellipsis", no_wrap=True)
+        table.add_column(column, justify="left" if column == "state" else "right", no_wrap=True)
+    table.add_column("parameters")  # the only one that rich may make narrower
     for trial in rows(progress):
         state = f"[{COLOURS.get(trial.state, 'red')}]{shown_state(trial)}[/]"
-        table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), Text(what(trial)))
+        label = Text(what(trial), no_wrap=True, overflow="ellipsis")
+        table.add_row(str(trial.number), state, str(trial.step), newest_score(trial), label)
     best = progress.best()
     ended = f"{progress.n_ended} of {counted(progress.total, 'trial')}"
     line = f"{progress.study or 'starting'}: {ended}, {format_duration(progress.elapsed_s)}"

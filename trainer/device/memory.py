@@ -49,5 +49,5 @@ def tree_bytes(tree: Tree, whole: bool = False) -> int:
 
 
 def gb(size: int) -> str:
-    """A size in GB, or in MB if it is below 10 MB."""
-    return f"{size / GB:.3g} GB" if size >= GB / 100 else f"{size / 1e6:.3g} MB"
+    """A size in GB, or in MB if it is below 100 MB."""
+    return f"{size / GB:.3g} GB" if size >= GB / 10 else f"{size / 1e6:.3g} MB"
