@@ -21,7 +21,7 @@ def decision_lines(decision: Decision) -> list[str]:
         f"verdict: {decision.verdict}. {decision.reason}",
         f"expected score of {decision.winner}: {decision.expected_score:.1f} ({low:.1f} to {high:.1f})"
         f"{_gap(decision.winners_curse_gap)}",
-        f"probability that it is no better than {decision.reference.label}: {100 * decision.p_worse:.1f}%",
+        f"probability that it is no better than {decision.reference.label}: {_percent(decision.p_worse)}",
     ]
 
 
@@ -34,6 +34,11 @@ def _line(one: Contender) -> str:
         return text
     low, high = one.gain_interval
     return f"{text}; gain {one.gain:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _percent(probability: float) -> str:
+    """To a tenth of a percent; never 0."""
+    return f"{100 * probability:.1f}%" if probability >= 0.0005 else "below 0.1%"
 
 
 def _gap(gap: float | None) -> str:

@@ -27,13 +27,12 @@ def export(
     from trainer.device.devices import select
 
     select(config.device)
+    from trainer.device.memory import gb
     from trainer.export import export_run
     from trainer.programs.library import ProgramLibrary
 
     library = ProgramLibrary()
     step, written = export_run(resolved(config), run, to, library, dtype)
     how = f", adapters of rank {config.lora.rank} merged" if config.lora.enabled else ""
-    size_gb = sum(file.stat().st_size for file in to.glob("*.safetensors")) / 1e9
-    typer.echo(
-        f"{library.base(config).model_id} from {run} at step {step}{how}; {size_gb:.3g} GB of {written} weights in {to}"
-    )
+    size = gb(sum(file.stat().st_size for file in to.glob("*.safetensors")))
+    typer.echo(f"{library.base(config).model_id} from {run} at step {step}{how}; {size} of {written} weights in {to}")

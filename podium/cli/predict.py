@@ -74,11 +74,13 @@ def predict(
     if not about:
         return
     write_predictions(out, predictions, {**prompts.about, **about})
-    typer.echo(f"{_summary(about, len(predictions))}; {out}")
+    typer.echo(f"{_summary(about, len(predictions))}; written to {out}")
     if (challenges or split == "all") and makes_attempts(prompts.scorer):
         _write_submission(out.with_name(SUBMISSION), prompts, predictions)
     if challenges:
         typer.echo("no score: the challenges have no solutions here; the competition scores submission.json")
+    else:
+        typer.echo(f"next: podium score {out} --evalset {evalset}")
 
 
 def _config(

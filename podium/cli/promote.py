@@ -80,8 +80,11 @@ def promote(
     from tuning.study.study import load_study
 
     refuse_taken(name)
-    # The gate takes long, so what its winner would be refused for is found before.
-    broken_rules(load_study(study).space.base_config, accept or ())
+    # The gate takes long, so what it or its winner would be refused for is found before.
+    known = load_study(study)
+    if trial is not None:
+        known.trial(trial)
+    broken_rules(known.space.base_config, accept or ())
     if quick:
         promotion = promote_unconfirmed(study, trial, overlap)
     else:

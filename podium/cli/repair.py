@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podium.core.errors import UsageError
+from podium.core.progress import doing
 from podium.core.run_files import LEDGER, LOCK
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ def repair(
     ] = False,
 ) -> None:
     """Repair a study, a run or the ledger: keep what is damaged, and rebuild what follows from other files."""
-    if what == LEDGER:
-        found = _repair_ledger()
-    else:
-        found = _repair_run(Path(what)) if _is_run(Path(what)) else _repair_study(what, mlflow)
+    with doing(f"checking {what}"):
+        if what == LEDGER:
+            found = _repair_ledger()
+        else:
+            found = _repair_run(Path(what)) if _is_run(Path(what)) else _repair_study(what, mlflow)
     for line in found.done:
         typer.echo(line)
     for line in found.lost:

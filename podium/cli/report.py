@@ -7,6 +7,7 @@ import typer
 
 from podium.cli.completion import studies
 from podium.core.paths import from_here
+from podium.core.progress import doing
 
 
 def report(
@@ -23,9 +24,10 @@ def report(
     from podium.report.facts import collect
     from podium.report.page import report_page
 
-    found = collect(name)
-    path = out or found.study.dir / "report.html"
-    write_text(path, report_page(found))
+    with doing("writing the report"):
+        found = collect(name)
+        path = out or found.study.dir / "report.html"
+        write_text(path, report_page(found))
     typer.echo(f"report: {from_here(path)}")
     if show:
         import webbrowser

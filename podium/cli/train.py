@@ -14,7 +14,7 @@ from podium.core.clock import Deadline, MonotonicClock
 from podium.core.duration import format_duration, parse_duration
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import find_file
-from podium.core.run_files import CHECKPOINTS, CONFIG
+from podium.core.run_files import CHECKPOINTS, CONFIG, PREDICTIONS
 from podium.core.states import State
 from podium.core.wording import counted
 
@@ -91,6 +91,8 @@ def train(
             on_log=lambda report: typer.echo(_line(report, run_config)),
         )
     _finish(result, run_config, out, interrupts)
+    if result.state is State.COMPLETE and smoke_steps is None:
+        typer.echo(f"next: podium predict --run {out} --evalset NAME --out {out / PREDICTIONS}")
 
 
 def _dated(config: RunConfig, out: Path, resume: bool) -> RunConfig:

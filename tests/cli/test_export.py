@@ -67,7 +67,7 @@ def test_an_exported_run_reads_back_with_the_same_logits(
     done = podium("export", "--run", run.out, "--out", "exported")
     assert done.code == 0, done.err
     assert done.out.startswith(f"tiny from {run.out} at step 3, adapters of rank 2 merged; ")
-    assert done.out.endswith(" GB of float32 weights in exported\n")
+    assert done.out.endswith(" MB of float32 weights in exported\n")
     program = library.training_program(run.config)
     trained = restore_tree(run.out / "checkpoints" / "3", "trainable", program.trainable)
     wanted = scores(run.config, library, trained, program.frozen(5))

@@ -52,7 +52,7 @@ def test_a_trial_can_be_chosen(home, podium, study):
     ("arguments", "line"),
     [
         (["gone-001", "--as", "one"], r"error: study 'gone-001' not found in .*/studies; known: small-001"),
-        (["small-001", "--trial", "9", "--as", "one"], r"error: study 'small-001' has no trial 9; it has trials 0 to"),
+        (["small-001", "--trial", "9", "--as", "one"], r"error: study 'small-001' has no trial 9; it has trials 0 .*"),
         (
             ["small-001", "--trial", "1", "--as", "one"],
             r"error: trial 1 of study 'small-001' is diverged \(loss exploded in trial 1\), must be complete; promote "
@@ -116,7 +116,7 @@ def test_the_gate_locks_what_it_confirmed_and_says_why(confirm):
     )
     assert verdict[0] == f"verdict: promote. {lock.decision.reason}"
     assert verdict[1].startswith(f"expected score of trial 2: {lock.decision.expected_score:.1f} (")
-    assert re.fullmatch(r"probability that it is no better than baseline: 0\.\d%", verdict[2])
+    assert re.fullmatch(r"probability that it is no better than baseline: (0\.\d%|below 0\.1%)", verdict[2])
     assert lines[n_runs + 7] == "promoted (promote): trial 2 of study small-001, dev/answer_correctness 60.00"
 
 

@@ -99,7 +99,7 @@ def test_what_mlflow_failed_at_is_shown(podium, study):
     [
         (["trials", "absent"], "error: study 'absent' not found"),
         (["trials", "small-001", "--state", "done"], "error: --state 'done', must be one of"),
-        (["trials", "small-001", "--sort", "loss"], "error: --sort 'loss', must be one of"),
+        (["trials", "small-001", "--sort", "loss"], "error: --sort 'loss', must be number, state"),
         (["show", "small-001/7"], "error: study 'small-001' has no trial 7"),
         (["show", "small-001/best"], "error: trial 'best' of 'small-001/best': must be a number, like small-001/0"),
         (["watch", "absent"], "error: study 'absent' not found"),

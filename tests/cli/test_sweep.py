@@ -316,3 +316,15 @@ def test_best_follows_the_direction(trial):
     for number, value in enumerate((3.0, 1.0)):
         progress.hear(Event("finished", trial(number, State.COMPLETE, value)))
     assert progress.best().number == 0
+
+
+def test_long_labels_leave_the_other_columns_of_the_live_table(trial):
+    from rich.console import Console
+
+    progress = Progress(3, clock=FakeClock())
+    progress.hear(Event("finished", trial(0, State.FAILED, reason="the loss is not finite " * 5)))
+    console = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(live_view(progress, stopping=False))
+    heading, row = console.export_text().splitlines()[1:3]
+    assert heading.split() == ["trial", "state", "step", "score", "parameters"]
+    assert row.split()[:2] == ["0", "failed"] and row.rstrip().endswith("…")

@@ -53,7 +53,8 @@ def test_a_whole_run(podium: Podium, home: Path) -> None:
     assert lines[2].startswith("trainset: sums, 100 examples of up to 32 tokens; 0 cut, 0 left out")
     assert [line.split()[1] for line in lines if line.startswith("step ")] == ["5/12", "10/12", "12/12"]
     assert all(" loss " in line and " tokens/s" in line for line in lines if line.startswith("step "))
-    assert lines[-1].startswith("complete: step 12, loss ") and lines[-1].endswith("files in run")
+    assert lines[-2].startswith("complete: step 12, loss ") and lines[-2].endswith("files in run")
+    assert lines[-1] == "next: podium predict --run run --evalset NAME --out run/predictions.jsonl"
     assert sorted(path.name for path in (home / "run").iterdir()) == [
         *("checkpoints", "config.yaml", "metrics.jsonl", "provenance.json")
     ]

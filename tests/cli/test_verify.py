@@ -44,7 +44,8 @@ def test_a_changed_file_is_one_line_and_exit_code_1(done, podium):
     ("arguments", "line"),
     [
         ((), "no submission is given; give its NAME, or --run-dir with the folder of its run"),
-        (("done", "--run-dir", "x"), "NAME 'done' and --run-dir x are both given; give its NAME, or"),
+        (("done", "--run-dir", "x"), "NAME 'done' and --run-dir x are both given; give its NAME, "
+         "or --run-dir with the folder of its run"),
         (("gone",), "{home}/submission_runs/gone is not a folder of a run; give the NAME of a submission, its folder "
          "or a package"),
         (("done", "--allowed-signers", "x"), "--allowed-signers with 'done': only a package is signed; give the zip"),
