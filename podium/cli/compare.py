@@ -31,7 +31,10 @@ def compare(
         str, typer.Option(metavar="SPLIT", help="dev, holdout or all: of the items that all runs answered.")
     ] = "all",
     scorer: Annotated[
-        str | None, typer.Option(metavar="SCORER", help="See docs/evaluation.md; default: the scorer of the runs.")
+        str | None,
+        typer.Option(
+            metavar="SCORER", help="Like answer, numeric or math (docs/evaluation.md); default: the scorer of the runs."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap intervals.")] = 0,
     items: Annotated[int, typer.Option(metavar="N", min=0, help="Changed items to list; JSON and HTML list all.")] = 20,

@@ -9,7 +9,7 @@ from podium.cli.tasks import ClauseGroup
 from podium.core import settings
 from podium.core.redaction import redact
 
-app = typer.Typer(cls=ClauseGroup, help="The settings of Podium on this machine.")
+app = typer.Typer(cls=ClauseGroup, help="Show the settings of Podium on this machine.")
 
 
 @app.callback()

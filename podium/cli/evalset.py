@@ -64,7 +64,10 @@ def import_(
     solutions: Annotated[Path | None, typer.Option(metavar="FILE", help="Solutions of the ARC challenges.")] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(metavar="SCORER", help="Its scorer, see docs/evaluation.md; for ARC, arc_grid or arc_program."),
+        typer.Option(
+            metavar="SCORER",
+            help="Its scorer, like answer, numeric or math (docs/evaluation.md); for ARC, arc_grid or arc_program.",
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Import the first N rows or tasks.")] = None,
     skip_bad: SkipBad = False,

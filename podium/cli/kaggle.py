@@ -145,7 +145,7 @@ def status(name: Name) -> None:
 def pull(
     name: Name,
     to: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where to; default: beside the export.")
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to write; default: beside the export.")
     ] = None,
 ) -> None:
     """Fetch the zip with the evidence."""

@@ -95,7 +95,8 @@ def _config(
     overrides = dict(parse_assignment(text) for text in assignments or ())
     overrides |= {"device.kind": device} if device else {}
     if (run is None) == (config is None):
-        raise UsageError("give --run DIR for a trained model, or --config CONFIG.yaml for an untrained one, not both")
+        given = "neither --run nor --config is given" if run is None else "--run and --config are both given"
+        raise UsageError(f"{given}; give --run DIR for a trained model, or --config CONFIG.yaml for an untrained one")
     if run is None:
         if step is not None:
             raise UsageError(f"--step {step} with --config: a model before any training has no checkpoints; give --run")

@@ -15,7 +15,8 @@ def report(
         str, typer.Argument(metavar="STUDY|NAME", autocompletion=studies, help="A study, or one of its submissions.")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: report.html in the study's folder.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File to write; default: report.html in the study's folder."),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
 ) -> None:

@@ -24,7 +24,11 @@ def score(
         str | None, typer.Option(metavar="SPLIT", help="dev, holdout or all; default: the split of the predictions.")
     ] = None,
     scorer: Annotated[
-        str | None, typer.Option(metavar="SCORER", help="See docs/evaluation.md; default: the scorer of the evalset.")
+        str | None,
+        typer.Option(
+            metavar="SCORER",
+            help="Like answer, numeric or math (docs/evaluation.md); default: the scorer of the evalset.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap intervals.")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scorecard to this file, as JSON.")] = None,

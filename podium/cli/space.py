@@ -18,7 +18,7 @@ app = typer.Typer(cls=ClauseGroup, help="Inspect a search space before a sweep."
 
 @app.command("check")
 def check(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Like search_spaces/tiny.yaml.")],
+    file: Annotated[str, typer.Argument(metavar="SPACE.yaml", help="The search space, like search_spaces/tiny.yaml.")],
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="Number of configurations to draw.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -113,7 +113,10 @@ def from_predictions(
         typer.Option("--evalset", metavar="NAME|FILE", help="A name or file; default: the evalset of the run."),
     ] = None,
     scorer: Annotated[
-        str | None, typer.Option(metavar="SCORER", help="See docs/evaluation.md; default: the scorer of the run.")
+        str | None,
+        typer.Option(
+            metavar="SCORER", help="Like answer, numeric or math (docs/evaluation.md); default: the scorer of the run."
+        ),
     ] = None,
     per_item: Annotated[int | None, typer.Option(metavar="N", min=1, help="Keep at most N per item.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a trainset of this name.")] = False,

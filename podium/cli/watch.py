@@ -26,8 +26,9 @@ def watch(
         for event in follow(study):
             typer.echo(json.dumps({"event": event.kind, **trial_as_dict(event.trial)}))
         return
-    total = max(known.space.trials, len(known.trials))
+    total = max(known.limit or known.space.trials, len(known.trials))
     with display(total, None, Interrupts()) as show:
         for event in follow(study):
             show(event)
-    typer.echo(f"no sweep runs {study} now; podium show {study} summarises it")
+    typer.echo(f"no sweep runs {study} now")
+    typer.echo(f"next: podium show {study}")

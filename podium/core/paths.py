@@ -66,7 +66,7 @@ def find_evalset(name: str) -> Path:
         name,
         "evalset",
         f"evalsets/{name.removesuffix('.jsonl')}.jsonl",
-        "`podium evalset check FILE` explains the format",
+        "`podium evalset import FILE --as NAME` makes one",
     )
 
 

@@ -97,8 +97,8 @@ def test_a_model_before_any_training(podium: Podium, run: Path, evalset: Path, h
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "give --run DIR for a trained model, or --config CONFIG.yaml for an untrained one, not both"),
-        (("--run", ".", "--config", "c.yaml"), "or --config CONFIG.yaml for an untrained one, not both"),
+        ((), "neither --run nor --config is given; give --run DIR for a trained model, or --config CONFIG.yaml"),
+        (("--run", ".", "--config", "c.yaml"), "--run and --config are both given; give --run DIR for a trained model"),
         (
             ("--config", "c.yaml", "--step", "3"),
             "--step 3 with --config: a model before any training has no checkpoints",
