@@ -1,7 +1,7 @@
 """Score predictions: overall, by group and by item. docs/evaluation.md defines the terms."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,7 +144,27 @@ def score_file(
 
 def floored(value: float, digits: int = 2) -> str:
     """`value` as text for people, rounded down: 99.999 is 99.99."""
-    return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
+    return _to_digits(value, digits, ROUND_FLOOR)
+
+
+def points_text(points: float, signed: bool = False) -> str:
+    """A score, a gain or an end of an interval to a tenth of a point, rounded down: 77.99 is 77.9, -0.01 is -0.1."""
+    text = _to_digits(round(points, 9), 1, ROUND_FLOOR)  # 100 * 0.29 is 28.999999999999996
+    return f"+{text}" if signed and points >= 0 else text
+
+
+def at_most_text(value: float) -> str:
+    """A limit that a value does not exceed, to a tenth, rounded up: 6.61 is 6.7."""
+    return _to_digits(round(value, 9), 1, ROUND_CEILING)
+
+
+def percent_text(probability: float) -> str:
+    """A probability to a tenth of a percent, rounded up; never 0."""
+    return f"{at_most_text(100 * probability)}%" if probability >= 0.001 else "below 0.1%"
+
+
+def _to_digits(value: float, digits: int, rounding: str) -> str:
+    return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=rounding))
 
 
 def metric_text(name: str, value: float | None) -> str:

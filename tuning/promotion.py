@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.scorecard import at_most_text, points_text
 from eval.sets.evalset import Evalset, load_evalset
 from eval.sets.looks import Look, look_number, looks_at, record_look
 from eval.statistics.bootstrap import N_RESAMPLES
@@ -200,23 +201,22 @@ class _Power:
 
 
 def _reason(verdict: Verdict, power: _Power, reference: str, winner: Runs, look: int) -> str:
-    gain = (
-        f"{winner.label} scores {abs(power.gain):.1f} points {'more' if power.gain >= 0 else 'less'} than {reference}"
-    )
+    points = points_text(power.gain)
+    gain = f"{winner.label} scores {points.lstrip('-')} points {'less' if power.gain < 0 else 'more'} than {reference}"
     where = f"on {power.n_items} holdout items"
-    if verdict == "promote":
-        return f"{gain} {where}, and chance explains at most {power.margin:.1f}"
     if verdict == "do not promote":
         return f"no candidate scores more than {reference} {where}: {gain}"
-    if power.margin is None:
+    if power.margin is None or power.detectable is None:
         return f"{gain} {where}, but this is look {look} at the holdout, which is worn out; use new items"
-    smallest = f"the smallest gain that these items would find is {power.detectable:.1f} points"
+    if verdict == "promote":
+        return f"{gain} {where}, and chance explains at most {at_most_text(power.margin)}"
+    smallest = f"the smallest gain that these items would find is {at_most_text(power.detectable)} points"
     more = (
-        f"one of {power.gain:.1f} takes {power.items_needed} items"
+        f"one of {points} takes {power.items_needed} items"
         if power.items_needed
-        else f"one of {power.gain:.1f} takes more --seeds, not items: the runs of one config differ by more"
+        else f"one of {points} takes more --seeds, not items: the runs of one config differ by more"
     )
-    return f"{gain} {where}, but chance explains up to {power.margin:.1f}; {smallest}, {more}"
+    return f"{gain} {where}, but chance explains up to {at_most_text(power.margin)}; {smallest}, {more}"
 
 
 def _contender(runs: Runs, **compared: Any) -> Contender:

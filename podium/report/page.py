@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from eval.scorecard import floored
+from eval.scorecard import floored, percent_text, points_text
 from podium.core.wording import counted, named
 from podium.report.facts import Report, label
 from podium.report.svg import inline
@@ -38,7 +38,8 @@ def report_page(report: Report) -> str:
         label=label,
         counted=counted,
         named=lambda numbers: named(map(str, numbers), 12),
-        signed=lambda points: f"{points:+.1f}",
+        points=points_text,
+        percent=percent_text,
         prompt=_prompt,
         value=_value,
     )

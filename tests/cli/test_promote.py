@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from eval.scorecard import points_text
 from podium.core.states import State
 from podium.submission.lock import read_lock
 from tests.submission.small import tree, write_data, write_study
@@ -115,7 +116,7 @@ def test_the_gate_locks_what_it_confirmed_and_says_why(confirm):
         r"  trial 2: \d+\.\d with 3 seeds, 60\.0 in the sweep; gain \+\d+\.\d \(\+\d+\.\d to \+\d+\.\d\)", found[2]
     )
     assert verdict[0] == f"verdict: promote. {lock.decision.reason}"
-    assert verdict[1].startswith(f"expected score of trial 2: {lock.decision.expected_score:.1f} (")
+    assert verdict[1].startswith(f"expected score of trial 2: {points_text(lock.decision.expected_score)} (")
     assert re.fullmatch(r"probability that it is no better than baseline: (0\.\d%|below 0\.1%)", verdict[2])
     assert lines[n_runs + 7] == "promoted (promote): trial 2 of study small-001, dev/answer_correctness 60.00"
 

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from eval.scorecard import floored, score_file, score_predictions
+from eval.scorecard import at_most_text, floored, percent_text, points_text, score_file, score_predictions
 from eval.sets.evalset import load_evalset
 from podium.core.errors import UsageError
 from podium.core.files import write_json, write_jsonl
@@ -191,3 +191,15 @@ def test_a_byte_order_mark_is_skipped(run):
     path.write_text("\ufeff" + path.read_text())
     assert score_file(path, evalset) == plain
     assert plain.n_skipped == 0
+
+
+def test_figures_for_people_never_flatter():
+    assert [points_text(value) for value in (77.99, 100 * 0.29, -0.01, 0.0)] == ["77.9", "29.0", "-0.1", "0.0"]
+    assert [points_text(value, signed=True) for value in (41.06, -2.0, 0.0)] == ["+41.0", "-2.0", "+0.0"]
+    assert [at_most_text(value) for value in (6.61, 6.6, 0.0)] == ["6.7", "6.6", "0.0"]
+    assert [percent_text(value) for value in (0.0, 0.0005, 0.0401, 1.0)] == [
+        "below 0.1%",
+        "below 0.1%",
+        "4.1%",
+        "100.0%",
+    ]

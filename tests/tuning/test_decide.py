@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from eval.scorecard import at_most_text
 from eval.statistics.clusters import Clusters
 from podium.core.errors import UsageError
 from tuning.promotion import Runs, decide
@@ -52,7 +53,9 @@ def test_a_gain_that_chance_explains_is_unconfirmed_and_says_what_would_do():
     assert gain == pytest.approx(2.0)
     assert gain < found.detectable_gain
     assert found.items_needed > 300
-    assert f"the smallest gain that these items would find is {found.detectable_gain:.1f} points" in found.reason
+    assert (
+        f"the smallest gain that these items would find is {at_most_text(found.detectable_gain)} points" in found.reason
+    )
     assert found.reason.endswith(f"one of {gain:.1f} takes {found.items_needed} items")
 
 
