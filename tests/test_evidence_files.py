@@ -1,6 +1,7 @@
 """The runs that are committed in submission_runs/ verify, and hold every key and no trace of a machine."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -81,5 +82,6 @@ def test_the_rehearsal_verifies_from_its_zip_alone(home, tmp_path_factory):
     arguments = repr(["verify", made.name, "--replay", "20"])
     command = WITHOUT_THREE.replace('["submit", "done"]', arguments)
     done = subprocess.run([sys.executable, "-c", command], cwd=empty, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    said = [line for line in done.stderr.splitlines() if not re.fullmatch(r"compiling .* took .*", line)]  # if slow
+    assert (done.returncode, said) == (0, [])
     assert [path.name for path in empty.iterdir()] == [made.name]

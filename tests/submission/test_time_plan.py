@@ -53,6 +53,7 @@ def test_the_budget_is_met(data_home, n_runs):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_budget_of_a_short_run_is_met(data_home):
     write_lock(promotion(**{"budget.time_budget_s": 20, "budget.reserve_s": 6, "train.max_steps": 100_000}), "one")
     manifest = submit("one", library=small.library())
