@@ -15,7 +15,7 @@ FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
 HOME = "/home/me/podium"  # what the pages show in place of the folder of a run
 # Systems, durations, hosts, hashes, times, scores: what differs from run to run and from machine to machine.
 VARIES = re.compile(
-    r"Linux-\S+|(?<= on )\S+(?= \(pid)|(?:\d+[hm] )?\d[\d.]*(?: s|s|m)\b"
+    r"Linux-\S+|(?<= on )\S+(?= \(pid)|(?:\d+[hm] )?\d[\d.]*(?: ms| s| h|s|m)\b"
     r"|(?<![^\W_])[0-9a-f]{8,}\b|\d[\d,.:T+-]*(?:e-?\d+)?"
 )
 
