@@ -23,7 +23,7 @@ from podium.core.redaction import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-COMMAND = "podium "
+COMMANDS = ("podium ", "kaggle datasets ", "kaggle kernels ")  # as a user types them
 # Progress bars of libraries, such as those of downloads, go back to the start of the line, or a line up.
 _MOVES = re.compile("(\r|\x1b\\[A)")
 
@@ -74,7 +74,7 @@ def _wrapped(line: str) -> str:
     A line with a command stays one, so that the command can be copied; the terminal breaks it wherever it ends.
     """
     width = shutil.get_terminal_size().columns
-    if len(line) <= width or COMMAND in line or "\r" in line:
+    if len(line) <= width or any(command in line for command in COMMANDS) or "\r" in line:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     return "\n".join(
