@@ -43,9 +43,14 @@ def p_text(p_value: float) -> str:
 
 
 def groups(pairing: Pairing) -> Iterator[tuple[str, str, Difference]]:
-    """(kind, name, difference) of every group, the overall one first with an empty kind."""
+    """(kind, name, difference) of every group, the overall one first with an empty kind.
+
+    The only group of a kind has all items, so it would say the same again, and is left out.
+    """
     yield "", "all items", pairing.overall
-    yield from group_items(pairing)
+    found = list(group_items(pairing))
+    sizes = Counter(kind for kind, _, _ in found)
+    yield from (group for group in found if sizes[group[0]] > 1)
 
 
 def _run(run: ComparedRun) -> str:

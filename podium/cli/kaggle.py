@@ -7,6 +7,7 @@ import typer
 
 from podium.cli.completion import submissions
 from podium.cli.tasks import ClauseGroup
+from podium.core.paths import from_here, submission_dir
 
 app = typer.Typer(cls=ClauseGroup, help="Run a lock on Kaggle: export, push, follow, fetch.")
 
@@ -61,7 +62,7 @@ def export(
         ),
     )
     typer.echo(f"attempt: {made.attempt_id}")
-    typer.echo(f"folder: {folder_of(name)}")
+    typer.echo(f"folder: {from_here(folder_of(name))}")
     internet = "on" if made.internet else "off"
     typer.echo(f"notebook: {made.kernel_id}, {made.machine_shape or 'no accelerator'}, internet {internet}")
     typer.echo(f"next: podium kaggle push {name}")
@@ -84,9 +85,9 @@ def rehearse(
     test_mode: Annotated[bool, typer.Option("--test-mode", help="With TEST_MODE = True: 5 items, no claim.")] = False,
 ) -> None:
     """Execute the notebook in a pretend Kaggle session here; nothing is claimed."""
+    from podium.core.budgets.profiles import load_profile
     from podium.core.duration import parse_duration
     from podium.core.errors import PodiumError
-    from podium.core.paths import submission_dir
     from podium.submission.claim import claim_path
     from podium.submission.kaggle.export import Choices
     from podium.submission.lock import read_lock
@@ -107,16 +108,15 @@ def rehearse(
     for outcome in run_rehearsal(name, setting):
         for line in outcome.isolation:
             typer.echo(line)
-        typer.echo(f"notebook: {outcome.folder / 'executed.ipynb'}")
+        typer.echo(f"notebook: {from_here(outcome.folder / 'executed.ipynb')}")
         if outcome.evidence:
-            typer.echo(f"evidence: {outcome.evidence}")
+            typer.echo(f"evidence: {from_here(outcome.evidence)}")
         if outcome.verdict is not Verdict.SUCCEEDED:
             raise PodiumError(f"{outcome.line}; Kaggle would call this {outcome.verdict!s}")
         typer.echo(f"Kaggle would call this {outcome.verdict}: {outcome.line}")
-    if not claim_path(submission_dir(name)).is_file():
-        what = f"rehearse {name}" if test_mode else f"export {name} --owner USER"
-        session = f" --accelerator {accelerator}" if accelerator else ""
-        typer.echo(f"next: podium kaggle {what}{session}")
+    if not test_mode and not claim_path(submission_dir(name)).is_file():
+        cpu = " --accelerator none" if load_profile(read_lock(name).budget.profile).accelerator is None else ""
+        typer.echo(f"next: podium kaggle export {name} --owner USER{cpu}")
 
 
 @app.command()
@@ -154,7 +154,7 @@ def pull(
 
     folder = to or folder_of(name) / "output"
     _run(command.pull_calls(read_export(name), folder))
-    typer.echo(f"next: podium kaggle collect {folder}/podium_{name}_evidence.zip --as {name}")
+    typer.echo(f"next: podium kaggle collect {from_here(folder)}/podium_{name}_evidence.zip --as {name}")
 
 
 @app.command()

@@ -25,8 +25,9 @@ def package(
 
     with submission_at(name, run_dir) as submission:
         made = make_package(submission, sign)
-    typer.echo(f"package: {made.path}")
+    path = from_here(made.path)
+    typer.echo(f"package: {path}")
     typer.echo(f"sha256: {made.sha256}")
     typer.echo(f"files: {len(made.files)}")
     typer.echo(f"size: {made.size:,} bytes")
-    typer.echo(f"next: podium verify {shlex.quote(from_here(made.path))}")
+    typer.echo(f"next: podium verify {shlex.quote(path)}")

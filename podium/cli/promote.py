@@ -10,7 +10,7 @@ from podium.cli.completion import studies
 from podium.cli.decision_lines import decision_lines
 from podium.cli.interrupts import catch_interrupts
 from podium.core.errors import PodiumError, UsageError
-from podium.core.paths import submission_dir
+from podium.core.paths import from_here, submission_dir
 
 if TYPE_CHECKING:
     from podium.core.promotion import PromotionRecord
@@ -105,7 +105,7 @@ def promote(
     _show_lock(lock)
     if nothing := undistinguished(load_study(study)):
         typer.echo(f"warning: {nothing}")
-    typer.echo(f"lock: {submission_dir(name) / 'lock.json'}")
+    typer.echo(f"lock: {from_here(submission_dir(name) / 'lock.json')}")
     typer.echo(f"lock_id: {lock.lock_id}")
     if (lock.code_commit or "").endswith("+changes"):
         typer.echo("note: Podium's own code has uncommitted changes, so the locked version cannot be checked out")

@@ -10,7 +10,7 @@ from podium.cli.completion import submissions
 from podium.cli.run_dir import RunDir, submission_at
 from podium.core.duration import format_duration
 from podium.core.errors import PodiumError, UsageError
-from podium.core.paths import submission_dir
+from podium.core.paths import from_here, submission_dir
 from podium.core.redaction import redact
 from podium.core.run_files import MANIFEST
 
@@ -65,7 +65,7 @@ def _run(name: str, resume: bool, test: str | None, accept: tuple[str, ...]) -> 
             _log_missing(name)
         raise
     mirror(name)
-    typer.echo(f"evidence: {submission_dir(name)}")
+    typer.echo(f"evidence: {from_here(submission_dir(name))}")
     typer.echo(f"next: podium package {manifest.name}")
 
 

@@ -23,7 +23,7 @@ from podium.core.redaction import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-COMMAND = "podium "
+COMMANDS = ("podium ", "kaggle datasets ", "kaggle kernels ")  # as a user types them
 _QUOTED = re.compile("`[^`]*`")
 _NO_BREAK = "\x00"  # stands for a space where a line must not break; what is printed has none of its own
 # Progress bars of libraries, such as those of downloads, go back to the start of the line, or a line up.
@@ -77,7 +77,7 @@ def _wrapped(line: str) -> str:
     """
     width = shutil.get_terminal_size().columns
     whole = _QUOTED.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
-    if len(line) <= width or COMMAND in whole or "\r" in line:
+    if len(line) <= width or any(command in whole for command in COMMANDS) or "\r" in line:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     lines = textwrap.wrap(whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -78,6 +78,8 @@ def search_space(facts: Facts) -> str:
 def readme(facts: Facts) -> str:
     sizes = facts.sizes
     plan = f"podium plan search_spaces/base/{facts.name}.yaml --on {facts.target}"
+    export = "podium kaggle export first --owner USER"
+    elsewhere = f"`submit` runs the lock here. To run it there, use `{export}` instead.\n" if facts.profile else ""
     return _filled(
         "README.md.txt",
         name=facts.name,
@@ -88,10 +90,9 @@ def readme(facts: Facts) -> str:
         n_items=facts.n_dev + facts.n_holdout,
         n_dev=facts.n_dev,
         n_holdout=facts.n_holdout,
-        accelerator="" if facts.profile else " --accelerator none",
         size="" if sizes.n_parameters is None else f", {shown_size(sizes.n_parameters)} parameters",
         note=f"\nNote: {sizes.note}.\n" if sizes.note else "",
-        plan=f"\nTo see whether it fits on {facts.target}: `{plan}`.\n" if facts.target else "",
+        plan=f"\nTo see whether it fits on {facts.target}: `{plan}`.\n{elsewhere}" if facts.target else "",
     )
 
 

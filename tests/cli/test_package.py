@@ -22,7 +22,7 @@ def test_package_prints_what_it_made(done, podium):
     (path,) = (done / "submission_runs/packages").iterdir()
     data = path.read_bytes()
     assert made.out.splitlines() == [
-        f"package: {path}",
+        f"package: {path.relative_to(done)}",
         f"sha256: {hashlib.sha256(data).hexdigest()}",
         f"files: {len(zipfile.ZipFile(path).namelist())}",
         f"size: {len(data):,} bytes",

@@ -45,7 +45,7 @@ def test_promote_submit_package(promoted, podium):
         f"n_scored: {summary['n_scored']}",
     ]
     assert lines[start + 8].startswith("MLflow: run ")
-    assert lines[start + 9 :] == [f"evidence: {promoted / 'submission_runs/one'}", "next: podium package one"]
+    assert lines[start + 9 :] == ["evidence: submission_runs/one", "next: podium package one"]
     # What was printed until the run ended is what the log holds.
     log = (promoted / "submission_runs/one/kaggle_output_log.txt").read_text().splitlines()
     assert log == lines[: start + 8]
@@ -66,7 +66,7 @@ def test_promote_submit_package(promoted, podium):
 
     packaged = podium("package", "one")
     assert packaged.code == 0
-    assert packaged.out.startswith(f"package: {promoted / 'submission_runs/packages/podium_one_'}")
+    assert packaged.out.startswith("package: submission_runs/packages/podium_one_")
 
 
 def test_a_submission_killed_before_it_was_logged_is_logged_by_the_next_command(home, store, finished, podium):
