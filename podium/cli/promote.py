@@ -71,12 +71,16 @@ def promote(
     from podium.submission.lock import broken_rules, refuse_taken, write_lock
     from tuning.promotion import promote_unconfirmed
     from tuning.search.target import refuse_misfit
+    from tuning.study.locks import driver_of
     from tuning.study.overview import undistinguished
     from tuning.study.study import load_study
 
     refuse_taken(name)
     # The gate takes long, so what its winner would be refused for is found before.
-    broken_rules(load_study(study).space.base_config, accept or ())
+    view = load_study(study)
+    broken_rules(view.space.base_config, accept or ())
+    if driver_of(view.dir) is not None:
+        typer.echo(f"warning: the sweep of study {study!r} goes on; trials that end later are not candidates", err=True)
     if quick:
         promotion = promote_unconfirmed(study, trial, overlap)
     else:
