@@ -76,6 +76,7 @@ def promote(
     from podium.submission.lock import broken_rules, refuse_taken, write_lock
     from tuning.promotion import promote_unconfirmed
     from tuning.search.target import refuse_misfit
+    from tuning.study.locks import driver_of
     from tuning.study.overview import undistinguished
     from tuning.study.study import load_study
 
@@ -85,6 +86,8 @@ def promote(
     if trial is not None:
         known.trial(trial)
     broken_rules(known.space.base_config, accept or ())
+    if quick and driver_of(known.dir) is not None:  # the gate itself refuses
+        typer.echo(f"warning: the sweep of study {study!r} goes on; trials that end later are not candidates", err=True)
     if quick:
         promotion = promote_unconfirmed(study, trial, overlap)
     else:

@@ -236,7 +236,8 @@ def read_complete(lock: Lock, run_dir: Path) -> RunManifest | RunManifestV1:
         raise UsageError(f"submission {lock.name!r}: {path.name} belongs to another lock ({other}); restore it")
     if not manifest.has_evidence:
         why = f" ({manifest.reason})" if manifest.reason else ""
-        raise UsageError(f"submission {lock.name!r} is {manifest.state}{why}, must be complete")
+        resume = f"; `podium submit {lock.name} --resume` continues it" if manifest.resumable else ""
+        raise UsageError(f"submission {lock.name!r} is {manifest.state}{why}, must be complete{resume}")
     return manifest
 
 

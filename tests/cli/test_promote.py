@@ -4,10 +4,12 @@ import re
 import pytest
 
 from eval.scorecard import points_text
+from podium.core.paths import study_dir
 from podium.core.states import State
 from podium.submission.lock import read_lock
 from tests.submission.small import tree, write_data, write_study
 from tests.tuning.holdout import HoldoutByChance
+from tuning.study.locks import DriverLock
 from tuning.study.study import load_study
 
 
@@ -15,6 +17,13 @@ from tuning.study.study import load_study
 def study(home, podium):  # noqa: ARG001, an empty home first
     write_data(home)
     return write_study(home, (State.COMPLETE, 40.0), (State.DIVERGED, None), (State.COMPLETE, 62.5))
+
+
+def test_a_promotion_while_the_sweep_goes_on_says_so(podium, study):
+    with DriverLock(study_dir(study)):
+        done = podium("promote", study, "--quick", "--as", "one")
+    assert done.code == 0
+    assert done.err == f"warning: the sweep of study {study!r} goes on; trials that end later are not candidates\n"
 
 
 def test_promote_writes_the_lock_and_says_what_comes_next(home, podium, study):

@@ -119,6 +119,10 @@ def test_a_name_that_nobody_promoted(home):
             {"state": State.DIVERGED, "reason": "diverged at step 7"},
             r"'done' is diverged \(diverged at step 7\), must be complete",
         ),
+        (
+            {"state": State.STOPPED, "reason": "Ctrl-C", "resumable": True},
+            r"'done' is stopped \(Ctrl-C\), must be complete; `podium submit done --resume` continues it$",
+        ),
         ({"lock_id": "f" * 64}, r"run_manifest\.json belongs to another lock \(f{12}\)"),
     ],
 )
