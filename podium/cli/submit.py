@@ -1,6 +1,7 @@
 """`podium submit`."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -47,7 +48,32 @@ def submit(
         if dry_run:
             _rehearse(submission, test, rules)
         else:
+            _confirm_machine(submission)
             _run(submission, resume, test, rules)
+
+
+def _confirm_machine(name: str) -> None:
+    """Ask, or warn where nobody can answer, before a lock for another accelerator is used up on this machine.
+
+    Raises UsageError if the answer is no.
+    """
+    from podium.core.budgets.profiles import load_profile
+    from podium.submission.claim import claim_path
+    from podium.submission.lock import read_lock
+    from trainer.device.devices import find_devices
+
+    config = read_lock(name).run_config()
+    wanted = load_profile(config.budget.profile, "budget.profile").accelerator
+    if wanted is None or config.device.kind != "auto" or claim_path(submission_dir(name)).exists():
+        return
+    found = find_devices()
+    if found.platform == wanted.kind:
+        return
+    line = f"budget.profile={config.budget.profile} is for {wanted.name}, and this machine has {found}"
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        typer.echo(f"warning: {line}; the lock runs here, once", err=True)
+    elif not typer.confirm(f"{line}. A lock runs once. Run it here?"):
+        raise UsageError(f"{line}; nothing was run; `podium kaggle export {name}` takes it to Kaggle")
 
 
 def _run(name: str, resume: bool, test: str | None, accept: tuple[str, ...]) -> None:

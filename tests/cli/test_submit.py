@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from podium.core.states import State
-from tests.submission.small import flip, tree, write_data, write_study
+from podium.submission.lock import write_lock
+from tests.submission.small import flip, promotion, tree, write_data, write_study
 from tuning.tracking.store import all_experiments, find_runs, open_client
 
 
@@ -16,6 +17,22 @@ def promoted(home, store, podium):  # noqa: ARG001 (a migrated MLflow store)
     write_data(home)
     assert podium("promote", write_study(home, (State.COMPLETE, 50.0)), "--quick", "--as", "one").code == 0
     return home
+
+
+def test_a_lock_for_another_machine_is_not_used_up_unasked(home, store, podium, monkeypatch):  # noqa: ARG001
+    write_data(home)
+    write_lock(promotion(**{"budget.profile": "kaggle-tpu-v5e-8"}), "one")
+    line = "budget.profile=kaggle-tpu-v5e-8 is for tpu-v5e, and this machine has cpu (1 x cpu)"
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        patch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        patch.setattr("typer.confirm", lambda question: question != f"{line}. A lock runs once. Run it here?")
+        refused = podium("submit", "one")
+    wanted = f"error: {line}; nothing was run; `podium kaggle export one` takes it to Kaggle\n"
+    assert (refused.code, refused.err) == (2, wanted)
+    assert not (home / "submission_runs/one/claim.json").exists()
+    done = podium("submit", "one")
+    assert (done.code, done.err) == (0, f"warning: {line}; the lock runs here, once\n")
 
 
 def test_promote_submit_package(promoted, podium):
