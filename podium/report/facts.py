@@ -22,6 +22,7 @@ from podium.submission.kaggle.exported import export_path
 from podium.submission.lock import Lock, check_lock
 from podium.submission.verification.folder import verify_folder
 from tuning.search.labels import params_label
+from tuning.study.data import FUNCTION
 from tuning.study.overview import steps
 from tuning.study.study import StudyView, load_study
 from tuning.study.trial import TrialView
@@ -65,6 +66,8 @@ class Report:
         """What is to be done now."""
         if self.best is None:
             return self.study.command
+        if FUNCTION in self.study.data:  # of the user's own, which no lock could run
+            return f"podium show {self.study.name}/{self.best.number}"
         if not self.runs:
             return f"podium promote {self.study.name} --as NAME"
         return _next_of(self.runs[-1])

@@ -7,6 +7,7 @@ from typing import Any
 from podium.core.duration import format_duration
 from podium.core.states import State
 from tuning.search.labels import params_label
+from tuning.study.data import FUNCTION
 from tuning.study.study import StudyView
 from tuning.study.trial import TrialView, best_of
 
@@ -29,10 +30,20 @@ def describe(study: StudyView, experiment: str, run_ids: Mapping[int, str]) -> s
         *(f"- `{key}`: {parameter}" for key, parameter in space.parameters.items()),
         *(f"- constraint `{text}`" for text in space.constraints),
         "",
-        f"Folder `{study.dir.name}`. `podium show {study.name}` summarises it, `podium sweep --resume {study.name}` "
-        f"continues it, `podium promote {study.name} --as NAME` locks the best trial.",
+        f"Folder `{study.dir.name}`. {_next(study)}",
     ]
     return "\n".join(lines)
+
+
+def _next(study: StudyView) -> str:
+    """What to type next. A study of a training function of the user's own is continued, and used, where that is."""
+    shown = f"`podium show {study.name}` summarises it"
+    if FUNCTION in study.data:
+        return f"{shown}."
+    return (
+        f"{shown}, `podium sweep --resume {study.name}` continues it, "
+        f"`podium promote {study.name} --as NAME` locks the best trial."
+    )
 
 
 def trials_page(study: str, experiment: str) -> str:

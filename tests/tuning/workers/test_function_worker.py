@@ -13,10 +13,12 @@ from podium.core.config import RunConfig
 from podium.core.errors import UsageError
 from podium.core.resolved import SIZES, resolved
 from podium.core.states import State
+from podium.report.facts import collect
 from tests.console import ROOT
 from tuning import Ended, resume, sweep
 from tuning.promotion import promote_unconfirmed
 from tuning.study.files import stop_file
+from tuning.tracking.description import describe
 
 PAGE = (ROOT / "docs/own_objective.md").read_text()
 OWN_SPACE = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
@@ -49,6 +51,8 @@ def test_it_is_the_study_of_a_function(space):
     assert best.metrics["extra"] == 1.0
     with pytest.raises(UsageError, match="was run with a training function of your own"):
         promote_unconfirmed(study.name, None, None)
+    assert collect(study.name).next_command == f"podium show {study.name}/{best.number}"
+    assert "promote" not in describe(study, "1", {})
 
 
 def test_the_scheduler_ends_it_and_it_can_release_what_it_holds(home, space):
