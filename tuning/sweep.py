@@ -36,7 +36,7 @@ from tuning.study.code import changed_code
 from tuning.study.create import create, limit_for, refuse_taken, reopen
 from tuning.study.cuts import cuts
 from tuning.study.events import Listener
-from tuning.study.files import SUMMARY_FILE, TRIALS_DIR, requested_stop, stop_file
+from tuning.study.files import ACTIVITY_FILE, SUMMARY_FILE, TRIALS_DIR, requested_stop, stop_file
 from tuning.study.locks import DriverLock, WorkersLock
 from tuning.study.overview import mlflow_problem, steps
 from tuning.study.storage import LIMIT, optuna_storage, storage_in_use
@@ -209,6 +209,7 @@ def _drive(study: Study, plan: _Plan, limit: int, backend: Backend, quota: Deadl
     WorkersLock(folder).wait_for_none()
     for place in (folder, *folder.glob(f"{TRIALS_DIR}/*")):
         remove_leftovers(place)
+        (place / ACTIVITY_FILE).unlink(missing_ok=True)  # of a worker that was killed
     study.set_user_attr(LIMIT, limit)
     stop_file(folder).unlink(missing_ok=True)
     if backend.n_workers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eval.scorecard import at_most_text, percent_text, points_text
 from podium.core.wording import counted
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 def decision_lines(decision: Decision) -> list[str]:
     """What was compared, a line per configuration, and the verdict."""
     groups = "" if decision.n_clusters == decision.n_items else f" in {counted(decision.n_clusters, 'group')}"
-    from eval.scorecard import percent_text, points_text
-
     low, high = map(points_text, decision.interval)
     return [
         f"holdout: {counted(decision.n_items, 'item')}{groups}, look {decision.looks} at it",
@@ -29,8 +28,6 @@ def decision_lines(decision: Decision) -> list[str]:
 
 def _line(one: Contender) -> str:
     """`trial 7: 61.2 with 3 seeds, 64.5 in the sweep; gain +3.1 (+1.0 to +5.2)`."""
-    from eval.scorecard import points_text
-
     text = f"  {one.label}: {points_text(one.score)} with {counted(len(one.seeds), 'seed')}"
     if one.sweep_score is not None:
         text += f", {points_text(one.sweep_score)} in the sweep"
@@ -43,6 +40,5 @@ def _line(one: Contender) -> str:
 def _gap(gap: float | None) -> str:
     if gap is None:
         return ""
-    from eval.scorecard import at_most_text
-
-    return f"; its sweep score is {at_most_text(abs(gap))} points {'above' if gap > 0 else 'below'} its holdout score"
+    points = at_most_text(gap).lstrip("-")  # up with its sign: what a sweep promised too much is not understated
+    return f"; its sweep score is {points} points {'above' if gap > 0 else 'below'} its holdout score"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podium.cli.completion import studies
-from podium.cli.decision_lines import decision_lines
 from podium.cli.interrupts import catch_interrupts
 from podium.core.errors import PodiumError, UsageError
 from podium.core.paths import from_here, submission_dir
@@ -132,6 +131,8 @@ def _confirm(study: str, against: str | None, options: dict[str, Any]) -> Promot
         finally:
             _log_runs(study)
     assert promotion.decision is not None
+    from podium.cli.decision_lines import decision_lines
+
     for line in decision_lines(promotion.decision):
         typer.echo(line)
     return promotion

@@ -10,6 +10,7 @@ import typer
 from podium.cli.completion import studies
 from podium.cli.tables import print_json
 from podium.core.errors import UsageError
+from podium.core.paths import from_here
 from podium.core.wording import counted
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _study_lines(study: StudyView) -> list[str]:
         lines.append(f"  warning: {problem}")
     if study.damage:
         lines.append(f"  warning: {study.damage}")
-    return [*lines, f"  folder: {study.dir}"]
+    return [*lines, f"  folder: {from_here(study.dir)}"]
 
 
 def _trial_lines(trial: TrialView) -> list[str]:
@@ -102,7 +103,7 @@ def _trial_lines(trial: TrialView) -> list[str]:
         *(f"  {name}: {_figure(value)}" for name, value in sorted(trial.metrics.items())),
         *(f"  log: {line}" for line in log_tail(trial)),
         f"  MLflow run: {trial.mlflow_run_id or 'none'}",
-        f"  folder: {trial.dir}",
+        f"  folder: {from_here(trial.dir)}",
     ]
 
 

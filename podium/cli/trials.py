@@ -34,7 +34,7 @@ def trials(
     elif not chosen:
         typer.echo(f"study {study} has no trial{f' that is {state}' if state else ''}")
     else:
-        others = [name for name, _ in chosen[0].space.aims[1:]] if chosen else []
+        others = [name for name, _ in chosen[0].space.aims[1:]]
         print_table(
             ("trial", "state", "step", "score", *others, "parameters"),
             [

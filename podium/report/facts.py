@@ -20,6 +20,8 @@ from podium.core.wording import counted
 from podium.runs import find_predictions
 from podium.submission.kaggle.exported import export_path
 from podium.submission.lock import Lock, check_lock
+from podium.submission.packaging.members import PackageManifest
+from podium.submission.packaging.package import package_path
 from podium.submission.verification.folder import verify_folder
 from tuning.search.labels import params_label
 from tuning.study.data import FUNCTION
@@ -183,8 +185,9 @@ def _run(lock: Lock) -> Run:
 def _next_of(run: Run) -> str:
     name, folder = run.lock.name, submission_dir(run.lock.name)
     if run.state == State.COMPLETE:
-        packages = sorted(folder.parent.glob(f"packages/podium_{name}_*_{run.lock.lock_id[:12]}.zip"))
-        return f"podium verify {portable(packages[-1])}" if packages else f"podium package {name}"
+        claimed_on = str(read_json(folder / MANIFEST)["claimed_at"])[:10]
+        package = package_path(PackageManifest(name=name, date=claimed_on, lock_id=run.lock.lock_id, files={}))
+        return f"podium verify {portable(package)}" if package.is_file() else f"podium package {name}"
     if export_path(name).is_file():
         return f"podium kaggle status {name}"
     return f"podium submit {name}{' --resume' if (folder / CLAIM).is_file() else ''}"

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from eval.scorecard import points_text
+from podium.cli.decision_lines import _gap
 from podium.core.paths import study_dir
 from podium.core.states import State
 from podium.submission.lock import read_lock
@@ -162,3 +163,8 @@ def test_bad_options_of_the_gate(home, confirm):
     assert re.match(r"error: submission 'gone': .*lock.json does not exist", unknown.err)
     assert confirm("--as", "one", "--seeds", "1").code == 2
     assert not (home / "submission_runs").exists()
+
+
+@pytest.mark.parametrize(("gap", "shown"), [(4.0077, "4.1 points above"), (-4.0077, "4.0 points below"), (0.0, "0.0")])
+def test_a_sweep_score_that_promised_too_much_is_not_understated(gap, shown):
+    assert shown in _gap(gap)

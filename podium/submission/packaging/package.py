@@ -60,13 +60,18 @@ def package(name: str, key: Path | None = None) -> Package:
     contents[ROOT_MANIFEST] = signed
     if key is not None:
         contents[SIGNATURE] = sign(signed, key)
-    path = home() / "submission_runs" / PACKAGES / f"{draft.root}.zip"
+    path = package_path(draft)
     members = sorted((f"{draft.root}/{file}", chunks_of(content)) for file, content in contents.items())
     write_parts(path, zip_parts(members))
     if problems := verify_package(path).problems:  # a file was changed in the meantime
         path.unlink()
         raise UsageError(f"submission {name!r}: its package does not verify ({'; '.join(problems)}); package it again")
     return Package(path, sha256_file(path), tuple(sorted(contents)), path.stat().st_size)
+
+
+def package_path(manifest: PackageManifest) -> Path:
+    """Where the package of a run is, or would be, written."""
+    return home() / "submission_runs" / PACKAGES / f"{manifest.root}.zip"
 
 
 def refuse_leaks(name: str, contents: Mapping[str, Content]) -> None:

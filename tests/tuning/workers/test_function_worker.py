@@ -17,7 +17,7 @@ from podium.report.facts import collect
 from tests.console import ROOT
 from tuning import Ended, resume, sweep
 from tuning.promotion import promote_unconfirmed
-from tuning.study.files import stop_file
+from tuning.study.files import ACTIVITY_FILE, stop_file
 from tuning.tracking.description import describe
 
 PAGE = (ROOT / "docs/own_objective.md").read_text()
@@ -129,7 +129,10 @@ def test_a_resume_calls_it_again_and_skips_what_is_known(home, space):
     study = sweep(space, train=train, trials=2, **QUIET)
     assert study.summary["stopped"]
     assert study.trials[0].state is State.STOPPED
+    left = study.trials[0].dir / ACTIVITY_FILE  # by a worker that was killed
+    left.write_text("{}")
     done = resume(study.name, train=train, trials=2, **QUIET)
+    assert not left.exists()
     assert [trial.state for trial in done.trials] == [State.COMPLETE] * 2
     assert calls.read_text().split()[:2] == ["0", "30"]
     assert list(done.trials[0].reports) == [10, 20, 30, 40, 50, 60]
